@@ -1,0 +1,51 @@
+# The door to everything: `make run`, `make test`, `make check`, `make rehearse`, `make lock`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: run test check format lock clean
+
+## The job, from nothing: the bundled sample on loopback, or SOURCE_URL and S3_BUCKET for real.
+run: $(VENV)/quickstart.stamp
+	@$(BIN)/python -m quickstart
+
+## Every test that needs no container engine.
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest
+
+## Linter, formatter and types.
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+## Lay out the code as `make check` wants it.
+format: $(VENV)/dev.stamp
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+## Pin every dependency with its hashes, for Python 3.11 to 3.13, from pyproject.toml.
+lock: $(VENV)/dev.stamp
+	@scripts/lock.sh $(BIN)/uv $(LOCK_OPTIONS)
+
+clean:
+	rm -rf $(VENV) .venv-* out
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "micro-etl needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.13" >&2; exit 1; }
+	@echo "Making the virtual environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/quickstart.stamp: requirements-quickstart.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what the quick start needs (half a minute) ..."
+	@$(PIP) -r requirements-quickstart.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/quickstart.stamp
+	@echo "Installing what the tests need (a minute) ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,59 @@
+"""Check a published file against its dataset: does it keep the contract?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from micro_etl.dataset import Dataset
+from micro_etl.errors import DataError
+from micro_etl.transform import connect, expected_schema, read_profile, read_schema
+
+
+def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
+    """Count the rows of a file that keeps the contract.
+
+    Args:
+        file: a Parquet file.
+        dataset: the contract.
+        scratch: a folder for what the engine spills.
+
+    Returns:
+        How many rows it has.
+
+    Raises:
+        DataError: it is not Parquet, or breaks the contract; lists every way in which it does.
+    """
+    with connect(scratch) as connection:
+        try:
+            schema = read_schema(connection, file)
+        except duckdb.Error as error:
+            raise DataError(f"not a Parquet file: {str(error).splitlines()[0]}") from error
+        expected = expected_schema(dataset.columns)
+        if schema != expected:
+            raise DataError(f"the schema breaks the contract: {_difference(schema, expected)}")
+        rows, _, columns = read_profile(connection, dataset.columns, file)
+    broken = [
+        f"{column.name} has {rows - profile.nulls - profile.distinct:,} repeated values"
+        for column, profile in zip(dataset.columns, columns, strict=True)
+        if profile.distinct is not None and profile.distinct < rows - profile.nulls
+    ]
+    if rows < dataset.min_rows:
+        broken.append(f"it has {rows:,} rows; min_rows is {dataset.min_rows:,}")
+    if broken:
+        raise DataError(f"the data breaks the contract: {'; '.join(broken)}")
+    return rows
+
+
+def _difference(found: list[tuple[str, str, str]], expected: list[tuple[str, str, str]]) -> str:
+    if [name for name, *_ in found] != [name for name, *_ in expected]:
+        return (
+            f"columns are {', '.join(name for name, *_ in found)}; "
+            f"they should be {', '.join(name for name, *_ in expected)}"
+        )
+    return "; ".join(
+        f"{is_[0]} is {is_[1]} {is_[2]}, it should be {should[1]} {should[2]}"
+        for is_, should in zip(found, expected, strict=True)
+        if is_ != should
+    )

@@ -1,0 +1,137 @@
+"""The commands of micro-etl."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import click
+
+from micro_etl import __version__
+from micro_etl.dataset import bundled_dataset, bundled_datasets, read_dataset
+from micro_etl.extract import ExtractOptions
+from micro_etl.process import workspace
+from micro_etl.report import open_report
+from micro_etl.settings import DATASET, Settings, Whole, run_options, store_options
+
+_EXIT_CODES = """
+\b
+Exit codes:
+  0    published, or unchanged
+  64   wrong flags
+  65   the data breaks the contract, or a guard refused it
+  69   the source is down or answers wrongly, after all retries
+  70   a defect in micro-etl
+  71   the machine has no memory, no disk, or no scratch folder
+  74   the target can't be read or written
+  75   another run published first
+  77   access denied
+  78   wrong or missing setting or dataset file
+  130  stopped by Ctrl-C, 143 by SIGTERM; the target is untouched
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="micro-etl")
+def cli() -> None:
+    r"""From a JSON API to a typed, verified Parquet file in a bucket.
+
+    A dataset file says where the records come from, which columns come out, and what must hold.
+    The object at the target is replaced by a complete and verified table, or stays as it is.
+
+    \b
+      micro-etl run --target-url launches.parquet
+      micro-etl show launches.parquet
+    """
+
+
+@cli.command(epilog=_EXIT_CODES)
+@run_options
+@click.option("--force", is_flag=True, help="Publish what the guards refuse.")
+@click.option("--dry-run", is_flag=True, help="Do everything but write; say what would be done.")
+def run(*, force: bool, dry_run: bool, **values: Any) -> None:
+    """Fetch the records of a dataset and publish their table.
+
+    Every setting is an environment variable or a flag of the same name; the flag wins. In
+    development, a .env file in the current folder is read as well.
+    """
+    settings = Settings(**values)
+    run_id = settings.run_id or uuid.uuid4().hex
+    report = open_report(
+        log_format=settings.log_format,
+        log_level=settings.log_level,
+        run_id=run_id,
+        metrics=(settings.metrics_namespace, Path(settings.dataset).stem),
+    )
+    with workspace(report) as scratch:
+        from micro_etl.run import run as run_pipeline
+
+        dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
+        result = run_pipeline(
+            dataset,
+            settings,
+            run_id=run_id,
+            scratch=scratch,
+            report=report,
+            force=force,
+            dry_run=dry_run,
+        )
+        report.event("run_finished", **result)
+
+
+@cli.command()
+@click.argument("url")
+@DATASET
+@store_options
+def check(url: str, dataset: str, **limits: float) -> None:
+    """Say whether the Parquet file at URL keeps the contract of the dataset.
+
+    URL is a path or the URL of a store, such as s3://bucket/launches.parquet. Ends with 0 where
+    the file has the columns, types and nullability of the dataset, no repeated value where one
+    must be unique, and enough rows; else with 65 and every way in which it has not.
+    """
+    report = open_report(log_format="text")
+    with workspace(report) as scratch:
+        from micro_etl.check import check as check_file
+
+        contract = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
+        rows = check_file(_fetch(url, scratch, limits), contract, scratch=scratch)
+        click.echo(f"{url} keeps the contract of {contract.name}: {rows:,} rows")
+
+
+@cli.command()
+@click.argument("url")
+@click.option("--rows", type=Whole(1, 1000), default=10, show_default=True, help="Rows to show.")
+@store_options
+def show(url: str, rows: int, **limits: float) -> None:
+    """Show the first rows of the Parquet file at URL, and what each column holds.
+
+    URL is a path or the URL of a store, such as s3://bucket/launches.parquet.
+    """
+    report = open_report(log_format="text")
+    with workspace(report) as scratch:
+        from micro_etl.show import head, profile
+
+        file = _fetch(url, scratch, limits)
+        click.echo(head(file, rows=rows))
+        click.echo(profile(file))
+
+
+@cli.command()
+def datasets() -> None:
+    """List the datasets that ship with micro-etl, with their columns."""
+    for name in bundled_datasets():
+        dataset = bundled_dataset(name)
+        click.echo(f"{name}: {dataset.description}\n  from {dataset.source_url}")
+        for column in dataset.columns:
+            rules = [rule for rule in ("required", "unique") if getattr(column, rule)]
+            click.echo(f"  {column.name:<20}{column.type:<11}{', '.join(rules)}".rstrip())
+
+
+def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:
+    from micro_etl.load import download
+    from micro_etl.store import open_place
+
+    place = open_place(url, timeout=limits["target_timeout"], deadline=limits["target_deadline"])
+    return download(place, scratch / "fetched.parquet")

@@ -1,0 +1,274 @@
+"""The dataset file: where records come from, which columns come out, and what must hold.
+
+A dataset is TOML, not code. `parse_dataset` turns its text into a `Dataset` or says, in one line,
+which key is wrong and what is allowed there.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from micro_etl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from micro_etl.extract import ExtractOptions
+
+TYPES = ("int32", "int64", "float64", "string", "boolean", "timestamp", "date", "json")
+"""The column types. ``timestamp`` is an instant in UTC with microseconds."""
+
+_BUNDLED = resources.files("micro_etl") / "datasets"
+_SEGMENT = re.compile(r'"(?:[^"\\]|\\.)+"|[^."\s\[\]*]+')
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table.
+
+    Attributes:
+        name: the column's name in the file.
+        path: the keys that lead to the value in a record, outermost first.
+        type: one of `TYPES`.
+        required: null and missing are violations; the Parquet column is REQUIRED.
+        unique: a value that comes twice is a violation; nulls are not compared.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    type: str
+    required: bool = False
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What one table is made from and what must hold for it.
+
+    Attributes:
+        name: names the table; the default key is ``<name>.parquet``.
+        description: one sentence for a reader.
+        source_url: where the records come from, or none: then ``SOURCE_URL`` must say.
+        records: the keys that lead to the array of records; empty where the body is the array.
+        min_rows: fewer rows are never published.
+        max_shrink: the largest fraction of the published rows that may vanish in one run.
+        columns: in the order of the file.
+    """
+
+    name: str
+    description: str
+    source_url: str | None
+    records: tuple[str, ...]
+    min_rows: int
+    max_shrink: float
+    columns: tuple[Column, ...]
+
+
+def bundled_datasets() -> list[str]:
+    """The names of the datasets that ship with the package, sorted."""
+    return sorted(
+        file.name.removesuffix(".toml")
+        for file in _BUNDLED.iterdir()
+        if file.name.endswith(".toml")
+    )
+
+
+def bundled_dataset(name: str) -> Dataset:
+    """The bundled dataset of that name.
+
+    Raises:
+        ConfigError: no dataset of that name is bundled.
+    """
+    if name not in bundled_datasets():
+        raise ConfigError(
+            f"DATASET is {name!r}; it should be a bundled name ({', '.join(bundled_datasets())}) "
+            "or the path or URL of a .toml file"
+        )
+    return parse_dataset((_BUNDLED / f"{name}.toml").read_text("utf-8"), label=f"{name}.toml")
+
+
+def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> Dataset:
+    """The dataset that ``DATASET`` names.
+
+    Args:
+        reference: a bundled name, or the path or URL of a ``.toml`` file.
+        scratch: a folder for a file that has to be fetched.
+        options: how to fetch it.
+
+    Raises:
+        ConfigError: there is no such dataset, or its file is wrong.
+        SourceError: its URL can't be read.
+    """
+    if "://" not in reference and not reference.endswith(".toml"):
+        return bundled_dataset(reference)
+    file, label = Path(reference), reference
+    if "://" in reference:
+        from micro_etl.extract import extract
+        from micro_etl.urls import redact
+
+        label = redact(reference)
+        file = extract(reference, scratch / "dataset.toml", options=options).file
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"DATASET is {label}, which can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{label} is not UTF-8 text; it should be a TOML file") from None
+    return parse_dataset(text, label=label)
+
+
+def parse_dataset(text: str, *, label: str) -> Dataset:
+    """Read a dataset file's text.
+
+    Args:
+        text: TOML.
+        label: what messages call the file.
+
+    Raises:
+        ConfigError: with the file, the key, what it holds and what is allowed.
+    """
+    try:
+        root = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        shown = f": {text.splitlines()[int(line[1]) - 1].strip()}" if line else ""
+        raise ConfigError(f"{label} is not TOML: {error}{shown}") from None
+    top = _Section(label, "", root, ("name", "description", "source", "publish", "columns"))
+    source = _Section(label, "source", top.table("source"), ("url", "records"))
+    publish = _Section(label, "publish", top.table("publish"), ("min_rows", "max_shrink"))
+    name = top.string("name")
+    if name is None or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise top.wrong("name", "lower-case letters, digits, - and _")
+    records = source.string("records")
+    dataset = Dataset(
+        name=name,
+        description=top.string("description") or "",
+        source_url=source.string("url"),
+        records=() if records is None else _path(source, "records", records),
+        min_rows=publish.integer("min_rows", default=1),
+        max_shrink=publish.fraction("max_shrink", default=0.1),
+        columns=tuple(_column(label, name, value) for name, value in top.table("columns").items()),
+    )
+    if not dataset.columns:
+        raise ConfigError(f"{label}: columns is empty; it should name at least one column")
+    _check_names(label, dataset.columns)
+    return dataset
+
+
+def _column(label: str, name: str, value: object) -> Column:
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"{label}: columns.{name} is {value!r}; it should be a table such as "
+            '{ type = "string" }'
+        )
+    if not name.strip():
+        raise ConfigError(f"{label}: columns has a column without a name")
+    section = _Section(label, f"columns.{name}", value, ("from", "type", "required", "unique"))
+    column_type = section.string("type")
+    if column_type not in TYPES:
+        raise section.wrong("type", f"one of {', '.join(TYPES)}")
+    source = section.string("from")
+    unique = section.boolean("unique")
+    if unique and column_type == "json":
+        raise section.wrong("unique", "false for a json column, whose text is not compared")
+    return Column(
+        name=name,
+        path=(name,) if source is None else _path(section, "from", source),
+        type=column_type,
+        required=section.boolean("required"),
+        unique=unique,
+    )
+
+
+def _path(section: _Section, key: str, text: str) -> tuple[str, ...]:
+    """Split ``links.webcast`` into its keys; a key with a dot in it stands in double quotes."""
+    if not re.fullmatch(rf"(?:{_SEGMENT.pattern})(?:\.(?:{_SEGMENT.pattern}))*", text):
+        raise section.wrong(
+            key, 'keys joined by dots, such as links.webcast, or links."a.b" for the key a.b'
+        )
+    return tuple(
+        re.sub(r"\\(.)", r"\1", part[1:-1]) if part.startswith('"') else part
+        for part in _SEGMENT.findall(text)
+    )
+
+
+def _check_names(label: str, columns: tuple[Column, ...]) -> None:
+    """Refuse names that differ by case alone: the engine, and many readers, fold case."""
+    names: dict[str, str] = {}
+    spellings: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for column in columns:
+        other = names.setdefault(column.name.casefold(), column.name)
+        if other != column.name:
+            raise ConfigError(
+                f"{label}: columns.{column.name} and columns.{other} are one name for readers "
+                "that fold case; each column should have a name of its own"
+            )
+        for depth in range(1, len(column.path) + 1):
+            prefix = column.path[:depth]
+            folded = tuple(key.casefold() for key in prefix)
+            if spellings.setdefault(folded, prefix) != prefix:
+                raise ConfigError(
+                    f"{label}: columns.{column.name} reads {'.'.join(prefix)}, another column "
+                    f"{'.'.join(spellings[folded])}; paths that differ by case alone can't be "
+                    "read together"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """One table of the file; its getters name the key in what they raise."""
+
+    label: str
+    name: str
+    values: Mapping[str, Any]
+    allowed: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for key in self.values:
+            if key not in self.allowed:
+                raise ConfigError(
+                    f"{self.label}: {self._full(key)} is not known; "
+                    f"{self.name or 'the file'} may hold {', '.join(self.allowed)}"
+                )
+
+    def wrong(self, key: str, should: str) -> ConfigError:
+        """The error for a key that holds the wrong thing."""
+        was = f"is {self.values[key]!r}" if key in self.values else "is missing"
+        return ConfigError(f"{self.label}: {self._full(key)} {was}; it should be {should}")
+
+    def table(self, key: str) -> dict[str, Any]:
+        value = self.values.get(key, {})
+        if not isinstance(value, dict):
+            raise self.wrong(key, f"a table: [{self._full(key)}]")
+        return value
+
+    def string(self, key: str) -> str | None:
+        value = self.values.get(key)
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise self.wrong(key, "text in quotes")
+        return value
+
+    def boolean(self, key: str) -> bool:
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "true or false")
+        return value
+
+    def integer(self, key: str, *, default: int) -> int:
+        value = self.values.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self.wrong(key, "a whole number of rows, 0 or more")
+        return value
+
+    def fraction(self, key: str, *, default: float) -> float:
+        value = self.values.get(key, default)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+            raise self.wrong(key, "a fraction from 0 to 1")
+        return float(value)
+
+    def _full(self, key: str) -> str:
+        return f"{self.name}.{key}" if self.name else key

@@ -1,0 +1,247 @@
+"""Fetch a source into a file: complete, decompressed and hashed, or an error."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+
+from urllib3.response import BaseHTTPResponse
+
+from micro_etl.errors import ConfigError, MachineError, SourceError, TargetError
+from micro_etl.http_get import HttpOptions, OnRetry, get
+from micro_etl.urls import redact
+
+_CHUNK = 1 << 20
+_GZIP = b"\x1f\x8b"
+_GZIP_ONLY = zlib.MAX_WBITS | 16
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with the bytes that have come and, where it is known, how many will."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A body on disk.
+
+    Attributes:
+        file: where it is, decompressed.
+        size: its length in bytes.
+        received: how many bytes came, compressed or not.
+        sha256: of the decompressed bytes.
+        etag: of the source, where it has one.
+        last_modified: of the source, as it said it.
+        content_type: of the source, as it said it.
+    """
+
+    file: Path
+    size: int
+    received: int
+    sha256: str
+    etag: str | None = None
+    last_modified: str | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractOptions:
+    """What an extract may take.
+
+    Attributes:
+        http: time-outs and retries of HTTP.
+        deadline: seconds for the whole of it, retries and waits included.
+        max_bytes: the longest body as it comes, in bytes.
+        max_unpacked_bytes: the longest body after decompression, in bytes.
+    """
+
+    http: HttpOptions = field(default_factory=HttpOptions)
+    deadline: float = 900
+    max_bytes: int = 16 << 30
+    max_unpacked_bytes: int = 16 << 30
+
+
+def _silent(*_: object) -> None:
+    """Tell nobody."""
+
+
+def extract(
+    url: str,
+    file: Path,
+    *,
+    options: ExtractOptions,
+    on_progress: OnProgress = _silent,
+    on_retry: OnRetry = _silent,
+) -> Extract:
+    """Fetch a source into a file; what is there at the end is all of it.
+
+    A body that starts as gzip does is decompressed, however it was announced. Memory does not grow
+    with the body.
+
+    Args:
+        url: ``https://``, ``http://``, the URL of a store (``s3://``), or a local path.
+        file: where to write.
+        options: limits.
+        on_progress: told of each piece.
+        on_retry: told of each retry.
+
+    Raises:
+        SourceError: the source can't be read, answers wrongly, or takes too long.
+        AccessDeniedError: the source doesn't allow it.
+        ConfigError: the URL is not one.
+        MachineError: the file can't be written.
+    """
+    scheme, separator, _ = url.partition("://")
+
+    def spool(chunks: Iterable[bytes], total: int | None) -> Extract:
+        return _spool(chunks, total, file, redact(url), options, on_progress)
+
+    def consume(response: BaseHTTPResponse) -> Extract:
+        length = response.headers.get("Content-Length")
+        return replace(
+            spool(response.stream(_CHUNK), int(length) if length else None),
+            etag=response.headers.get("ETag"),
+            last_modified=response.headers.get("Last-Modified"),
+            content_type=response.headers.get("Content-Type"),
+        )
+
+    with _deadline(options.deadline, redact(url)):
+        if scheme.lower() in ("http", "https"):
+            return get(url, consume, options=options.http, on_retry=on_retry)
+        if separator and scheme != "file":
+            return _from_store(url, spool, options)
+        return _from_path(Path(url.removeprefix("file://")), spool)
+
+
+def _from_path(path: Path, spool: Callable[[Iterable[bytes], int | None], Extract]) -> Extract:
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise SourceError(f"{path} can't be read: {error.strerror}") from error
+    with source:
+        return spool(iter(lambda: source.read(_CHUNK), b""), path.stat().st_size)
+
+
+def _from_store(
+    url: str,
+    spool: Callable[[Iterable[bytes], int | None], Extract],
+    options: ExtractOptions,
+) -> Extract:
+    import obstore
+
+    from micro_etl.store import SCHEMES, is_store_url, open_place, target_errors
+
+    if not is_store_url(url):
+        raise ConfigError(
+            f"{redact(url)} can't be a source; it should be a path or a URL that starts with one "
+            f"of https, http, {', '.join(SCHEMES)}"
+        )
+    place = open_place(url, timeout=options.http.read_timeout, deadline=options.deadline)
+    try:
+        with target_errors("read", url):
+            found = obstore.get(place.store, place.key)
+            body = spool((bytes(chunk) for chunk in found.stream()), found.meta["size"])
+    except TargetError as error:
+        raise SourceError(str(error)) from error
+    return replace(
+        body,
+        etag=found.meta["e_tag"],
+        last_modified=found.meta["last_modified"].isoformat(),
+        content_type=found.attributes.get("Content-Type"),
+    )
+
+
+def _spool(
+    chunks: Iterable[bytes],
+    total: int | None,
+    file: Path,
+    shown: str,
+    options: ExtractOptions,
+    on_progress: OnProgress,
+) -> Extract:
+    digest, size, received = hashlib.sha256(), 0, 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal received
+        for chunk in chunks:
+            received += len(chunk)
+            if received > options.max_bytes:
+                raise SourceError(
+                    f"{shown}: the body has more than {options.max_bytes:,} bytes; "
+                    "SOURCE_MAX_BYTES allows no more"
+                )
+            on_progress(received, total)
+            yield chunk
+
+    try:
+        with file.open("wb") as spool:
+            for piece in _unpacked(counted(), shown):
+                size += len(piece)
+                if size > options.max_unpacked_bytes:
+                    raise SourceError(
+                        f"{shown}: the body unpacks to more than {options.max_unpacked_bytes:,} "
+                        "bytes; SOURCE_MAX_UNPACKED_BYTES allows no more"
+                    )
+                digest.update(piece)
+                spool.write(piece)
+    except OSError as error:
+        raise MachineError(f"the scratch folder can't be written: {error.strerror}") from error
+    return Extract(file, size, received, digest.hexdigest())
+
+
+def _unpacked(chunks: Iterator[bytes], shown: str) -> Iterator[bytes]:
+    """The chunks themselves, or what they hold when they start as gzip does."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= len(_GZIP):
+            break
+    if not head.startswith(_GZIP):
+        yield head
+        yield from chunks
+        return
+    member, full = zlib.decompressobj(wbits=_GZIP_ONLY), False
+    try:
+        for rest in _chain(head, chunks):
+            while rest or (full and not member.eof):
+                if member.eof:
+                    member = zlib.decompressobj(wbits=_GZIP_ONLY)
+                piece = member.decompress(rest, _CHUNK)
+                full = len(piece) == _CHUNK
+                rest = member.unused_data if member.eof else member.unconsumed_tail
+                yield piece
+    except zlib.error as error:
+        raise SourceError(f"{shown}: the gzip stream is broken: {error}") from error
+    if not member.eof:
+        raise SourceError(f"{shown}: the gzip stream is cut short")
+
+
+def _chain(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from chunks
+
+
+@contextmanager
+def _deadline(seconds: float, shown: str) -> Iterator[None]:
+    """Raise in whatever the main thread waits for once the time is over.
+
+    Time-outs between two pieces of data let a source trickle for ever; this does not.
+
+    Raises:
+        SourceError: the time is over.
+    """
+
+    def expire(_signum: int, _frame: FrameType | None) -> None:
+        raise SourceError(f"{shown}: not complete within {seconds:g} s; SOURCE_DEADLINE says so")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

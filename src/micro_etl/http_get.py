@@ -1,0 +1,181 @@
+"""Get a URL over HTTP, with every retry that may help and none that can't."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import urllib3
+from urllib3.exceptions import (
+    HTTPError,
+    LocationValueError,
+    MaxRetryError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Retry, Timeout
+
+from micro_etl import __version__
+from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
+from micro_etl.layout import show
+from micro_etl.urls import redact
+
+T = TypeVar("T")
+
+MAY_PASS = frozenset({408, 425, 429, *range(500, 600)})
+"""The statuses that are worth another try."""
+
+OnRetry = Callable[[int, str], None]
+"""Called before each retry with its number, from 1, and the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpOptions:
+    """How patient a request is; durations are in seconds.
+
+    Attributes:
+        connect_timeout: for a connection, TLS included.
+        read_timeout: between two pieces of an answer.
+        attempts: how often to ask, the first time included.
+        backoff: the unit of the exponential wait between attempts, and of its jitter.
+        backoff_max: the longest such wait.
+        retry_after_max: the longest wait that the server may ask for.
+        max_redirects: how many redirects to follow.
+    """
+
+    connect_timeout: float = 10
+    read_timeout: float = 30
+    attempts: int = 5
+    backoff: float = 0.5
+    backoff_max: float = 30
+    retry_after_max: float = 60
+    max_redirects: int = 5
+
+
+def get(
+    url: str,
+    consume: Callable[[BaseHTTPResponse], T],
+    *,
+    options: HttpOptions,
+    on_retry: OnRetry,
+) -> T:
+    """Give the answer to a GET to `consume`, again from the start when it breaks off.
+
+    Connection errors, a body that breaks off, and the statuses of `MAY_PASS` are tried again, after
+    an exponential wait or the one that the server asks for. The body is not decoded.
+
+    Args:
+        url: ``http://`` or ``https://``; a redirect from the second to the first is refused.
+        consume: takes the response and reads its body; called once an attempt.
+        options: time-outs and limits.
+        on_retry: told of each retry.
+
+    Raises:
+        SourceError: no good answer after all attempts.
+        AccessDeniedError: 401 or 403.
+        ConfigError: the URL is not one.
+    """
+    shown = redact(url)
+    retries = _retry(options, on_retry)
+    try:
+        pool = _pool(url, options)
+        while True:
+            response = pool.request(
+                "GET", url, retries=retries, preload_content=False, decode_content=False
+            )
+            try:
+                _check_status(response, shown)
+                return consume(response)
+            except (ProtocolError, ReadTimeoutError) as error:
+                assert response.retries is not None  # noqa: S101 - the request had some
+                retries = response.retries.increment("GET", url, error=error)
+                retries.sleep()
+            finally:
+                response.close()
+    except LocationValueError as error:
+        raise ConfigError(f"{shown} is not a URL: {error}") from error
+    except MaxRetryError as error:
+        raise SourceError(f"{shown}: {_reason(error.reason)}, after all retries") from error
+    except HTTPError as error:
+        raise SourceError(f"{shown}: {_reason(error)}") from error
+
+
+def _retry(options: HttpOptions, on_retry: OnRetry) -> Retry:
+    class ReportedRetry(Retry):
+        def increment(self, *args: Any, **kwargs: Any) -> Self:
+            following = super().increment(*args, **kwargs)
+            last = following.history[-1]
+            if last.redirect_location is None:
+                failures = [one for one in following.history if one.redirect_location is None]
+                reason = f"status {last.status}" if last.status else _reason(last.error)
+                on_retry(len(failures), reason)
+            return following
+
+    return ReportedRetry(
+        total=options.attempts - 1 + options.max_redirects,
+        connect=options.attempts - 1,
+        read=options.attempts - 1,
+        status=options.attempts - 1,
+        other=0,
+        redirect=options.max_redirects,
+        status_forcelist=MAY_PASS,
+        raise_on_status=False,
+        backoff_factor=options.backoff,
+        backoff_jitter=options.backoff,
+        backoff_max=options.backoff_max,
+        retry_after_max=int(options.retry_after_max),
+    )
+
+
+class _Pool(urllib3.PoolManager):
+    """A pool that leaves https for nothing else."""
+
+    secure = False
+
+    def urlopen(  # type: ignore[override]
+        self, method: str, url: str, redirect: bool = True, **kw: Any
+    ) -> BaseHTTPResponse:
+        if self.secure and not url.startswith("https:"):
+            raise SourceError(f"redirected from https to {redact(url)}, which is not secure")
+        return super().urlopen(method, url, redirect, **kw)
+
+
+def _pool(url: str, options: HttpOptions) -> _Pool:
+    pool = _Pool(
+        timeout=Timeout(connect=options.connect_timeout, read=options.read_timeout),
+        headers={
+            "Accept": "application/json, application/x-ndjson;q=0.9, */*;q=0.1",
+            "Accept-Encoding": "gzip",
+            "User-Agent": f"micro-etl/{__version__}",
+        },
+    )
+    pool.secure = url.lower().startswith("https:")
+    return pool
+
+
+def _check_status(response: BaseHTTPResponse, shown: str) -> None:
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if response.status == 200 and encoding in ("identity", "gzip", "x-gzip"):
+        return
+    if response.status == 200:
+        raise SourceError(f"{shown}: content encoding {encoding}; it should be gzip or none")
+    said = f"{shown}: status {response.status} {response.reason or ''}".rstrip()
+    body = response.read(200)
+    said += f", {show(body)}" if body else ""
+    if response.status in (401, 403):
+        raise AccessDeniedError(said)
+    retried = ", after all retries" if response.status in MAY_PASS else ""
+    raise SourceError(f"{said}{retried}")
+
+
+def _reason(error: Exception | None) -> str:
+    """What went wrong, in one line, without the addresses of objects."""
+    if isinstance(error, SSLError):
+        return f"TLS: {str(error).removeprefix('[SSL: ')}"
+    if isinstance(error, ReadTimeoutError):
+        return "no data within the read time-out"
+    return re.sub(r"^\w+\(host=.*?\): ", "", str(error))

@@ -1,0 +1,51 @@
+"""Keep each distinct response, gzipped and named by its hash, so that a run can be replayed."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+
+from micro_etl.extract import Extract
+from micro_etl.store import open_place, target_errors
+
+
+def keep_raw(
+    fetched: Extract, raw_url: str, dataset: str, *, scratch: Path, timeout: float, deadline: float
+) -> str:
+    """Put a response at ``<raw_url>/<dataset>/<sha256>.json.gz`` unless it is there already.
+
+    Args:
+        fetched: the response.
+        raw_url: a folder of a store, or a local one.
+        dataset: the name of the dataset.
+        scratch: a folder for the gzipped copy.
+        timeout: seconds for one request.
+        deadline: seconds for a request with its retries.
+
+    Returns:
+        The URL of the copy, which can be a ``SOURCE_URL``.
+
+    Raises:
+        TargetError: it can't be written.
+        AccessDeniedError: the store doesn't allow it.
+        ConfigError: the URL is not one.
+    """
+    url = f"{raw_url.rstrip('/')}/{dataset}/{fetched.sha256}.json.gz"
+    place = open_place(url, timeout=timeout, deadline=deadline)
+    packed = scratch / "raw.json.gz"
+    # The time stays out of the file: the same response gives the same bytes.
+    with (
+        fetched.file.open("rb") as body,
+        packed.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as file,
+    ):
+        shutil.copyfileobj(body, file)
+    with target_errors("write", url), suppress(AlreadyExistsError):
+        obstore.put(place.store, place.key, packed, mode="create")
+    packed.unlink()
+    return url

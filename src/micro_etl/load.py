@@ -1,0 +1,231 @@
+"""Publish a table: the object is replaced by a complete, verified one, or stays as it is."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import PreconditionError
+
+from micro_etl.dataset import Dataset
+from micro_etl.errors import DataError, RaceLostError, TargetError
+from micro_etl.store import Place, target_errors
+from micro_etl.transform import Table, count_rows
+
+CONTENT_TYPE = "application/vnd.apache.parquet"
+"""The media type of Parquet, as registered with IANA."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The object that stands at the target.
+
+    Attributes:
+        etag: the store's name for its content.
+        version: the store's version of it, where it has versions.
+        rows: how many rows it has; none where it is not a Parquet file.
+        sha256: of its bytes.
+        run_id: the run that wrote it, where it says so.
+    """
+
+    etag: str | None
+    version: str | None
+    rows: int | None
+    sha256: str
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the target.
+
+    Attributes:
+        result: ``published``, ``unchanged``, or ``would publish`` in a dry run.
+        etag: the ETag of the object that stands there now.
+        previous: what stood there before, none where there was nothing.
+        superseded: another run has published since.
+    """
+
+    result: str
+    etag: str | None
+    previous: Previous | None
+    superseded: bool = False
+
+
+def load(
+    table: Table,
+    place: Place,
+    previous: Previous | None,
+    *,
+    dataset: Dataset,
+    metadata: Mapping[str, str],
+    scratch: Path,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Publish a table, whole or not at all, and only over the object that `look` saw.
+
+    Args:
+        table: what to publish.
+        place: where.
+        previous: what stood there before the records were fetched, so that whatever was published
+            since is newer than they are and stays.
+        dataset: its guards, ``min_rows`` and ``max_shrink``.
+        metadata: what the object says of itself, on top of rows and hashes of the table; its
+            ``run-id`` tells this run from others.
+        scratch: a folder for what has to be looked at.
+        force: publish what the guards refuse.
+        dry_run: do everything but the put.
+
+    Raises:
+        DataError: a guard refused.
+        RaceLostError: another run published meanwhile.
+        TargetError: the store can't be read or written, or what it holds is not what was sent.
+        AccessDeniedError: the store doesn't allow it.
+    """
+    refusal = refuse(table.rows, previous, dataset)
+    if refusal and not force:
+        raise DataError(f"not published: {refusal}; --force publishes all the same")
+    if previous and previous.sha256 == table.sha256:
+        return Outcome("unchanged", previous.etag, previous)
+    if dry_run:
+        return Outcome("would publish", previous.etag if previous else None, previous)
+    if place.local:
+        etag = _put_locally(table, place, previous)
+    else:
+        etag = _put(table, place, previous, metadata, scratch)
+    return Outcome("published", etag, previous, superseded=not _verify(table, place, etag))
+
+
+def refuse(rows: int, previous: Previous | None, dataset: Dataset) -> str | None:
+    """Why a table of so many rows must not replace the previous one, or none."""
+    if rows == 0:
+        return "the table is empty"
+    if rows < dataset.min_rows:
+        return f"the table has {rows:,} rows; min_rows is {dataset.min_rows:,}"
+    if previous is None:
+        return None
+    if previous.rows is None:
+        return "what stands at the target is not a Parquet file"
+    lost = previous.rows - rows
+    if lost > round(previous.rows * dataset.max_shrink, 6):
+        return (
+            f"the table has {rows:,} rows, the published one {previous.rows:,}; "
+            f"max_shrink allows to lose {dataset.max_shrink:.0%}"
+        )
+    return None
+
+
+def look(place: Place, *, scratch: Path) -> Previous | None:
+    """The object that stands at the target, or none; its content is read only if it must be.
+
+    Raises:
+        TargetError: the store can't be read.
+        AccessDeniedError: the store doesn't allow it.
+    """
+    with target_errors("read", place.url):
+        try:
+            head = obstore.get(place.store, place.key, options={"head": True})
+        except FileNotFoundError:
+            return None
+    said = {key.replace("_", "-"): value for key, value in head.attributes.items()}
+    rows, sha256 = said.get("rows", ""), said.get("content-sha256")
+    if sha256 is None or not rows.isdigit():
+        copy = download(place, scratch / "previous.parquet")
+        with copy.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        count = count_rows(copy, scratch=scratch)
+    else:
+        count = int(rows)
+    return Previous(head.meta["e_tag"], head.meta["version"], count, sha256, said.get("run-id"))
+
+
+def download(place: Place, file: Path) -> Path:
+    """Copy an object into a file.
+
+    Raises:
+        TargetError: there is no such object, or it can't be read.
+        AccessDeniedError: the store doesn't allow it.
+    """
+    with target_errors("read", place.url), file.open("wb") as copy:
+        for chunk in obstore.get(place.store, place.key).stream():
+            copy.write(chunk)
+    return file
+
+
+def _put(
+    table: Table,
+    place: Place,
+    previous: Previous | None,
+    metadata: Mapping[str, str],
+    scratch: Path,
+) -> str | None:
+    described = {
+        "rows": str(table.rows),
+        "content-sha256": table.sha256,
+        "schema-sha256": table.schema_sha256,
+        **metadata,
+    }
+    if place.url.startswith("az:"):  # Azure's metadata names are identifiers
+        described = {key.replace("-", "_"): value for key, value in described.items()}
+    try:
+        with target_errors("write", place.url):
+            return obstore.put(
+                place.store,
+                place.key,
+                table.file,
+                attributes={"Content-Type": CONTENT_TYPE, **described},
+                mode={"e_tag": previous.etag, "version": previous.version}
+                if previous
+                else "create",
+            )["e_tag"]
+    except RaceLostError:
+        # An upload that was repeated because its answer got lost meets its own object.
+        now = look(place, scratch=scratch)
+        if now and (now.sha256, now.run_id) == (table.sha256, metadata["run-id"]):
+            return now.etag
+        raise
+
+
+def _put_locally(table: Table, place: Place, previous: Previous | None) -> str | None:
+    """Replace a local file, which has no conditional put: compare and replace under a lock."""
+    assert place.local is not None  # noqa: S101 - the caller asked
+    with target_errors("write", place.url):
+        place.local.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(place.local.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            try:
+                now = obstore.head(place.store, place.key)["e_tag"]
+            except FileNotFoundError:
+                now = None
+            if now != (previous.etag if previous else None):
+                raise PreconditionError
+            return obstore.put(place.store, place.key, table.file, use_multipart=False)["e_tag"]
+        finally:
+            os.close(folder)
+
+
+def _verify(table: Table, place: Place, etag: str | None) -> bool:
+    """Read the object back; false where another run has replaced it since.
+
+    Raises:
+        TargetError: the object under this ETag is not the table.
+    """
+    digest = hashlib.sha256()
+    try:
+        with target_errors("read back", place.url):
+            for chunk in obstore.get(place.store, place.key, options={"if_match": etag}).stream():
+                digest.update(chunk)
+    except RaceLostError:
+        return False
+    if digest.hexdigest() != table.sha256:
+        raise TargetError(
+            f"{place.url} holds {digest.hexdigest()} where {table.sha256} was sent (SHA-256)"
+        )
+    return True

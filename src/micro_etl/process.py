@@ -1,0 +1,90 @@
+"""What a command needs around it: a scratch folder, and an end that says why."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from micro_etl.errors import ContractError, MachineError, MicroEtlError
+from micro_etl.report import Report
+
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+"""The signals that stop a command."""
+
+_DEFECT = 70
+
+
+def block_stop_signals() -> None:
+    """Leave the stop signals to the thread of `workspace`; to be called before any other thread.
+
+    A handler in the main thread would wait until the engine or the store returns to Python, which
+    can take longer than the 30 s that a container has.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+@contextmanager
+def workspace(report: Report) -> Iterator[Path]:
+    """A scratch folder that is gone afterwards, however the command ends.
+
+    Args:
+        report: told of the error, where there is one.
+
+    Raises:
+        SystemExit: with the exit code of the error.
+    """
+    try:
+        try:
+            scratch = Path(tempfile.mkdtemp(prefix="micro-etl-"))
+        except OSError as error:
+            raise MachineError(
+                f"no scratch folder: {error.strerror} ({tempfile.gettempdir()}); TMPDIR should "
+                "name a folder that can be written"
+            ) from error
+        try:
+            threading.Thread(target=_wait_for_stop, args=(report, scratch), daemon=True).start()
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except ContractError as error:
+        report.event(
+            "run_failed",
+            level="error",
+            exit_code=error.exit_code,
+            error=str(error),
+            violations=[str(violation) for violation in error.violations],
+            totals=error.totals,
+        )
+        sys.exit(error.exit_code)
+    except MicroEtlError as error:
+        report.event("run_failed", level="error", exit_code=error.exit_code, error=str(error))
+        sys.exit(error.exit_code)
+    except Exception as error:
+        traceback.print_exc()
+        report.event(
+            "run_failed",
+            level="error",
+            exit_code=_DEFECT,
+            error=f"a defect in micro-etl: {type(error).__name__}: {error}",
+        )
+        sys.exit(_DEFECT)
+
+
+def _wait_for_stop(report: Report, scratch: Path) -> None:
+    """End the process at once on a stop signal, whatever the other threads wait for."""
+    number = signal.sigwait(STOP_SIGNALS)
+    name, code = signal.Signals(number).name, 128 + number
+    target = "the target is untouched"
+    if report.last_event == "transformed":
+        target = "the target holds the old table or the new one, whole"
+    report.event("run_failed", level="error", exit_code=code, error=f"stopped by {name}; {target}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(code)

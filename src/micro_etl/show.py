@@ -1,0 +1,65 @@
+"""Look into a Parquet file: its first rows, and what each column holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from micro_etl.errors import DataError
+from micro_etl.sql import identifier, literal
+
+_WIDTH = 120
+
+
+def head(file: Path, *, rows: int = 10) -> str:
+    """The first rows as a table, with as many columns as fit a screen.
+
+    Raises:
+        DataError: the file is not Parquet.
+    """
+    with _connect() as connection:
+        return _render(connection, f"SELECT * FROM read_parquet({literal(file)}) LIMIT {rows}")
+
+
+def profile(file: Path) -> str:
+    """Type, nulls, distinct values and range of each column, as a table.
+
+    Raises:
+        DataError: the file is not Parquet.
+    """
+    with _connect() as connection:
+        source = f"read_parquet({literal(file)})"
+        columns = _query(connection, f"DESCRIBE SELECT * FROM {source}")
+        parts = []
+        for name, kind, *_ in columns:
+            column = identifier(name)
+            text = f"CAST({column} AS VARCHAR)"
+            parts.append(
+                f"SELECT {literal(name)} AS column, {literal(kind)} AS type,"
+                f" count(*) - count({column}) AS nulls, count(DISTINCT {text}) AS distinct,"
+                f" left(CAST(min({_ordered(column, kind)}) AS VARCHAR), 32) AS least,"
+                f" left(CAST(max({_ordered(column, kind)}) AS VARCHAR), 32) AS greatest"
+                f" FROM {source}"
+            )
+        return _render(connection, " UNION ALL ".join(parts))
+
+
+def _ordered(column: str, kind: str) -> str:
+    return f"CAST({column} AS VARCHAR)" if kind == "JSON" else column
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"TimeZone": "UTC", "autoinstall_known_extensions": "false"})
+
+
+def _query(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str, ...]]:
+    try:
+        return connection.execute(query).fetchall()
+    except duckdb.Error as error:
+        raise DataError(f"not a Parquet file: {str(error).splitlines()[0]}") from error
+
+
+def _render(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    _query(connection, f"EXPLAIN {query}")
+    return str(connection.sql(query)).rstrip()

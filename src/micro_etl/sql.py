@@ -1,0 +1,268 @@
+"""Compile a dataset into DuckDB SQL: pure functions from a dataset to text.
+
+The values of a record are read as JSON, leaf by leaf, since DuckDB's own conversions are lenient:
+with typed columns it turns 1.5 into 2 and ``"yes"`` into true. Each type has a test, `IS`, that a
+leaf must pass before `AS` converts it.
+
+Good data is read once: `stage` aborts at the first value that is wrong. Only then is the source
+read again, by the queries of `explain`, which find every violation and say where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from micro_etl.dataset import Column, Dataset
+from micro_etl.layout import Body, Layout
+
+SQL_TYPES = {
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "string": "VARCHAR",
+    "boolean": "BOOLEAN",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "date": "DATE",
+    "json": "JSON",
+}
+"""Column type to the engine's type."""
+
+EXPECTED = {
+    "int32": "a whole number from -2147483648 to 2147483647",
+    "int64": "a whole number from -9223372036854775808 to 9223372036854775807",
+    "float64": "a finite number",
+    "string": "a string",
+    "boolean": "true or false",
+    "timestamp": "a date and time with a zone, such as 2006-03-24T22:30:00.000Z",
+    "date": "a date such as 2006-03-24",
+    "json": "JSON, which has no NaN or Infinity",
+}
+"""Column type to what a violation says should be there."""
+
+# RFC 3339, section 5.6, with at most microseconds: a seventh digit would be dropped in silence.
+_DAY = r"\d{4}-(0[1-9]|1[0-2])-[0-3]\d"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6}0*)?"
+_ZONE = r"([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
+
+_RAW = "CAST(@ AS VARCHAR)"
+_TEXT = "json_extract_string(@, '$')"
+_KIND = "json_type(@)"
+AS = {
+    "int32": f"TRY_CAST({_RAW} AS INTEGER)",
+    "int64": f"TRY_CAST({_RAW} AS BIGINT)",
+    "float64": f"TRY_CAST({_RAW} AS DOUBLE)",
+    "string": _TEXT,
+    "boolean": f"{_RAW} = 'true'",
+    "timestamp": f"TRY_CAST(upper({_TEXT}) AS TIMESTAMP WITH TIME ZONE)",
+    "date": f"TRY_CAST({_TEXT} AS DATE)",
+    "json": "@",
+}
+IS = {
+    "int32": f"{_KIND} IN ('UBIGINT', 'BIGINT') AND {AS['int32']} IS NOT NULL",
+    "int64": f"{_KIND} IN ('UBIGINT', 'BIGINT') AND {AS['int64']} IS NOT NULL",
+    "float64": f"{_KIND} IN ('DOUBLE', 'UBIGINT', 'BIGINT') AND isfinite({AS['float64']})",
+    "string": f"{_KIND} = 'VARCHAR'",
+    "boolean": f"{_KIND} = 'BOOLEAN'",
+    "timestamp": (
+        f"{_KIND} = 'VARCHAR' AND regexp_full_match({_TEXT}, '{_DAY}[Tt ]{_TIME}{_ZONE}')"
+        f" AND {AS['timestamp']} BETWEEN '0001-01-01 00:00:00Z' AND '9999-12-31 23:59:59.999999Z'"
+    ),
+    "date": (
+        f"{_KIND} = 'VARCHAR' AND regexp_full_match({_TEXT}, '{_DAY}')"
+        f" AND {AS['date']} >= '0001-01-01'"
+    ),
+    # The engine reads NaN, which JSON does not have; inside a string the word is harmless.
+    "json": (
+        rf"""NOT regexp_matches(regexp_replace({_RAW}, '"(\\.|[^"\\])*"', '', 'g'),"""
+        " 'NaN|Infinity')"
+    ),
+}
+_ZERO = dict.fromkeys(("int32", "int64", "float64", "string"), "0") | {
+    "boolean": "false",
+    "timestamp": "1970-01-01",
+    "date": "1970-01-01",
+    "json": "{}",
+}
+# A case that no record should reach: it ends the pass, and `explain` finds out why.
+_ABORT = "error('violation')"
+
+
+def identifier(name: str) -> str:
+    """Quote a name, so that nothing in it is read as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str | Path) -> str:
+    """Quote a text, so that nothing in it is read as SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def dotted(path: Sequence[str]) -> str:
+    """Write a path as the dataset file does."""
+    return ".".join(f'"{key}"' if "." in key else key for key in path)
+
+
+def stage(dataset: Dataset, body: Body, table: Path) -> str:
+    """The pass that reads the body, checks each value and writes a first table.
+
+    It aborts at the first value that breaks the contract. What it can't see, such as a null where
+    a record should be, shows in `profile`.
+
+    Args:
+        dataset: the contract.
+        body: what holds the records.
+        table: the Parquet file to write.
+    """
+    tree = _tree(dataset.columns)
+    columns = ",\n".join(
+        f"  {_strict(column, _leaf(tree, column.path))} AS {identifier(column.name)}"
+        for column in dataset.columns
+    )
+    return (
+        f"COPY (\nSELECT\n{columns}\nFROM {_records(dataset, tree, body)}\n"
+        f") TO {literal(table)} (FORMAT parquet, COMPRESSION uncompressed)"
+    )
+
+
+def profile(columns: Sequence[Column], table: Path) -> str:
+    """One row about a table: rows, empty rows, then nulls, distinct, least and greatest of each.
+
+    Distinct values are counted where the contract needs it: in columns that are unique.
+    """
+    empty = " AND ".join(f"{identifier(column.name)} IS NULL" for column in columns)
+    parts = ["count(*)", f"count(*) FILTER (WHERE {empty})"]
+    for column in columns:
+        name = identifier(column.name)
+        ranged = column.type != "json"
+        parts += [
+            f"count(*) - count({name})",
+            f"count(DISTINCT {name})" if column.unique else "NULL",
+            f"CAST(min({name}) AS VARCHAR)" if ranged else "NULL",
+            f"CAST(max({name}) AS VARCHAR)" if ranged else "NULL",
+        ]
+    return f"SELECT {', '.join(parts)} FROM read_parquet({literal(table)})"
+
+
+def publish(columns: Sequence[Column], staged: Path, table: Path) -> str:
+    """Write the file that readers get, from the one that `stage` wrote.
+
+    DuckDB writes a column as REQUIRED when it knows from statistics that it has no null. It knows
+    that of the staged file, and NULLIF hides it where the contract allows nulls, so that the
+    schema follows from the dataset and not from the day's data.
+    """
+    selected = ", ".join(
+        name if column.required else f"NULLIF({name}, NULL) AS {name}"
+        for column in columns
+        for name in [identifier(column.name)]
+    )
+    return (
+        f"COPY (SELECT {selected} FROM read_parquet({literal(staged)}))"
+        f" TO {literal(table)} (FORMAT parquet, COMPRESSION snappy)"
+    )
+
+
+def publish_empty(columns: Sequence[Column], table: Path) -> str:
+    """Write the file of a table without rows, whose statistics know nothing of nulls."""
+    selected = ", ".join(
+        f"CAST({literal(_ZERO[column.type]) if column.required else 'NULL'}"
+        f" AS {SQL_TYPES[column.type]}) AS {identifier(column.name)}"
+        for column in columns
+    )
+    return (
+        f"COPY (SELECT {selected} FROM range(0))"
+        f" TO {literal(table)} (FORMAT parquet, COMPRESSION snappy)"
+    )
+
+
+def schema(table: Path) -> str:
+    """Name, repetition and engine's type of each column of a Parquet file, in order."""
+    return (
+        "SELECT name, repetition_type, duckdb_type"
+        f" FROM parquet_schema({literal(table)}) WHERE column_id > 0 ORDER BY column_id"
+    )
+
+
+@dataclass(slots=True)
+class _Node:
+    """A key of a record; `whole` where a column takes all that it holds."""
+
+    whole: bool = False
+    children: dict[str, _Node] = field(default_factory=dict)
+
+    def type(self) -> str:
+        if self.whole:
+            return "JSON"
+        inner = ", ".join(f"{identifier(key)} {node.type()}" for key, node in self.children.items())
+        return f"STRUCT({inner})"
+
+
+def _tree(columns: Iterable[Column]) -> _Node:
+    root = _Node()
+    for column in columns:
+        node = root
+        for key in column.path:
+            node = node.children.setdefault(key, _Node())
+        node.whole = True
+    return root
+
+
+def _records(dataset: Dataset, tree: _Node, body: Body) -> str:
+    if body.layout is not Layout.WRAPPED:
+        fields = {key: node.type() for key, node in tree.children.items()}
+        return f"{read_json(body, fields)} AS record"
+    outer, *inner = dataset.records
+    nested = f"{tree.type()}[]"
+    for key in reversed(inner):
+        nested = f"STRUCT({identifier(key)} {nested})"
+    array = ".".join(identifier(key) for key in dataset.records)
+    source = read_json(body, {outer: nested})
+    return f"(SELECT unnest(body.{array}) AS record FROM {source} AS body)"
+
+
+def read_json(body: Body, fields: dict[str, str], *, whole: bool = False) -> str:
+    """The table function that reads a body.
+
+    Args:
+        body: what holds the records.
+        fields: the fields to read, or the one column that takes each element `whole`.
+        whole: read elements whole, whatever they are.
+    """
+    columns = ", ".join(f"{literal(key)}: {literal(kind)}" for key, kind in fields.items())
+    return (
+        f"read_json({literal(body.file)}, format = '{body.layout}', columns = {{{columns}}},"
+        f" maximum_object_size = {body.max_record}{', records = false' if whole else ''})"
+    )
+
+
+def _leaf(tree: _Node, path: Sequence[str]) -> str:
+    """What stands at a path of `record`: JSON, or NULL where it is null or missing."""
+    expression, node = "record", tree
+    for key in path:
+        if node.whole:
+            expression = (
+                f"CASE WHEN {expression} IS NULL THEN NULL"
+                f" WHEN json_type({expression}) = 'OBJECT' THEN {_member(expression, key)}"
+                f" ELSE {_ABORT} END"
+            )
+        else:
+            expression = f"{expression}.{identifier(key)}"
+            node = node.children[key]
+    return expression
+
+
+def _strict(column: Column, leaf: str) -> str:
+    null = "" if column.required else f"WHEN {leaf} IS NULL THEN NULL "
+    test, value = IS[column.type].replace("@", leaf), AS[column.type].replace("@", leaf)
+    return f"CASE {null}WHEN {test} THEN {value} ELSE {_ABORT} END"
+
+
+def _member(value: str, key: str) -> str:
+    """The member of a JSON object, or NULL where it is null or missing."""
+    return f"NULLIF(json_extract({value}, {pointer([key])}), 'null')"
+
+
+def pointer(path: Sequence[str]) -> str:
+    """A JSON pointer (RFC 6901) as an SQL literal."""
+    return literal("".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path))

@@ -1,0 +1,186 @@
+"""Open the store that a URL names: S3, GCS, Azure, or a local folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+from obstore.store import LocalStore, ObjectStore, S3Store, from_url
+
+from micro_etl.errors import AccessDeniedError, ConfigError, RaceLostError, TargetError
+
+SCHEMES = ("s3", "gs", "az", "file")
+"""The schemes of stores; a URL without one is a local path."""
+
+_PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+# Where the last resort, the instance's metadata service, keeps its token and its credentials.
+_CREDENTIAL_ENDPOINTS = ("/latest/api/token", "/latest/meta-data/iam/")
+_KEY_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One object in a store.
+
+    Attributes:
+        url: what messages call it.
+        store: the store that holds it.
+        key: its path in the store.
+        local: where it is on this machine, or none where it is elsewhere.
+    """
+
+    url: str
+    store: ObjectStore
+    key: str
+    local: Path | None = None
+
+
+def is_store_url(url: str) -> bool:
+    """Whether a URL names an object of a remote store."""
+    return url.partition("://")[0] in SCHEMES and "://" in url
+
+
+def open_place(
+    url: str, *, timeout: float, deadline: float, environ: Mapping[str, str] = os.environ
+) -> Place:
+    """Open the store of a URL or path; nothing is sent yet.
+
+    Args:
+        url: ``s3://bucket/key``, ``gs://``, ``az://``, ``file://`` or a local path.
+        timeout: seconds for one request.
+        deadline: seconds for a request with all its retries.
+        environ: where the AWS variables stand.
+
+    Raises:
+        ConfigError: the URL names no object, or its scheme is not known.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme == "file":
+        path = Path(rest if separator else url).resolve()
+        if path.is_dir() or url.endswith("/"):
+            raise ConfigError(f"{url} is a folder; it should be a file's path")
+        return Place(url, LocalStore(), str(path).lstrip("/"), local=path)
+    bucket, _, key = rest.partition("/")
+    if scheme not in SCHEMES or not bucket or not key or key.endswith("/"):
+        raise ConfigError(
+            f"{url} names no object; it should be {', '.join(f'{name}://' for name in SCHEMES)} "
+            "followed by bucket and key, or a local path"
+        )
+    try:
+        return Place(url, _remote(scheme, bucket, timeout, deadline, environ), key)
+    except BaseError as error:
+        raise ConfigError(f"{url} can't be opened: {reason(error)}") from error
+
+
+def _remote(
+    scheme: str, bucket: str, timeout: float, deadline: float, environ: Mapping[str, str]
+) -> ObjectStore:
+    options: dict[str, Any] = {
+        "client_options": {
+            "timeout": timedelta(seconds=timeout),
+            "connect_timeout": timedelta(seconds=min(timeout, 10)),
+            "allow_http": environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+        },
+        "retry_config": {"max_retries": 8, "retry_timeout": timedelta(seconds=deadline)},
+    }
+    if scheme != "s3":
+        return from_url(f"{scheme}://{bucket}", **options)
+    if _wants_profile(environ):
+        options["credential_provider"] = _boto3_credentials()
+    return S3Store(bucket, **options)
+
+
+def _wants_profile(environ: Mapping[str, str]) -> bool:
+    """Whether credentials have to come from the AWS configuration files, as on a laptop."""
+    if any(environ.get(name) for name in _KEY_VARIABLES):
+        return False
+    configured = any(
+        Path(environ.get(variable, default)).expanduser().exists()
+        for variable, default in (
+            ("AWS_CONFIG_FILE", "~/.aws/config"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        )
+    )
+    return configured or any(environ.get(name) for name in _PROFILE_VARIABLES)
+
+
+def _boto3_credentials() -> Any:
+    if importlib.util.find_spec("boto3") is None:
+        raise AccessDeniedError(
+            "AWS profiles and SSO need boto3: pip install 'micro-etl[boto3]', or set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    try:
+        return Boto3CredentialProvider()
+    except ValueError as error:
+        raise AccessDeniedError(f"AWS credentials: {error}") from error
+
+
+@contextmanager
+def target_errors(action: str, url: str) -> Iterator[None]:
+    """Turn what a store raises into an error of ours that names the action and the object."""
+    try:
+        yield
+    except (BaseError, OSError, NotImplementedError) as error:
+        _raise(action, url, error)
+
+
+def _raise(action: str, url: str, error: Exception) -> NoReturn:
+    code = _code(str(error))
+    said = f"can't {action} {url}: {reason(error)}"
+    if isinstance(error, PreconditionError | AlreadyExistsError):
+        raise RaceLostError(
+            f"another run published {url} meanwhile; this one wrote nothing"
+        ) from error
+    if any(endpoint in str(error) for endpoint in _CREDENTIAL_ENDPOINTS):
+        raise AccessDeniedError(
+            f"can't {action} {url}: no AWS credentials; AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY should be set, or the task or instance should have a role"
+        ) from error
+    if code == "NoSuchBucket":
+        raise TargetError(f"can't {action} {url}: there is no such bucket") from error
+    if code in ("ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"):
+        raise AccessDeniedError(f"can't {action} {url}: the credentials have expired") from error
+    if isinstance(error, PermissionDeniedError | PermissionError | UnauthenticatedError):
+        needed = (
+            "; s3:GetObject and s3:PutObject should be allowed, and s3:ListBucket, without which "
+            "S3 calls a missing object forbidden"
+        )
+        raise AccessDeniedError(said + (needed if url.startswith("s3:") else "")) from error
+    raise TargetError(said) from error
+
+
+def _code(text: str) -> str | None:
+    found = re.search(r"<Code>(\w+)</Code>", text)
+    return found[1] if found else None
+
+
+def reason(error: Exception) -> str:
+    """The one line of a store's error that a user can act on."""
+    first = str(error).split("\n\nDebug source", 1)[0]
+    message = re.search(r"<Message>([^<]*)</Message>", first)
+    if message:
+        return f"{_code(first)}: {message[1]}"
+    line = " ".join(first.split())
+    return re.sub(r"^Generic \S+ error: ", "", line)

@@ -1,0 +1,238 @@
+"""Turn a body of records into a Parquet file that keeps the dataset's contract, or say why not."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from micro_etl import explain, sql
+from micro_etl.dataset import Column, Dataset
+from micro_etl.errors import ContractError, MachineError, SourceError, Violation
+from micro_etl.layout import Body, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """What one column of a table holds.
+
+    Attributes:
+        name: the column's name.
+        nulls: how many rows have no value.
+        distinct: how many values differ, where the contract needs to know.
+        least: the least value as text, none where there is none.
+        greatest: the greatest value as text.
+    """
+
+    name: str
+    nulls: int
+    distinct: int | None
+    least: str | None
+    greatest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A Parquet file that keeps its dataset's contract.
+
+    Attributes:
+        file: where it is.
+        rows: how many rows it has.
+        size: its length in bytes.
+        sha256: of its bytes, which are a function of the records, the dataset and the version.
+        schema_sha256: of names, types and nullability of its columns.
+        columns: a profile of each column.
+    """
+
+    file: Path
+    rows: int
+    size: int
+    sha256: str
+    schema_sha256: str
+    columns: tuple[ColumnProfile, ...]
+
+
+def transform(body: Body, dataset: Dataset, *, scratch: Path) -> Table:
+    """Write the table of a body; its columns, types and nullability are exactly the dataset's.
+
+    Args:
+        body: the records.
+        dataset: the contract.
+        scratch: a folder for the table and what the engine spills.
+
+    Raises:
+        ContractError: records break the contract; says which and how.
+        SourceError: the body is not JSON.
+        MachineError: no memory or no room in the scratch folder.
+    """
+    staged, file = scratch / "staged.parquet", scratch / f"{dataset.name}.parquet"
+    with connect(scratch) as connection:
+        try:
+            connection.execute(sql.stage(dataset, body, staged))
+        except (duckdb.Error, UnicodeDecodeError) as error:
+            _raise_machine_error(error)
+            _raise_violations(connection, dataset, body)
+            raise SourceError(f"the body is not what it should be: {_reason(error)}") from error
+        rows, empty, columns = read_profile(connection, dataset.columns, staged)
+        if _may_hide_violations(body, rows, empty, columns):
+            _raise_violations(connection, dataset, body)
+        try:
+            connection.execute(
+                sql.publish(dataset.columns, staged, file)
+                if rows
+                else sql.publish_empty(dataset.columns, file)
+            )
+        except duckdb.Error as error:
+            _raise_machine_error(error)
+            raise
+        schema = read_schema(connection, file)
+    if schema != expected_schema(dataset.columns):
+        raise AssertionError(f"the table has the schema {schema}")
+    with file.open("rb") as parquet:
+        digest = hashlib.file_digest(parquet, "sha256").hexdigest()
+    return Table(
+        file=file,
+        rows=rows,
+        size=file.stat().st_size,
+        sha256=digest,
+        schema_sha256=hashlib.sha256(repr(schema).encode()).hexdigest(),
+        columns=columns,
+    )
+
+
+def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
+    """An engine that works in UTC, spills to the scratch folder and fetches no extension."""
+    return duckdb.connect(
+        config={
+            "TimeZone": "UTC",
+            "temp_directory": str(scratch / "spill"),
+            "autoinstall_known_extensions": "false",
+        }
+    )
+
+
+def read_profile(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[Column, ...], table: Path
+) -> tuple[int, int, tuple[ColumnProfile, ...]]:
+    """Rows, rows without any value, and a profile of each column of a Parquet file."""
+    row = connection.execute(sql.profile(columns, table)).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    profiles = (
+        ColumnProfile(column.name, *row[at : at + 4])
+        for column, at in zip(columns, range(2, len(row), 4), strict=True)
+    )
+    return row[0], row[1], tuple(profiles)
+
+
+def count_rows(file: Path, *, scratch: Path) -> int | None:
+    """How many rows a Parquet file has, by its footer; none where it is not a Parquet file."""
+    with connect(scratch) as connection:
+        try:
+            row = connection.execute(
+                f"SELECT num_rows FROM parquet_file_metadata({sql.literal(file)})"
+            ).fetchone()
+        except duckdb.Error:
+            return None
+    return int(row[0]) if row else None
+
+
+def read_schema(connection: duckdb.DuckDBPyConnection, table: Path) -> list[tuple[str, str, str]]:
+    """Name, repetition and type of each column of a Parquet file, in order."""
+    return connection.execute(sql.schema(table)).fetchall()
+
+
+def expected_schema(columns: tuple[Column, ...]) -> list[tuple[str, str, str]]:
+    """What `read_schema` says of a file that keeps the contract."""
+    return [
+        (column.name, "REQUIRED" if column.required else "OPTIONAL", sql.SQL_TYPES[column.type])
+        for column in columns
+    ]
+
+
+def _may_hide_violations(
+    body: Body, rows: int, empty: int, columns: tuple[ColumnProfile, ...]
+) -> bool:
+    """Whether the pass may have missed something, which only a look at whole records can tell.
+
+    Repeated values; a null where a record should be, which looks like an empty record; a path that
+    no record has, which looks like nulls; no array where the records should be.
+    """
+    repeated = any(
+        column.distinct is not None and column.distinct < rows - column.nulls for column in columns
+    )
+    absent = rows > 0 and any(column.nulls == rows for column in columns)
+    unwrapped = rows == 0 and body.layout is Layout.WRAPPED
+    return repeated or absent or unwrapped or empty > 0
+
+
+def _raise_violations(connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body) -> None:
+    """Raise a `ContractError` where there is a violation.
+
+    Raises:
+        ContractError: with the first violations and their totals.
+        SourceError: the body is not JSON.
+    """
+    try:
+        found, totals = _find_violations(connection, dataset, body)
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        _raise_machine_error(error)
+        raise SourceError(f"the body is not JSON: {_reason(error)}") from error
+    if found:
+        raise ContractError(found[: explain.SHOWN], totals)
+
+
+def _find_violations(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body
+) -> tuple[list[Violation], dict[str, int]]:
+    if body.layout is Layout.WRAPPED:
+        for kind, value in connection.execute(explain.wrapper(dataset, body)).fetchall():
+            if kind != "ARRAY":
+                path = sql.dotted(dataset.records)
+                return [Violation(None, path, value, "an array of records")], {path: 1}
+    absent = _absent_paths(connection, dataset, body)
+    found: list[Violation] = []
+    totals: dict[str, int] = {}
+    queries = [explain.findings(dataset, body)]
+    queries += [
+        explain.repeats(column, dataset, body) for column in dataset.columns if column.unique
+    ]
+    for query in queries:
+        for name, path, expected, count, first in connection.execute(query).fetchall():
+            if path in absent:  # said once, not for each record
+                continue
+            totals[name] = totals.get(name, 0) + count
+            found += [Violation(one["record"], path, one["value"], expected) for one in first]
+    for path in absent:
+        # Where no parent is an object, that is the violation.
+        if not any(path.startswith(f"{one.path}.") or one.path == "$" for one in found):
+            totals[path] = 1
+            found.append(Violation(None, path, None, "a path that at least one record has"))
+    return sorted(found, key=lambda violation: violation.record or 0), totals
+
+
+def _absent_paths(connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body) -> list[str]:
+    row = connection.execute(explain.presence(dataset, body)).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    rows, *present = row
+    return [
+        sql.dotted(column.path)
+        for column, count in zip(dataset.columns, present, strict=True)
+        if rows and not count
+    ]
+
+
+def _raise_machine_error(error: Exception) -> None:
+    text = _reason(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        raise MachineError(f"out of memory: {text}; give the task more") from error
+    if isinstance(error, duckdb.IOException):
+        raise MachineError(f"the scratch folder can't be used: {text}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The engine's first line, without its class and our scratch file."""
+    line = str(error).splitlines()[0]
+    return re.sub(r"^[A-Z]\w+( \w+)* Error: | in file \"[^\"]*\"", "", line).strip()
