@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from micro_etl.dataset import Column, Dataset
 from micro_etl.layout import Body, Layout
-from micro_etl.sql import AS, EXPECTED, IS, dotted, literal, pointer, read_json
+from micro_etl.sql import AS, EXPECTED, IS, dotted, literal, pointer, read_json, unrepeated
 
 SHOWN = 10
 """How many violations an error shows."""
@@ -32,8 +32,7 @@ def findings(dataset: Dataset, body: Body) -> str:
     checks += [_check(f"{_type(path)} NOT IN ('OBJECT', 'NULL')", path, _OBJECT) for path in inner]
     checks += [
         _check(
-            f"{_type(path)} = 'OBJECT' AND"
-            f" len(json_keys({_at(path)})) > len(list_distinct(json_keys({_at(path)})))",
+            f"{_type(path)} = 'OBJECT' AND NOT {unrepeated(_at(path))}",
             path,
             _NO_REPEAT,
         )

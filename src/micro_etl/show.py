@@ -12,7 +12,7 @@ from micro_etl.sql import identifier, literal
 _WIDTH = 120
 
 
-def head(file: Path, *, rows: int = 10) -> str:
+def head(file: Path, *, rows: int = 20) -> str:
     """The first rows as a table, with as many columns as fit a screen.
 
     Raises:

@@ -37,7 +37,7 @@ EXPECTED = {
     "boolean": "true or false",
     "timestamp": "a date and time with a zone, such as 2006-03-24T22:30:00.000Z",
     "date": "a date such as 2006-03-24",
-    "json": "JSON, which has no NaN or Infinity",
+    "json": "a JSON value without NaN or Infinity",
 }
 """Column type to what a violation says should be there."""
 
@@ -148,12 +148,12 @@ def profile(columns: Sequence[Column], table: Path) -> str:
 def publish(columns: Sequence[Column], staged: Path, table: Path) -> str:
     """Write the file that readers get, from the one that `stage` wrote.
 
-    DuckDB writes a column as REQUIRED when it knows from statistics that it has no null. It knows
-    that of the staged file, and NULLIF hides it where the contract allows nulls, so that the
-    schema follows from the dataset and not from the day's data.
+    DuckDB writes a column as REQUIRED when it knows from statistics that it has no null, as it does
+    of the staged file. Where the contract allows nulls, a condition that always holds, and that no
+    optimizer can see through, hides it: the schema follows from the dataset, not the day's data.
     """
     selected = ", ".join(
-        name if column.required else f"NULLIF({name}, NULL) AS {name}"
+        name if column.required else f"CASE WHEN random() < 2 THEN {name} END AS {name}"
         for column in columns
         for name in [identifier(column.name)]
     )
@@ -216,9 +216,10 @@ def _records(dataset: Dataset, tree: _Node, body: Body) -> str:
     nested = f"{tree.type()}[]"
     for key in reversed(inner):
         nested = f"STRUCT({identifier(key)} {nested})"
-    array = ".".join(identifier(key) for key in dataset.records)
-    source = read_json(body, {outer: nested})
-    return f"(SELECT unnest(body.{array}) AS record FROM {source} AS body)"
+    array = ".".join(identifier(key) for key in ("body", *dataset.records))
+    # One array: a body that lacks it, or objects after the first, would lose records in silence.
+    one = f"CASE WHEN {array} IS NOT NULL AND row_number() OVER () = 1 THEN {array} ELSE {_ABORT} END"
+    return f"(SELECT unnest({one}) AS record FROM {read_json(body, {outer: nested})} AS body)"
 
 
 def read_json(body: Body, fields: dict[str, str], *, whole: bool = False) -> str:
@@ -243,7 +244,8 @@ def _leaf(tree: _Node, path: Sequence[str]) -> str:
         if node.whole:
             expression = (
                 f"CASE WHEN {expression} IS NULL THEN NULL"
-                f" WHEN json_type({expression}) = 'OBJECT' THEN {_member(expression, key)}"
+                f" WHEN json_type({expression}) = 'OBJECT' AND {unrepeated(expression)}"
+                f" THEN {_member(expression, key)}"
                 f" ELSE {_ABORT} END"
             )
         else:
@@ -261,6 +263,11 @@ def _strict(column: Column, leaf: str) -> str:
 def _member(value: str, key: str) -> str:
     """The member of a JSON object, or NULL where it is null or missing."""
     return f"NULLIF(json_extract({value}, {pointer([key])}), 'null')"
+
+
+def unrepeated(value: str) -> str:
+    """The test that no key of a JSON object comes twice."""
+    return f"len(json_keys({value})) = len(list_distinct(json_keys({value})))"
 
 
 def pointer(path: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""`make run`: the job from nothing, on loopback or for real."""

@@ -1,0 +1,71 @@
+"""Run the job of the README: on loopback where nothing is set, for real where a target is.
+
+The service never falls back to anything, so what stands in for the source and for S3 is here,
+around it: a server of the bundled sample, and an S3 API, both on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+
+from quickstart.loopback import CREDENTIALS, serve_json, serve_s3
+
+_SAMPLE = resources.files("micro_etl") / "datasets" / "launches.sample.json"
+_BUCKET = "quickstart"
+
+
+def main() -> int:
+    """Run the job and show what it made; returns the exit code of the run."""
+    if os.environ.get("S3_BUCKET") or os.environ.get("TARGET_URL"):
+        _say("This is for real: the source and the target are those of the environment.")
+        return _run(os.environ)
+    with ExitStack() as stack:
+        key = f"{Path(os.environ.get('DATASET') or 'launches').stem}.parquet"
+        stand_ins = {"S3_BUCKET": _BUCKET, "S3_KEY": key, **CREDENTIALS}
+        source = os.environ.get("SOURCE_URL")
+        if not source:
+            stand_ins["SOURCE_URL"] = stack.enter_context(serve_json(_SAMPLE.read_bytes()))
+        _say(
+            f"This is a rehearsal: {source or 'the bundled sample, served over HTTP on loopback'},"
+            " published to an S3 API on loopback."
+        )
+        _say("For real, say where: SOURCE_URL=https://... S3_BUCKET=... make run\n")
+        stand_ins["AWS_ENDPOINT_URL"] = endpoint = stack.enter_context(serve_s3())
+        _request("PUT", f"{endpoint}/{_BUCKET}")
+        code = _run({**os.environ, **stand_ins})
+        if code == 0:
+            out = Path("out") / key
+            out.parent.mkdir(exist_ok=True)
+            out.write_bytes(_request("GET", f"{endpoint}/{_BUCKET}/{key}"))
+            _say(f"file      {out}: what a reader downloads from there")
+        return code
+
+
+def _run(environment: Mapping[str, str]) -> int:
+    return subprocess.run(
+        [sys.executable, "-m", "micro_etl", "run"],
+        env={"LOG_FORMAT": "text", **environment},
+        check=False,
+    ).returncode
+
+
+def _request(method: str, url: str) -> bytes:
+    request = urllib.request.Request(url, method=method)  # noqa: S310 - our own server's URL
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return bytes(answer.read())
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""What the integration test looks at: a place of the environment, or ones that it fills itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import boto3
+import pytest
+
+from quickstart.loopback import CREDENTIALS, serve_json, serve_s3
+from tests.integration.published import Place, Published
+
+_RECORDED = Path(__file__).parents[3] / "shared" / "data" / "launches_v4_past.json"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Look where the environment says; else run the application on each source that is there."""
+    if "published" in metafunc.fixturenames:
+        of_environment = bool(os.environ.get("S3_BUCKET"))
+        cases = ["environment"] if of_environment else ["sample", "recorded"]
+        metafunc.parametrize("published", cases, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 API on loopback."""
+    with serve_s3() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def published(request: pytest.FixtureRequest) -> Iterator[Published]:
+    """What the application has published."""
+    case: str = request.param
+    if case == "environment":
+        yield Published(Place.of_environment(os.environ))
+        return
+    with serve_json(_source(case)) as source_url:
+        endpoint: str = request.getfixturevalue("s3_endpoint")
+        place = Place(f"{case}-bucket", "launches.parquet", source_url, f"run-of-{case}", endpoint)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in CREDENTIALS.items():
+                patch.setenv(name, value)
+            boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=place.bucket)
+            _run_the_application(place)
+            yield Published(place)
+
+
+def _source(case: str) -> bytes:
+    if case == "recorded":
+        if not _RECORDED.exists():
+            pytest.skip(f"the recorded response of the API is not there: {_RECORDED.name}")
+        return _RECORDED.read_bytes()
+    return (resources.files("micro_etl") / "datasets" / "launches.sample.json").read_bytes()
+
+
+def _run_the_application(place: Place) -> None:
+    """Run the command as a user would: a process, configured by its environment alone."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SOURCE_URL": place.source_url,
+        "S3_BUCKET": place.bucket,
+        "RUN_ID": str(place.run_id),
+        "AWS_ENDPOINT_URL": str(place.endpoint),
+        **CREDENTIALS,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "micro_etl", "run"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,122 @@
+"""Fetch both sides of the comparison: the published object, and the source."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+API = "https://api.spacexdata.com/v4/launches"
+_FETCH_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look, and what to expect there.
+
+    Attributes:
+        bucket: the bucket that the application publishes to.
+        key: the key of the table in it.
+        source_url: where the application took the records from: an http(s) URL or a path.
+        run_id: the run that must have written the object, where the caller knows it.
+        endpoint: of S3, where it is not AWS's own.
+    """
+
+    bucket: str
+    key: str
+    source_url: str
+    run_id: str | None
+    endpoint: str | None
+
+    @classmethod
+    def of_environment(cls, environ: Mapping[str, str]) -> Place:
+        """What the application's own variables say, and ``EXPECTED_RUN_ID``."""
+        return cls(
+            bucket=environ["S3_BUCKET"],
+            key=environ.get("S3_KEY") or "launches.parquet",
+            source_url=environ.get("SOURCE_URL") or API,
+            run_id=environ.get("EXPECTED_RUN_ID") or None,
+            endpoint=environ.get("AWS_ENDPOINT_URL") or None,
+        )
+
+
+class Published:
+    """The object at a place, downloaded once, and the source that it should agree with."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        client: S3Client = boto3.client("s3", endpoint_url=place.endpoint)
+        answer = client.get_object(Bucket=place.bucket, Key=place.key)
+        self.body = answer["Body"].read()
+        self.metadata = answer["Metadata"]
+        self.content_type = answer["ContentType"]
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The table, as pyarrow reads it."""
+        return pq.read_table(io.BytesIO(self.body))
+
+    @cached_property
+    def footer(self) -> pq.FileMetaData:
+        """The file's own description of itself."""
+        return pq.read_metadata(io.BytesIO(self.body))
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as plain Python values."""
+        rows: list[dict[str, Any]] = self.table.to_pylist()
+        return rows
+
+    @cached_property
+    def expected_rows(self) -> list[dict[str, Any]]:
+        """What the rows must be, worked out from the source as it is now.
+
+        Where the source is not what the run has read, nothing can be said of the values: that is
+        a failure with its own message, not a comparison that holds or breaks by luck.
+        """
+        body = fetch(self.place.source_url)
+        digest, published = hashlib.sha256(body).hexdigest(), self.metadata["source-sha256"]
+        if digest != published:
+            pytest.fail(
+                f"INCONCLUSIVE: {self.place.source_url} has changed since the run (SHA-256 "
+                f"{digest}, the run read {published}): run the application again, then this test",
+                pytrace=False,
+            )
+        return [expected_row(launch) for launch in json.loads(body)]
+
+
+def expected_row(launch: dict[str, Any]) -> dict[str, Any]:
+    """One launch of the API as a row of the table, by plain Python."""
+    links = launch.get("links") or {}
+    return {
+        "flight_number": launch["flight_number"],
+        "mission_name": launch["name"],
+        "launch_date": datetime.fromisoformat(launch["date_utc"]).astimezone(UTC),
+        "mission_successful": launch.get("success"),
+        "webcast_url": links.get("webcast"),
+    }
+
+
+def fetch(url: str) -> bytes:
+    """The source's body, uncompressed."""
+    if "://" not in url:
+        return Path(url).read_bytes()
+    request = Request(url, headers={"Accept": "application/json"})  # noqa: S310
+    with urlopen(request, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - the caller's URL
+        body: bytes = answer.read()
+    return body
