@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
-from quickstart.loopback import CREDENTIALS, serve_json, serve_s3
+from quickstart.loopback import CREDENTIALS, HOST, serve_aws, serve_json
 
 _SAMPLE = resources.files("micro_etl") / "datasets" / "launches.sample.json"
 _BUCKET = "quickstart"
@@ -26,6 +26,7 @@ def main() -> int:
     if os.environ.get("S3_BUCKET") or os.environ.get("TARGET_URL"):
         _say("This is for real: the source and the target are those of the environment.")
         return _run(os.environ)
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = HOST  # a proxy does not know our loopback
     with ExitStack() as stack:
         key = f"{Path(os.environ.get('DATASET') or 'launches').stem}.parquet"
         stand_ins = {"S3_BUCKET": _BUCKET, "S3_KEY": key, **CREDENTIALS}
@@ -37,7 +38,7 @@ def main() -> int:
             " published to an S3 API on loopback."
         )
         _say("For real, say where: SOURCE_URL=https://... S3_BUCKET=... make run\n")
-        stand_ins["AWS_ENDPOINT_URL"] = endpoint = stack.enter_context(serve_s3())
+        stand_ins["AWS_ENDPOINT_URL"] = endpoint = stack.enter_context(serve_aws())
         _request("PUT", f"{endpoint}/{_BUCKET}")
         code = _run({**os.environ, **stand_ins})
         if code == 0:

@@ -1,4 +1,4 @@
-"""A source and an S3 API on loopback, each for as long as a block runs."""
+"""A source and an emulator of AWS on loopback, each for as long as a block runs."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
+HOST = "127.0.0.1"
 _START_SECONDS = 60
+_STOP_SECONDS = 10
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_REGION": "us-east-1",
 }
-"""What a client of the S3 API on loopback signs with; it is not checked."""
+"""What a client of the emulator signs with; it is not checked."""
 
 
 @contextmanager
@@ -51,52 +55,68 @@ def serve_json(body: bytes) -> Iterator[str]:
 
 
 @contextmanager
-def serve_s3() -> Iterator[str]:
-    """Run MiniStack, an emulator of AWS, on a free port of loopback.
+def serve_aws(**variables: str) -> Iterator[str]:
+    """Run MiniStack, an emulator of AWS, on a free port of loopback; nothing of it stays behind.
+
+    Args:
+        variables: more of its environment.
 
     Yields:
         The endpoint, for ``AWS_ENDPOINT_URL``.
 
     Raises:
-        RuntimeError: it does not answer within a minute.
+        RuntimeError: it ended, or did not answer within a minute; shows the end of its log.
     """
-    port = _free_port()
-    environment = {
-        **os.environ,
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "LOG_LEVEL": "ERROR",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ministack"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/_ministack/health", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
+    port = free_port()
+    endpoint = f"http://{HOST}:{port}"
+    with tempfile.TemporaryDirectory(prefix="ministack-") as folder:
+        log = Path(folder, "log")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ministack"],
+                cwd=folder,
+                env={
+                    "PATH": os.environ.get("PATH", os.defpath),
+                    "HOME": folder,
+                    "TMPDIR": folder,
+                    "BIND_HOST": HOST,
+                    "GATEWAY_PORT": str(port),
+                    "LOG_LEVEL": "WARNING",
+                    **variables,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait_until_healthy(process, endpoint, log)
+            yield endpoint
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on right now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
+def _wait_until_healthy(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
         try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own URL
+            with urlopen(f"{endpoint}/_ministack/health", timeout=1):  # noqa: S310 - our own URL
                 return
-        except (urllib.error.URLError, OSError):
+        except (URLError, OSError):
             time.sleep(0.05)
-    raise RuntimeError(f"the S3 API on loopback did not answer at {url}")
+    said = log.read_text(errors="replace")[-2000:]
+    raise RuntimeError(f"MiniStack does not answer at {endpoint}; its log ends with:\n{said}")

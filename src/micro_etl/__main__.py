@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import click
 from click.core import ParameterSource
 
 from micro_etl.cli import cli
-from micro_etl.errors import ConfigError, UsageError
+from micro_etl.errors import ConfigError, MicroEtlError, UsageError
 from micro_etl.process import block_stop_signals
+from micro_etl.report import open_report
 
 
 def main() -> None:
@@ -20,31 +23,53 @@ def main() -> None:
         SystemExit: always, with one of the exit codes of `micro_etl.errors`.
     """
     block_stop_signals()
-    if Path(".env").is_file():
-        from dotenv import load_dotenv
-
-        load_dotenv(".env")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that can't be encoded is no defect
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        _load_dotenv(Path(".env"))
         sys.exit(cli.main(prog_name="micro-etl", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(UsageError.exit_code)
     except click.UsageError as error:
-        line, code = explain_usage(error)
-        click.echo(click.style("error", fg="red", bold=True) + f"     {line}", err=True)
-        sys.exit(code)
+        _fail(explain_usage(error))
+    except MicroEtlError as error:
+        _fail(error)
 
 
-def explain_usage(error: click.UsageError) -> tuple[str, int]:
-    """The line and the exit code for a wrong flag, or for a wrong environment variable."""
+def explain_usage(error: click.UsageError) -> MicroEtlError:
+    """What a wrong flag, or a wrong environment variable, ends the command with."""
     parameter = getattr(error, "param", None)
     if isinstance(error, click.BadParameter) and isinstance(parameter, click.Option) and error.ctx:
         name = parameter.name or ""
         if error.ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
-            return f"{parameter.envvar} {error.message}", ConfigError.exit_code
-        return f"{parameter.opts[0]} {error.message}", UsageError.exit_code
+            return ConfigError(f"{parameter.envvar} {error.message}")
+        return UsageError(f"{parameter.opts[0]} {error.message}")
     command = error.ctx.command_path if error.ctx else "micro-etl"
-    return f"{error.format_message()} (see {command} --help)", UsageError.exit_code
+    return UsageError(f"{error.format_message()} (see {command} --help)")
+
+
+def _fail(error: MicroEtlError) -> None:
+    """Say why nothing ran: to whoever types, or to a program that reads the log of a run."""
+    asked = os.environ.get("LOG_FORMAT", "").lower()
+    unattended = isinstance(error, ConfigError) and sys.argv[1:2] == ["run"]
+    report = open_report(
+        log_format=(asked if asked in ("text", "json") else "auto") if unattended else "text",
+        run_id=os.environ.get("RUN_ID"),
+    )
+    report.event("run_failed", level="error", exit_code=error.exit_code, error=str(error))
+    sys.exit(error.exit_code)
+
+
+def _load_dotenv(file: Path) -> None:
+    if not file.is_file():
+        return
+    from dotenv import load_dotenv
+
+    try:
+        load_dotenv(file)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f".env can't be read: {error}; it should be UTF-8 text") from error
 
 
 if __name__ == "__main__":

@@ -28,12 +28,12 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
     with connect(scratch) as connection:
         try:
             schema = read_schema(connection, file)
+            expected = expected_schema(dataset.columns)
+            if schema != expected:
+                raise DataError(f"the schema breaks the contract: {_difference(schema, expected)}")
+            rows, _, columns = read_profile(connection, dataset.columns, file)
         except duckdb.Error as error:
             raise DataError(f"not a Parquet file: {str(error).splitlines()[0]}") from error
-        expected = expected_schema(dataset.columns)
-        if schema != expected:
-            raise DataError(f"the schema breaks the contract: {_difference(schema, expected)}")
-        rows, _, columns = read_profile(connection, dataset.columns, file)
     broken = [
         f"{column.name} has {rows - profile.nulls - profile.distinct:,} repeated values"
         for column, profile in zip(dataset.columns, columns, strict=True)

@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from micro_etl import __version__
 from micro_etl.dataset import bundled_dataset, bundled_datasets, read_dataset
 from micro_etl.extract import ExtractOptions
 from micro_etl.process import workspace
 from micro_etl.report import open_report
-from micro_etl.settings import DATASET, Settings, Whole, run_options, store_options
+from micro_etl.settings import (
+    DATASET,
+    Settings,
+    Whole,
+    prefer_flags,
+    run_options,
+    store_options,
+)
 
 _EXIT_CODES = """
 \b
@@ -56,7 +64,7 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     Every setting is an environment variable or a flag of the same name; the flag wins. In
     development, a .env file in the current folder is read as well.
     """
-    settings = Settings(**values)
+    settings = Settings(**prefer_flags(values, _given_flags()))
     run_id = settings.run_id or uuid.uuid4().hex
     report = open_report(
         log_format=settings.log_format,
@@ -127,6 +135,15 @@ def datasets() -> None:
         for column in dataset.columns:
             rules = [rule for rule in ("required", "unique") if getattr(column, rule)]
             click.echo(f"  {column.name:<20}{column.type:<11}{', '.join(rules)}".rstrip())
+
+
+def _given_flags() -> set[str]:
+    context = click.get_current_context()
+    return {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
 
 
 def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:

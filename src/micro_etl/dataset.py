@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 TYPES = ("int32", "int64", "float64", "string", "boolean", "timestamp", "date", "json")
 """The column types. ``timestamp`` is an instant in UTC with microseconds."""
 
+BARE_KEY = r'[^."\s\[\]*]+'
+"""A key that needs no quotes in a path, as a regular expression."""
+
 _BUNDLED = resources.files("micro_etl") / "datasets"
-_SEGMENT = re.compile(r'"(?:[^"\\]|\\.)+"|[^."\s\[\]*]+')
+_SEGMENT = re.compile(rf'"(?:[^"\\]|\\.)+"|{BARE_KEY}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,8 @@ def parse_dataset(text: str, *, label: str) -> Dataset:
         ConfigError: with the file, the key, what it holds and what is allowed.
     """
     try:
-        root = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        root = tomllib.loads(f"{text}\n")  # at its very end, tomllib would not name the line
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         line = re.search(r"at line (\d+)", str(error))
         shown = f": {text.splitlines()[int(line[1]) - 1].strip()}" if line else ""
         raise ConfigError(f"{label} is not TOML: {error}{shown}") from None

@@ -25,19 +25,16 @@ def findings(dataset: Dataset, body: Body) -> str:
     A row is one kind of violation: column, path, what was expected, how many there are, and the
     first of them as a list of record and value.
     """
-    inner = sorted(
-        {column.path[:depth] for column in dataset.columns for depth in range(1, len(column.path))}
-    )
+    read: dict[tuple[str, ...], set[str]] = {}
+    for column in dataset.columns:
+        for depth, key in enumerate(column.path):
+            read.setdefault(column.path[:depth], set()).add(key)
     checks = [_check(f"{_type(())} IS DISTINCT FROM 'OBJECT'", (), _OBJECT)]
-    checks += [_check(f"{_type(path)} NOT IN ('OBJECT', 'NULL')", path, _OBJECT) for path in inner]
-    checks += [
-        _check(
-            f"{_type(path)} = 'OBJECT' AND NOT {unrepeated(_at(path))}",
-            path,
-            _NO_REPEAT,
-        )
-        for path in [(), *inner]
-    ]
+    for path, keys in sorted(read.items()):
+        if path:
+            checks.append(_check(f"{_type(path)} NOT IN ('OBJECT', 'NULL')", path, _OBJECT))
+        repeated = f"{_type(path)} = 'OBJECT' AND NOT {unrepeated(_at(path), sorted(keys))}"
+        checks.append(_check(repeated, path, _NO_REPEAT))
     for column in dataset.columns:
         checks += _column_checks(column)
     listed = ",\n    ".join(checks)
@@ -67,7 +64,7 @@ def presence(dataset: Dataset, body: Body) -> str:
 
 
 def wrapper(dataset: Dataset, body: Body) -> str:
-    """What stands where the array of records should be: its type and its text."""
+    """Type and text of what stands where the records should be, for each JSON value of the body."""
     source = read_json(body, {"element": "JSON"}, whole=True)
     found = f"json_extract(element, {pointer(dataset.records)})"
     return f"SELECT json_type({found}), left(CAST({found} AS VARCHAR), 100) FROM {source}"
@@ -112,6 +109,7 @@ def _summary(rows: str) -> str:
         "SELECT name, path, expected, count(*),"
         f" min_by({{record: record, value: left(value, 100)}}, record, {SHOWN})\n"
         f"FROM (\n  {rows}\n)\nWHERE name IS NOT NULL GROUP BY name, path, expected"
+        "\nORDER BY min(record), name, path, expected"
     )
 
 

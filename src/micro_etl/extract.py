@@ -101,9 +101,10 @@ def extract(
         return _spool(chunks, total, file, redact(url), options, on_progress)
 
     def consume(response: BaseHTTPResponse) -> Extract:
-        length = response.headers.get("Content-Length")
+        length = response.headers.get("Content-Length", "")
+        chunks = iter(lambda: response.read1(_CHUNK), b"")  # each as it comes, for the progress
         return replace(
-            spool(response.stream(_CHUNK), int(length) if length else None),
+            spool(chunks, int(length) if length.isdecimal() else None),
             etag=response.headers.get("ETag"),
             last_modified=response.headers.get("Last-Modified"),
             content_type=response.headers.get("Content-Type"),
@@ -239,9 +240,10 @@ def _deadline(seconds: float, shown: str) -> Iterator[None]:
         raise SourceError(f"{shown}: not complete within {seconds:g} s; SOURCE_DEADLINE says so")
 
     before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
+from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+from urllib.parse import unquote_to_bytes
 
 import urllib3
 from urllib3.exceptions import (
     HTTPError,
-    LocationValueError,
+    InvalidHeader,
+    LocationParseError,
     MaxRetryError,
     ProtocolError,
     ReadTimeoutError,
+    ResponseError,
     SSLError,
 )
 from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry, Timeout
+from urllib3.util import Retry, Timeout, Url, parse_url
 
 from micro_etl import __version__
 from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
@@ -66,7 +72,8 @@ def get(
     """Give the answer to a GET to `consume`, again from the start when it breaks off.
 
     Connection errors, a body that breaks off, and the statuses of `MAY_PASS` are tried again, after
-    an exponential wait or the one that the server asks for. The body is not decoded.
+    an exponential wait or the one that the server asks for. The body is not decoded. User and
+    password of the URL are sent as basic authentication, to its own host only.
 
     Args:
         url: ``http://`` or ``https://``; a redirect from the second to the first is refused.
@@ -80,46 +87,63 @@ def get(
         ConfigError: the URL is not one.
     """
     shown = redact(url)
-    retries = _retry(options, on_retry)
     try:
-        pool = _pool(url, options)
-        while True:
-            response = pool.request(
-                "GET", url, retries=retries, preload_content=False, decode_content=False
-            )
-            try:
-                _check_status(response, shown)
-                return consume(response)
-            except (ProtocolError, ReadTimeoutError) as error:
-                assert response.retries is not None  # noqa: S101 - the request had some
-                retries = response.retries.increment("GET", url, error=error)
-                retries.sleep()
-            finally:
-                response.close()
-    except LocationValueError as error:
-        raise ConfigError(f"{shown} is not a URL: {error}") from error
+        with _pool(url, options) as pool:
+            return _ask_until_good(pool, url, consume, _retry(options, on_retry))
     except MaxRetryError as error:
-        raise SourceError(f"{shown}: {_reason(error.reason)}, after all retries") from error
+        tried = not isinstance(error.reason, SSLError | ResponseError)
+        retried = ", after all retries" if tried else ""
+        raise SourceError(f"{shown}: {_reason(error.reason)}{retried}") from error
     except HTTPError as error:
         raise SourceError(f"{shown}: {_reason(error)}") from error
 
 
+def _ask_until_good(
+    pool: _Pool, url: str, consume: Callable[[BaseHTTPResponse], T], retries: Retry
+) -> T:
+    redirects = retries.redirect
+    while True:
+        pool.secure = False
+        response = pool.request(
+            "GET", url, retries=retries, preload_content=False, decode_content=False
+        )
+        try:
+            _check_status(response, redact(url))
+            return consume(response)
+        except (ProtocolError, ReadTimeoutError) as error:
+            assert response.retries is not None  # noqa: S101 - the request had some
+            retries = response.retries.increment("GET", url, error=error).new(redirect=redirects)
+            retries.sleep()
+        finally:
+            response.close()
+
+
 def _retry(options: HttpOptions, on_retry: OnRetry) -> Retry:
-    class ReportedRetry(Retry):
+    failures = 0
+
+    class CountedRetry(Retry):
+        """Counts failures of every kind together, which the history loses at a redirect."""
+
         def increment(self, *args: Any, **kwargs: Any) -> Self:
+            nonlocal failures
             following = super().increment(*args, **kwargs)
             last = following.history[-1]
             if last.redirect_location is None:
-                failures = [one for one in following.history if one.redirect_location is None]
-                reason = f"status {last.status}" if last.status else _reason(last.error)
-                on_retry(len(failures), reason)
+                failures += 1
+                if failures >= options.attempts:
+                    cause = last.error or ResponseError(f"status {last.status}")
+                    raise MaxRetryError(kwargs.get("_pool"), last.url or "", cause)  # type: ignore[arg-type]
+                on_retry(failures, f"status {last.status}" if last.status else _reason(last.error))
             return following
 
-    return ReportedRetry(
-        total=options.attempts - 1 + options.max_redirects,
-        connect=options.attempts - 1,
-        read=options.attempts - 1,
-        status=options.attempts - 1,
+        def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+            try:
+                return super().get_retry_after(response)
+            except InvalidHeader:
+                return None
+
+    return CountedRetry(
+        total=None,
         other=0,
         redirect=options.max_redirects,
         status_forcelist=MAY_PASS,
@@ -127,7 +151,7 @@ def _retry(options: HttpOptions, on_retry: OnRetry) -> Retry:
         backoff_factor=options.backoff,
         backoff_jitter=options.backoff,
         backoff_max=options.backoff_max,
-        retry_after_max=int(options.retry_after_max),
+        retry_after_max=options.retry_after_max,  # type: ignore[arg-type] # compared, no more
     )
 
 
@@ -139,22 +163,49 @@ class _Pool(urllib3.PoolManager):
     def urlopen(  # type: ignore[override]
         self, method: str, url: str, redirect: bool = True, **kw: Any
     ) -> BaseHTTPResponse:
-        if self.secure and not url.startswith("https:"):
+        before, self.secure = self.secure, url.lower().startswith("https:")
+        if before and not self.secure:
             raise SourceError(f"redirected from https to {redact(url)}, which is not secure")
-        return super().urlopen(method, url, redirect, **kw)
+        try:
+            return super().urlopen(method, url, redirect, **kw)
+        except ValueError as error:
+            raise SourceError(f"{redact(url)}: redirected to what is not a URL") from error
+
+
+class _ProxyPool(_Pool, urllib3.ProxyManager):
+    """Such a pool behind a proxy."""
 
 
 def _pool(url: str, options: HttpOptions) -> _Pool:
-    pool = _Pool(
-        timeout=Timeout(connect=options.connect_timeout, read=options.read_timeout),
-        headers={
-            "Accept": "application/json, application/x-ndjson;q=0.9, */*;q=0.1",
-            "Accept-Encoding": "gzip",
-            "User-Agent": f"micro-etl/{__version__}",
-        },
-    )
-    pool.secure = url.lower().startswith("https:")
-    return pool
+    try:
+        parsed = parse_url(url)
+    except LocationParseError:
+        parsed = Url()
+    if not parsed.host:
+        raise ConfigError(f"{redact(url)} is not a URL; it should be like https://host/path")
+    headers = {
+        "Accept": "application/json, application/x-ndjson;q=0.9, */*;q=0.1",
+        "Accept-Encoding": "gzip",
+        "User-Agent": f"micro-etl/{__version__}",
+    }
+    if parsed.auth:
+        headers["Authorization"] = f"Basic {b64encode(unquote_to_bytes(parsed.auth)).decode()}"
+    timeout = Timeout(connect=options.connect_timeout, read=options.read_timeout)
+    proxy = _proxy(parsed)
+    if proxy:
+        return _ProxyPool(proxy, timeout=timeout, headers=headers)
+    return _Pool(timeout=timeout, headers=headers)
+
+
+def _proxy(url: Url) -> str | None:
+    """The proxy for a URL, as HTTP_PROXY, HTTPS_PROXY and NO_PROXY name it."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    if proxy_bypass(url.netloc or ""):
+        return None
+    return getproxies().get(url.scheme or "")
 
 
 def _check_status(response: BaseHTTPResponse, shown: str) -> None:
@@ -164,8 +215,9 @@ def _check_status(response: BaseHTTPResponse, shown: str) -> None:
     if response.status == 200:
         raise SourceError(f"{shown}: content encoding {encoding}; it should be gzip or none")
     said = f"{shown}: status {response.status} {response.reason or ''}".rstrip()
-    body = response.read(200)
-    said += f", {show(body)}" if body else ""
+    with suppress(HTTPError):  # the status says enough
+        body = response.read(200, decode_content=True)
+        said += f", {show(body)}" if body else ""
     if response.status in (401, 403):
         raise AccessDeniedError(said)
     retried = ", after all retries" if response.status in MAY_PASS else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
+from micro_etl.errors import ConfigError
 from micro_etl.extract import Extract
 from micro_etl.store import open_place, target_errors
 
@@ -35,6 +36,8 @@ def keep_raw(
         AccessDeniedError: the store doesn't allow it.
         ConfigError: the URL is not one.
     """
+    if raw_url.rstrip("/").endswith(":"):
+        raise ConfigError(f"RAW_URL is {raw_url}; it should name a bucket, or be a local path")
     url = f"{raw_url.rstrip('/')}/{dataset}/{fetched.sha256}.json.gz"
     place = open_place(url, timeout=timeout, deadline=deadline)
     packed = scratch / "raw.json.gz"

@@ -5,17 +5,22 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import obstore
-from obstore.exceptions import PreconditionError
+from obstore.exceptions import BaseError, GenericError, PreconditionError
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError, RaceLostError, TargetError
-from micro_etl.store import Place, target_errors
+from micro_etl.store import Place, error_code, target_errors
 from micro_etl.transform import Table, count_rows
+
+if TYPE_CHECKING:
+    from obstore import GetResult, PutMode, UpdateVersion
 
 CONTENT_TYPE = "application/vnd.apache.parquet"
 """The media type of Parquet, as registered with IANA."""
@@ -129,10 +134,9 @@ def look(place: Place, *, scratch: Path) -> Previous | None:
         AccessDeniedError: the store doesn't allow it.
     """
     with target_errors("read", place.url):
-        try:
-            head = obstore.get(place.store, place.key, options={"head": True})
-        except FileNotFoundError:
-            return None
+        head = _head(place)
+    if head is None:
+        return None
     said = {key.replace("_", "-"): value for key, value in head.attributes.items()}
     rows, sha256 = said.get("rows", ""), said.get("content-sha256")
     if sha256 is None or not rows.isdigit():
@@ -143,6 +147,27 @@ def look(place: Place, *, scratch: Path) -> Previous | None:
     else:
         count = int(rows)
     return Previous(head.meta["e_tag"], head.meta["version"], count, sha256, said.get("run-id"))
+
+
+def _head(place: Place) -> GetResult | None:
+    """Ask what stands at the target; where that is refused, ask for its content as well.
+
+    S3 says why it refuses a HEAD only to a GET: without that, a bucket that does not exist looks
+    like an object that does not, and expired credentials like a bad request.
+    """
+    try:
+        return obstore.get(place.store, place.key, options={"head": True})
+    except (BaseError, FileNotFoundError) as error:
+        if not re.search("status code: 40[0-4]", str(error)):
+            if isinstance(error, FileNotFoundError):
+                return None
+            raise
+    try:
+        return obstore.get(place.store, place.key)
+    except FileNotFoundError as error:
+        if error_code(error) == "NoSuchBucket":
+            raise
+        return None
 
 
 def download(place: Place, file: Path) -> Path:
@@ -173,17 +198,23 @@ def _put(
     }
     if place.url.startswith("az:"):  # Azure's metadata names are identifiers
         described = {key.replace("-", "_"): value for key, value in described.items()}
+    attributes = {"Content-Type": CONTENT_TYPE, **described}
+    mode: PutMode = "create"
+    if previous:
+        known = {"e_tag": previous.etag, "version": previous.version}
+        mode = cast("UpdateVersion", {key: value for key, value in known.items() if value})
+
+    def put() -> str | None:
+        return obstore.put(place.store, place.key, table.file, attributes=attributes, mode=mode)[
+            "e_tag"
+        ]
+
     try:
         with target_errors("write", place.url):
-            return obstore.put(
-                place.store,
-                place.key,
-                table.file,
-                attributes={"Content-Type": CONTENT_TYPE, **described},
-                mode={"e_tag": previous.etag, "version": previous.version}
-                if previous
-                else "create",
-            )["e_tag"]
+            try:
+                return put()
+            except GenericError:  # nobody knows whether it is there: its condition will tell
+                return put()
     except RaceLostError:
         # An upload that was repeated because its answer got lost meets its own object.
         now = look(place, scratch=scratch)

@@ -67,6 +67,8 @@ def workspace(report: Report) -> Iterator[Path]:
     except MicroEtlError as error:
         report.event("run_failed", level="error", exit_code=error.exit_code, error=str(error))
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # nobody reads any more, as after `| head`: click ends it quietly
+        raise
     except Exception as error:
         traceback.print_exc()
         report.event(

@@ -53,7 +53,7 @@ def run(
         "run_started",
         dataset=dataset.name,
         source=redact(source),
-        target=target,
+        target=redact(target),
         dry_run=dry_run,
         version=__version__,
     )
@@ -125,7 +125,7 @@ def run(
         "source": redact(source),
         "source_bytes": fetched.size,
         "source_sha256": fetched.sha256,
-        "target": target,
+        "target": redact(target),
         "etag": outcome.etag,
         "rows": table.rows,
         "previous_rows": previous.rows if previous else None,

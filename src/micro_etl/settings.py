@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
 from micro_etl.dataset import Dataset
-from micro_etl.errors import ConfigError
+from micro_etl.errors import ConfigError, UsageError
 from micro_etl.extract import ExtractOptions
 from micro_etl.http_get import HttpOptions
+from micro_etl.urls import redact
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,6 +109,19 @@ def _option(name: str, kind: Any, default: object, text: str) -> Callable[[F], F
     )
 
 
+class BucketName(Setting):
+    """The name of a bucket, without a scheme or a key."""
+
+    name = "bucket"
+    should = "the name of a bucket, without s3:// and without a slash"
+
+    def parse(self, text: str) -> str:
+        """Check the characters that a name or an access point's ARN may have."""
+        if not re.fullmatch(r"[\w.:-]*", text):
+            raise ValueError
+        return text
+
+
 DATASET = _option("DATASET", str, "launches", "Bundled name, path or URL of a dataset file.")
 
 _TARGET = (
@@ -131,7 +145,7 @@ _REPORT = (
 _RUN = (
     DATASET,
     _option("SOURCE_URL", str, None, "Where the records come from.  [default: the dataset's]"),
-    _option("S3_BUCKET", str, None, "The bucket that the table goes to."),
+    _option("S3_BUCKET", BucketName(), None, "The bucket that the table goes to."),
     _option("S3_KEY", str, None, "The table's key in it.  [default: <dataset>.parquet]"),
     _option(
         "TARGET_URL",
@@ -187,6 +201,29 @@ def run_options(command: F) -> F:
 def store_options(command: F) -> F:
     """Give a command the settings of a store."""
     return _apply(_TARGET, command)
+
+
+def prefer_flags(values: dict[str, Any], flags: Collection[str]) -> dict[str, Any]:
+    """Drop the target that the environment names where a flag names another.
+
+    Args:
+        values: the settings by the names of their fields.
+        flags: the fields that come from a flag.
+
+    Raises:
+        UsageError: two targets, or half of one, by flags.
+    """
+    bucket = {"s3_bucket", "s3_key"}
+    by_url, by_bucket = "target_url" in flags, not bucket.isdisjoint(flags)
+    if by_url and by_bucket:
+        raise UsageError(
+            "--target-url names a target, and so do --s3-bucket and --s3-key; "
+            "only one of them should be given"
+        )
+    if by_bucket and not values["s3_bucket"]:
+        raise UsageError(f"--s3-key is {values['s3_key']}, but --s3-bucket is missing")
+    dropped = bucket if by_url else {"target_url"} if by_bucket else set()
+    return {name: None if name in dropped else value for name, value in values.items()}
 
 
 def _apply(options: tuple[Callable[[F], F], ...], command: F) -> F:
@@ -263,7 +300,7 @@ class Settings:
         """
         if self.target_url and self.s3_bucket:
             raise ConfigError(
-                f"TARGET_URL is {self.target_url} and S3_BUCKET is {self.s3_bucket}; "
+                f"TARGET_URL is {redact(self.target_url)} and S3_BUCKET is {self.s3_bucket}; "
                 "only one of them should be set"
             )
         if self.s3_bucket:

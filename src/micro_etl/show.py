@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import duckdb
@@ -9,7 +11,7 @@ import duckdb
 from micro_etl.errors import DataError
 from micro_etl.sql import identifier, literal
 
-_WIDTH = 120
+_ROWS, _WIDTH = 100_000, 120
 
 
 def head(file: Path, *, rows: int = 20) -> str:
@@ -57,9 +59,19 @@ def _query(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str,
     try:
         return connection.execute(query).fetchall()
     except duckdb.Error as error:
-        raise DataError(f"not a Parquet file: {str(error).splitlines()[0]}") from error
+        raise _not_parquet(error) from error
 
 
 def _render(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    _query(connection, f"EXPLAIN {query}")
-    return str(connection.sql(query)).rstrip()
+    """All rows of a query as a table; `str` of a relation would leave out all but twenty."""
+    table = io.StringIO()
+    try:
+        with redirect_stdout(table):
+            connection.sql(query).show(max_rows=_ROWS, max_width=_WIDTH)
+    except duckdb.Error as error:
+        raise _not_parquet(error) from error
+    return table.getvalue().rstrip()
+
+
+def _not_parquet(error: duckdb.Error) -> DataError:
+    return DataError(f"not a Parquet file: {str(error).splitlines()[0]}")

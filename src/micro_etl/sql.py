@@ -10,11 +10,12 @@ read again, by the queries of `explain`, which find every violation and say wher
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from micro_etl.dataset import Column, Dataset
+from micro_etl.dataset import BARE_KEY, Column, Dataset
 from micro_etl.layout import Body, Layout
 
 SQL_TYPES = {
@@ -73,10 +74,10 @@ IS = {
         f"{_KIND} = 'VARCHAR' AND regexp_full_match({_TEXT}, '{_DAY}')"
         f" AND {AS['date']} >= '0001-01-01'"
     ),
-    # The engine reads NaN, which JSON does not have; inside a string the word is harmless.
+    # The engine reads NaN, inf and the like, which JSON does not have; in a string they do no harm.
     "json": (
         rf"""NOT regexp_matches(regexp_replace({_RAW}, '"(\\.|[^"\\])*"', '', 'g'),"""
-        " 'NaN|Infinity')"
+        " '(?i)nan|inf')"
     ),
 }
 _ZERO = dict.fromkeys(("int32", "int64", "float64", "string"), "0") | {
@@ -101,7 +102,12 @@ def literal(text: str | Path) -> str:
 
 def dotted(path: Sequence[str]) -> str:
     """Write a path as the dataset file does."""
-    return ".".join(f'"{key}"' if "." in key else key for key in path)
+    return ".".join(
+        key
+        if re.fullmatch(BARE_KEY, key)
+        else '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        for key in path
+    )
 
 
 def stage(dataset: Dataset, body: Body, table: Path) -> str:
@@ -139,8 +145,8 @@ def profile(columns: Sequence[Column], table: Path) -> str:
         parts += [
             f"count(*) - count({name})",
             f"count(DISTINCT {name})" if column.unique else "NULL",
-            f"CAST(min({name}) AS VARCHAR)" if ranged else "NULL",
-            f"CAST(max({name}) AS VARCHAR)" if ranged else "NULL",
+            f"left(CAST(min({name}) AS VARCHAR), 100)" if ranged else "NULL",
+            f"left(CAST(max({name}) AS VARCHAR), 100)" if ranged else "NULL",
         ]
     return f"SELECT {', '.join(parts)} FROM read_parquet({literal(table)})"
 
@@ -218,7 +224,8 @@ def _records(dataset: Dataset, tree: _Node, body: Body) -> str:
         nested = f"STRUCT({identifier(key)} {nested})"
     array = ".".join(identifier(key) for key in ("body", *dataset.records))
     # One array: a body that lacks it, or objects after the first, would lose records in silence.
-    one = f"CASE WHEN {array} IS NOT NULL AND row_number() OVER () = 1 THEN {array} ELSE {_ABORT} END"
+    alone = f"{array} IS NOT NULL AND row_number() OVER () = 1"
+    one = f"CASE WHEN {alone} THEN {array} ELSE {_ABORT} END"
     return f"(SELECT unnest({one}) AS record FROM {read_json(body, {outer: nested})} AS body)"
 
 
@@ -233,24 +240,25 @@ def read_json(body: Body, fields: dict[str, str], *, whole: bool = False) -> str
     columns = ", ".join(f"{literal(key)}: {literal(kind)}" for key, kind in fields.items())
     return (
         f"read_json({literal(body.file)}, format = '{body.layout}', columns = {{{columns}}},"
-        f" maximum_object_size = {body.max_record}{', records = false' if whole else ''})"
+        f" maximum_object_size = {body.max_record}, records = {str(not whole).lower()})"
     )
 
 
 def _leaf(tree: _Node, path: Sequence[str]) -> str:
     """What stands at a path of `record`: JSON, or NULL where it is null or missing."""
-    expression, node = "record", tree
+    expression, node, whole = "record", tree, False
     for key in path:
-        if node.whole:
+        whole = whole or node.whole
+        if whole:
             expression = (
                 f"CASE WHEN {expression} IS NULL THEN NULL"
-                f" WHEN json_type({expression}) = 'OBJECT' AND {unrepeated(expression)}"
-                f" THEN {_member(expression, key)}"
-                f" ELSE {_ABORT} END"
+                f" WHEN json_type({expression}) = 'OBJECT'"
+                f" AND {unrepeated(expression, node.children)}"
+                f" THEN {_member(expression, key)} ELSE {_ABORT} END"
             )
         else:
             expression = f"{expression}.{identifier(key)}"
-            node = node.children[key]
+        node = node.children[key]
     return expression
 
 
@@ -265,9 +273,11 @@ def _member(value: str, key: str) -> str:
     return f"NULLIF(json_extract({value}, {pointer([key])}), 'null')"
 
 
-def unrepeated(value: str) -> str:
-    """The test that no key of a JSON object comes twice."""
-    return f"len(json_keys({value})) = len(list_distinct(json_keys({value})))"
+def unrepeated(value: str, keys: Iterable[str]) -> str:
+    """The test that none of these keys comes twice in a JSON object; no other key is read."""
+    listed = ", ".join(literal(key) for key in keys)
+    read = f"list_filter(json_keys({value}), lambda key: key IN ({listed}))"
+    return f"len({read}) = len(list_distinct({read}))"
 
 
 def pointer(path: Sequence[str]) -> str:

@@ -22,10 +22,17 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from micro_etl.errors import AccessDeniedError, ConfigError, RaceLostError, TargetError
+from micro_etl.urls import redact
 
 SCHEMES = ("s3", "gs", "az", "file")
 """The schemes of stores; a URL without one is a local path."""
 
+# Keys that no store keeps as they are: an empty segment, . or .. as one, control characters.
+_BAD_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
+# A local file of such a name would look like one that is being written.
+_BAD_LOCAL_KEY = re.compile(rf"{_BAD_KEY.pattern}|#\d+$")
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+_ENDPOINT = re.compile(r"https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?", re.IGNORECASE)
 _PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 # Where the last resort, the instance's metadata service, keeps its token and its credentials.
 _CREDENTIAL_ENDPOINTS = ("/latest/api/token", "/latest/meta-data/iam/")
@@ -78,12 +85,24 @@ def open_place(
         path = Path(rest if separator else url).resolve()
         if path.is_dir() or url.endswith("/"):
             raise ConfigError(f"{url} is a folder; it should be a file's path")
-        return Place(url, LocalStore(), str(path).lstrip("/"), local=path)
+        key = str(path).lstrip("/")
+        if _BAD_LOCAL_KEY.search(key):
+            raise ConfigError(
+                f"{url!r} can't be a file's name here; it should have no control characters, "
+                "be UTF-8, and not end in # and digits"
+            )
+        return Place(url, LocalStore(), key, local=path)
     bucket, _, key = rest.partition("/")
-    if scheme not in SCHEMES or not bucket or not key or key.endswith("/"):
+    if scheme not in SCHEMES or not bucket or "@" in bucket:
         raise ConfigError(
-            f"{url} names no object; it should be {', '.join(f'{name}://' for name in SCHEMES)} "
-            "followed by bucket and key, or a local path"
+            f"{redact(url)} names no object; it should be "
+            f"{', '.join(f'{name}://' for name in SCHEMES)} followed by bucket and key, or a "
+            "local path"
+        )
+    if _BAD_KEY.search(key):
+        raise ConfigError(
+            f"{redact(url)!r} has the key {key!r}; it should be a name, or names joined by single "
+            "slashes, none of them . or .., without control characters"
         )
     try:
         return Place(url, _remote(scheme, bucket, timeout, deadline, environ), key)
@@ -98,7 +117,7 @@ def _remote(
         "client_options": {
             "timeout": timedelta(seconds=timeout),
             "connect_timeout": timedelta(seconds=min(timeout, 10)),
-            "allow_http": environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+            "allow_http": _is_any_endpoint_plain(environ),
         },
         "retry_config": {"max_retries": 8, "retry_timeout": timedelta(seconds=deadline)},
     }
@@ -107,6 +126,14 @@ def _remote(
     if _wants_profile(environ):
         options["credential_provider"] = _boto3_credentials()
     return S3Store(bucket, **options)
+
+
+def _is_any_endpoint_plain(environ: Mapping[str, str]) -> bool:
+    endpoints = {name: environ[name] for name in _ENDPOINT_VARIABLES if environ.get(name)}
+    for name, value in endpoints.items():
+        if not _ENDPOINT.fullmatch(value):
+            raise ConfigError(f"{name} is {redact(value)!r}; it should be like https://host:port")
+    return any(value.lower().startswith("http:") for value in endpoints.values())
 
 
 def _wants_profile(environ: Mapping[str, str]) -> bool:
@@ -129,11 +156,12 @@ def _boto3_credentials() -> Any:
             "AWS profiles and SSO need boto3: pip install 'micro-etl[boto3]', or set "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
+    from botocore.exceptions import BotoCoreError
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     try:
         return Boto3CredentialProvider()
-    except ValueError as error:
+    except (ValueError, BotoCoreError) as error:
         raise AccessDeniedError(f"AWS credentials: {error}") from error
 
 
@@ -147,7 +175,7 @@ def target_errors(action: str, url: str) -> Iterator[None]:
 
 
 def _raise(action: str, url: str, error: Exception) -> NoReturn:
-    code = _code(str(error))
+    code = error_code(error)
     said = f"can't {action} {url}: {reason(error)}"
     if isinstance(error, PreconditionError | AlreadyExistsError):
         raise RaceLostError(
@@ -160,6 +188,8 @@ def _raise(action: str, url: str, error: Exception) -> NoReturn:
         ) from error
     if code == "NoSuchBucket":
         raise TargetError(f"can't {action} {url}: there is no such bucket") from error
+    if isinstance(error, FileNotFoundError):
+        raise TargetError(f"can't {action} {url}: it does not exist") from error
     if code in ("ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"):
         raise AccessDeniedError(f"can't {action} {url}: the credentials have expired") from error
     if isinstance(error, PermissionDeniedError | PermissionError | UnauthenticatedError):
@@ -167,12 +197,14 @@ def _raise(action: str, url: str, error: Exception) -> NoReturn:
             "; s3:GetObject and s3:PutObject should be allowed, and s3:ListBucket, without which "
             "S3 calls a missing object forbidden"
         )
-        raise AccessDeniedError(said + (needed if url.startswith("s3:") else "")) from error
+        forbidden = url.startswith("s3:") and isinstance(error, PermissionDeniedError)
+        raise AccessDeniedError(said + (needed if forbidden else "")) from error
     raise TargetError(said) from error
 
 
-def _code(text: str) -> str | None:
-    found = re.search(r"<Code>(\w+)</Code>", text)
+def error_code(error: Exception) -> str | None:
+    """S3's own word for an error, where it gave one."""
+    found = re.search(r"<Code>(\w+)</Code>", str(error))
     return found[1] if found else None
 
 
@@ -181,6 +213,6 @@ def reason(error: Exception) -> str:
     first = str(error).split("\n\nDebug source", 1)[0]
     message = re.search(r"<Message>([^<]*)</Message>", first)
     if message:
-        return f"{_code(first)}: {message[1]}"
+        return f"{error_code(error)}: {message[1]}"
     line = " ".join(first.split())
     return re.sub(r"^Generic \S+ error: ", "", line)

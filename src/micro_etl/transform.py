@@ -23,7 +23,7 @@ class ColumnProfile:
         name: the column's name.
         nulls: how many rows have no value.
         distinct: how many values differ, where the contract needs to know.
-        least: the least value as text, none where there is none.
+        least: the least value as text, shortened; none where there is none.
         greatest: the greatest value as text.
     """
 
@@ -77,7 +77,7 @@ def transform(body: Body, dataset: Dataset, *, scratch: Path) -> Table:
             _raise_violations(connection, dataset, body)
             raise SourceError(f"the body is not what it should be: {_reason(error)}") from error
         rows, empty, columns = read_profile(connection, dataset.columns, staged)
-        if _may_hide_violations(body, rows, empty, columns):
+        if _may_hide_violations(rows, empty, columns):
             _raise_violations(connection, dataset, body)
         try:
             connection.execute(
@@ -152,20 +152,17 @@ def expected_schema(columns: tuple[Column, ...]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _may_hide_violations(
-    body: Body, rows: int, empty: int, columns: tuple[ColumnProfile, ...]
-) -> bool:
+def _may_hide_violations(rows: int, empty: int, columns: tuple[ColumnProfile, ...]) -> bool:
     """Whether the pass may have missed something, which only a look at whole records can tell.
 
     Repeated values; a null where a record should be, which looks like an empty record; a path that
-    no record has, which looks like nulls; no array where the records should be.
+    no record has, which looks like nulls.
     """
     repeated = any(
         column.distinct is not None and column.distinct < rows - column.nulls for column in columns
     )
     absent = rows > 0 and any(column.nulls == rows for column in columns)
-    unwrapped = rows == 0 and body.layout is Layout.WRAPPED
-    return repeated or absent or unwrapped or empty > 0
+    return repeated or absent or empty > 0
 
 
 def _raise_violations(connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body) -> None:
@@ -179,7 +176,7 @@ def _raise_violations(connection: duckdb.DuckDBPyConnection, dataset: Dataset, b
         found, totals = _find_violations(connection, dataset, body)
     except (duckdb.Error, UnicodeDecodeError) as error:
         _raise_machine_error(error)
-        raise SourceError(f"the body is not JSON: {_reason(error)}") from error
+        raise SourceError(f"the body can't be read as JSON: {_reason(error)}") from error
     if found:
         raise ContractError(found[: explain.SHOWN], totals)
 
@@ -188,10 +185,14 @@ def _find_violations(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body
 ) -> tuple[list[Violation], dict[str, int]]:
     if body.layout is Layout.WRAPPED:
-        for kind, value in connection.execute(explain.wrapper(dataset, body)).fetchall():
-            if kind != "ARRAY":
-                path = sql.dotted(dataset.records)
-                return [Violation(None, path, value, "an array of records")], {path: 1}
+        (kind, value), *others = connection.execute(explain.wrapper(dataset, body)).fetchall()
+        path = sql.dotted(dataset.records)
+        if others:
+            raise SourceError(
+                f"the body is {len(others) + 1:,} JSON values; it should be one that holds {path}"
+            )
+        if kind != "ARRAY":
+            return [Violation(None, path, value, "an array of records")], {path: 1}
     absent = _absent_paths(connection, dataset, body)
     found: list[Violation] = []
     totals: dict[str, int] = {}
@@ -205,23 +206,26 @@ def _find_violations(
                 continue
             totals[name] = totals.get(name, 0) + count
             found += [Violation(one["record"], path, one["value"], expected) for one in first]
-    for path in absent:
+    for path, name in absent.items():
         # Where no parent is an object, that is the violation.
         if not any(path.startswith(f"{one.path}.") or one.path == "$" for one in found):
-            totals[path] = 1
+            totals[name] = 1
             found.append(Violation(None, path, None, "a path that at least one record has"))
     return sorted(found, key=lambda violation: violation.record or 0), totals
 
 
-def _absent_paths(connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body) -> list[str]:
+def _absent_paths(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body
+) -> dict[str, str]:
+    """The paths that no record has, and the column of each."""
     row = connection.execute(explain.presence(dataset, body)).fetchone()
     assert row is not None  # noqa: S101 - an aggregate has one row
     rows, *present = row
-    return [
-        sql.dotted(column.path)
+    return {
+        sql.dotted(column.path): column.name
         for column, count in zip(dataset.columns, present, strict=True)
         if rows and not count
-    ]
+    }
 
 
 def _raise_machine_error(error: Exception) -> None:
@@ -233,6 +237,16 @@ def _raise_machine_error(error: Exception) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The engine's first line, without its class and our scratch file."""
-    line = str(error).splitlines()[0]
-    return re.sub(r"^[A-Z]\w+( \w+)* Error: | in file \"[^\"]*\"", "", line).strip()
+    """The engine's first line, without its class and our scratch file.
+
+    It counts records from 2, whatever it calls them.
+    """
+    if "maximum_object_size" in str(error):
+        return "a record is larger than SOURCE_MAX_RECORD_BYTES"
+    line = re.sub(
+        r"(Malformed JSON.*, at byte \d+ in )(?:record/value|line) (\d+)",
+        lambda found: f"{found[1]}record {int(found[2]) - 1}",
+        str(error).splitlines()[0],
+    )
+    noise = r"^[A-Z]\w+( \w+)* Error: | in file \"[^\"]*\"| Try auto-detecting.*"
+    return re.sub(noise, "", line).strip()

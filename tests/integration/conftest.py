@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from quickstart.loopback import CREDENTIALS, serve_json, serve_s3
+from quickstart.loopback import CREDENTIALS, serve_aws, serve_json
 from tests.integration.published import Place, Published
 
 _RECORDED = Path(__file__).parents[3] / "shared" / "data" / "launches_v4_past.json"
@@ -29,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """An S3 API on loopback."""
-    with serve_s3() as endpoint:
+    with serve_aws() as endpoint:
         yield endpoint
 
 

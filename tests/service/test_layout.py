@@ -1,0 +1,89 @@
+"""The layout of a body is told from what it holds; what can't be records is refused and shown."""
+
+# ruff: noqa: D103 - a test's name is its promise
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from micro_etl.errors import SourceError
+from micro_etl.layout import Layout, find_layout, show
+
+
+def layout_of(
+    folder: Path, text: str | bytes, *, wrapped: bool = False, one_line: bool = False
+) -> Layout:
+    """The layout of a body of that text."""
+    file = folder / "body"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return find_layout(file, wrapped=wrapped, one_line=one_line, source="https://host/path")
+
+
+@pytest.mark.parametrize(
+    ("text", "layout"),
+    [
+        ("[]", Layout.ARRAY),
+        (' \r\n\t[{"a": 1}]\n', Layout.ARRAY),
+        ("[" + '{"a": 1}, ' * 9999 + "{}]" + " " * 3000, Layout.ARRAY),
+        ('{"a": 1}\n{"a": 2}', Layout.NDJSON),
+        ('{"a": 1}\r\n{"a": 2}\r\n', Layout.NDJSON),
+        ('{"a": 1}\n\n \t\n  {"a": 2}\n', Layout.NDJSON),
+        ('{"a": "' + "x" * 9999 + '"}\n{"a": 2}\n', Layout.NDJSON),
+    ],
+)
+def test_the_content_decides_the_layout(tmp_path: Path, text: str, layout: Layout) -> None:
+    assert layout_of(tmp_path, text) is layout
+
+
+def test_a_single_line_is_a_record_only_where_the_source_announces_lines(tmp_path: Path) -> None:
+    assert layout_of(tmp_path, '{"a": 1}\n', one_line=True) is Layout.NDJSON
+    with pytest.raises(SourceError, match="should be an array of records, not one object"):
+        layout_of(tmp_path, '{"error": "rate limit exceeded"}\n')
+
+
+def test_an_object_holds_the_records_where_the_dataset_says_so(tmp_path: Path) -> None:
+    assert layout_of(tmp_path, '{\n  "items": []\n}', wrapped=True) is Layout.WRAPPED
+    with pytest.raises(SourceError, match="should be an object that holds the records"):
+        layout_of(tmp_path, "[]", wrapped=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "answered with an empty body"),
+        (" \r\n\t", "answered with an empty body"),
+        ("<!DOCTYPE html><title>Down</title>", "answered with '<!DOCTYPE html>"),
+        ('{\n  "error": "down"\n}', 'answered with \'{ "error": "down" }\''),
+        ('[{"a": 1}, {"a"', "cut short: it ends with '.*{\"a\"'"),
+        ("[" + "1," * 9999, "cut short: it ends with '.*1,1,'"),
+        ("null", "answered with 'null'"),
+        ("NaN", "answered with 'NaN'"),
+        ("5", "answered with '5'"),
+        ('"text"', "answered with '\"text\"'"),
+        (b"\xef\xbb\xbf[]", "a byte order mark, which JSON must not have"),
+        (b'\xef\xbb\xbf{"a": 1}\n{"a": 2}\n', "a byte order mark"),
+        ("[]".encode("utf-16"), "UTF-16; it should be UTF-8"),
+        ("[]".encode("utf-16-le"), "cut short"),
+        ("[]".encode("utf-16-be"), "it should be an array of records"),
+        (b"PAR1\x15\x04\x15", "answered with 'PAR1"),
+        (b"\x1f\x8b\x08\x00", "it should be an array of records"),
+        (b"\x00\x00\x00\x00", "it should be an array of records"),
+    ],
+)
+def test_what_cannot_be_records_is_refused_and_shown(
+    tmp_path: Path, text: str | bytes, message: str
+) -> None:
+    with pytest.raises(SourceError, match=message) as refused:
+        layout_of(tmp_path, text)
+    assert str(refused.value).startswith("https://host/path answered with")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_byte_order_mark_is_refused_before_an_object_too(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="byte order mark"):
+        layout_of(tmp_path, b'\xef\xbb\xbf{"items": []}', wrapped=True)
+
+
+def test_only_the_first_characters_are_shown() -> None:
+    assert show(b"<html>\n  <body>\xff" + b"x" * 4000) == "'<html> <body>\ufffd" + "x" * 106 + "…'"

@@ -1,0 +1,114 @@
+"""The bytes are a function of the records and the dataset; the machine leaves no trace in them."""
+
+# ruff: noqa: D103 - a test's name is its promise
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from micro_etl import transform as transform_module
+from micro_etl.dataset import bundled_dataset
+from micro_etl.errors import MachineError
+from micro_etl.layout import Layout
+from micro_etl.transform import transform
+from tests.service.conftest import Bench
+
+
+def with_settings(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+    """Have the engine start with other settings."""
+    connect = transform_module.connect
+
+    def connect_with(scratch: Path) -> duckdb.DuckDBPyConnection:
+        connection = connect(scratch)
+        for name, value in settings.items():
+            connection.execute(f"SET {name} = {value}")
+        return connection
+
+    monkeypatch.setattr(transform_module, "connect", connect_with)
+
+
+def test_no_memory_and_no_scratch_folder_are_errors_of_the_machine(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = bench.body(json.dumps([{"flight_number": i} for i in range(50_000)]))
+    with pytest.raises(MachineError, match="the scratch folder can't be used"):
+        transform(body, bundled_dataset("launches"), scratch=bench.folder / "nowhere")
+    with_settings(monkeypatch, memory_limit="'1MB'")
+    with pytest.raises(MachineError, match=r"out of memory: .*; give the task more"):
+        transform(body, bundled_dataset("launches"), scratch=bench.folder)
+
+
+MANY = """
+    n = { type = "int32", required = true, unique = true }
+    text = { type = "string" }
+    ok = { type = "boolean" }
+"""
+
+
+@pytest.mark.parametrize("layout", [Layout.ARRAY, Layout.NDJSON])
+def test_bytes_and_order_do_not_depend_on_threads_or_folder(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout
+) -> None:
+    records = [
+        f'{{"n": {i}, "text": "{i:032}", "ok": {"null" if i % 3 else "true"}}}'
+        for i in range(300_000)
+    ]
+    text = "\n".join(records) if layout is Layout.NDJSON else f"[{','.join(records)}]"
+    first = bench.table(MANY, text)
+    file = pq.ParquetFile(first.file)
+    assert file.metadata.num_row_groups > 1
+    assert file.read(["n"])["n"].to_pylist() == list(range(300_000))
+    for threads in (1, 2, 3):
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        with monkeypatch.context() as patched:
+            with_settings(patched, threads=threads)
+            again = Bench(folder).table(MANY, text)
+        assert again.sha256 == first.sha256
+        assert replace(again, file=first.file) == first
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from micro_etl.dataset import bundled_dataset
+from micro_etl.layout import Body, Layout
+from micro_etl.sql import dotted
+from micro_etl.transform import transform
+body = Body(Path(sys.argv[1]), Layout.ARRAY, 1 << 24)
+print(transform(body, bundled_dataset("launches"), scratch=Path.cwd()))
+"""
+
+
+def test_values_and_bytes_do_not_depend_on_the_zone_of_the_machine(bench: Bench) -> None:
+    record = {"flight_number": 1, "name": "x", "success": None, "links": {"webcast": None}}
+    times = ["2006-03-24T22:30:00.000Z", "2024-03-31T02:30:00+01:00", "2024-07-01T00:00:00-07:00"]
+    body = [{**record, "flight_number": i, "date_utc": time} for i, time in enumerate(times)]
+    bench.body(json.dumps(body))
+    tables, rows = set(), []
+    for zone in ("UTC", "Asia/Kolkata", "America/Los_Angeles", "Pacific/Kiritimati"):
+        run = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(bench.folder / "body")],
+            cwd=bench.folder,
+            env={**os.environ, "TZ": zone, "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        tables.add(run.stdout)
+        rows = pq.ParquetFile(bench.folder / "launches.parquet").read(["launch_date"]).to_pylist()
+        assert [row["launch_date"] for row in rows] == [
+            datetime.fromisoformat(time).astimezone(UTC) for time in times
+        ]
+    assert len(tables) == 1
