@@ -27,6 +27,7 @@ _EXIT_CODES = """
 \b
 Exit codes:
   0    published, or unchanged
+  1    nobody reads what it prints any more
   64   wrong flags
   65   the data breaks the contract, or a guard refused it
   69   the source is down or answers wrongly, after all retries

@@ -11,7 +11,7 @@ import duckdb
 from micro_etl.errors import DataError
 from micro_etl.sql import identifier, literal
 
-_ROWS, _WIDTH = 100_000, 120
+_WIDTH = 120
 
 
 def head(file: Path, *, rows: int = 20) -> str:
@@ -21,7 +21,8 @@ def head(file: Path, *, rows: int = 20) -> str:
         DataError: the file is not Parquet.
     """
     with _connect() as connection:
-        return _render(connection, f"SELECT * FROM read_parquet({literal(file)}) LIMIT {rows}")
+        query = f"SELECT * FROM read_parquet({literal(file)}) LIMIT {rows}"
+        return _render(connection, query, rows=rows)
 
 
 def profile(file: Path) -> str:
@@ -44,7 +45,7 @@ def profile(file: Path) -> str:
                 f" left(CAST(max({_ordered(column, kind)}) AS VARCHAR), 32) AS greatest"
                 f" FROM {source}"
             )
-        return _render(connection, " UNION ALL ".join(parts))
+        return _render(connection, " UNION ALL ".join(parts), rows=len(parts))
 
 
 def _ordered(column: str, kind: str) -> str:
@@ -62,12 +63,15 @@ def _query(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str,
         raise _not_parquet(error) from error
 
 
-def _render(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """All rows of a query as a table; `str` of a relation would leave out all but twenty."""
+def _render(connection: duckdb.DuckDBPyConnection, query: str, *, rows: int) -> str:
+    """All rows of a query as a table; `str` of a relation would leave out all but twenty.
+
+    With room for more rows than there are, long values would be wrapped instead of shortened.
+    """
     table = io.StringIO()
     try:
         with redirect_stdout(table):
-            connection.sql(query).show(max_rows=_ROWS, max_width=_WIDTH)
+            connection.sql(query).show(max_rows=rows, max_width=_WIDTH)
     except duckdb.Error as error:
         raise _not_parquet(error) from error
     return table.getvalue().rstrip()
