@@ -1,0 +1,1 @@
+"""Rehearses a deploy, with all that can go wrong in it, in a whole cloud on this machine."""

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Runs a command on a machine that may have no container engine yet.
+#
+#   rehearsal/with_engine.sh make rehearse
+#
+# Where Docker is missing, and mmdebstrap, which makes the stand-in base image, they are installed
+# from the distribution: Debian or Ubuntu, as root. Where no engine answers, one is started, and
+# stopped when the command is done. An engine that answers already is used and left alone.
+set -euo pipefail
+
+folder=$(mktemp -d)
+pid_file=$folder/dockerd.pid
+
+stop_engine() {
+    if [[ -s $pid_file ]]; then
+        local pid
+        pid=$(<"$pid_file")
+        kill "$pid"
+        timeout 60 tail --pid="$pid" --follow /dev/null
+    fi
+    rm -rf "$folder"
+}
+trap stop_engine EXIT
+
+answers() { docker info >/dev/null 2>&1; }
+
+wait_for_engine() {
+    for _ in $(seq 300); do
+        if answers; then return; fi
+        sleep 0.2
+    done
+    echo "$0: dockerd does not answer; the end of its log:" >&2
+    tail -n 20 "$folder/dockerd.log" >&2
+    return 1
+}
+
+if ! command -v dockerd >/dev/null || ! command -v mmdebstrap >/dev/null; then
+    apt-get update --quiet --quiet
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes docker.io mmdebstrap
+fi
+if ! answers; then
+    # A session of its own: Ctrl-C is for the command, whose containers still need the engine.
+    setsid dockerd --pidfile "$pid_file" >"$folder/dockerd.log" 2>&1 &
+    wait_for_engine
+fi
+
+"$@"
