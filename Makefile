@@ -1,11 +1,11 @@
-# The door to everything: `make run`, `make test`, `make check`, `make rehearse`, `make lock`.
+# The door to everything; each target says what it does.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test check format lock clean
+.PHONY: run test check format rehearse lock clean
 
 ## The job, from nothing: the bundled sample on loopback, or SOURCE_URL and S3_BUCKET for real.
 run: $(VENV)/quickstart.stamp
@@ -15,7 +15,11 @@ run: $(VENV)/quickstart.stamp
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest
 
-## Linter, formatter and types.
+## The whole cloud on this machine; it needs a container engine.
+rehearse: $(VENV)/dev.stamp
+	@$(BIN)/python -m rehearsal
+
+## Linters, formatter and types.
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

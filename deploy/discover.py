@@ -1,0 +1,177 @@
+"""Finds what an environment leaves open: region, account, roles, and the registry's address."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
+
+from deploy.aws import CREDENTIALS_REFUSED, Clients, code_of, connect, message_of, region_of_bucket
+from deploy.environment import Environment
+from deploy.outcome import Refused
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """An environment in an account: all that a deploy refers to, by name."""
+
+    environment: Environment
+    region: str
+    account: str
+    partition: str
+    caller: str
+    """The ARN of whoever runs the tool."""
+    execution_role: str = ""
+    task_role: str = ""
+
+    @property
+    def cluster_arn(self) -> str:
+        """The ARN of the cluster."""
+        return self.arn("ecs", f"cluster/{self.environment.cluster}")
+
+    @property
+    def repository_arn(self) -> str:
+        """The ARN of the image repository."""
+        return self.arn("ecr", f"repository/{self.environment.repository}")
+
+    @property
+    def log_group_arn(self) -> str:
+        """The ARN of the log group."""
+        return self.arn("logs", f"log-group:{self.environment.log_group}")
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource in this region and account."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+
+def discover(
+    environment: Environment, *, environ: Mapping[str, str] = os.environ
+) -> tuple[Target, Clients]:
+    """Find the region and the account, and connect.
+
+    Raises:
+        Refused: Something can't be found, or the credentials belong to another account.
+    """
+    try:
+        session = boto3.Session()
+    except ProfileNotFound as error:
+        raise Refused(f"{error}", advice="`aws configure list-profiles` shows yours") from None
+    region = find_region(environment, session=session, environ=environ)
+    clients = connect(session, region=region)
+    identity = _identity(clients)
+    account = identity["Account"]
+    if environment.account and environment.account != account:
+        raise Refused(
+            f"account: the credentials belong to {account} ({identity['Arn']}), "
+            f"but environment {environment.name} is in {environment.account}",
+            advice="choose the right profile with AWS_PROFILE",
+        )
+    target = Target(
+        environment=environment,
+        region=region,
+        account=account,
+        partition=identity["Arn"].split(":")[1],
+        caller=identity["Arn"],
+    )
+    return target, clients
+
+
+def find_region(
+    environment: Environment, *, session: boto3.Session, environ: Mapping[str, str]
+) -> str:
+    """Return the region: the environment's, else the one that the SDK is configured for.
+
+    Raises:
+        Refused: Neither names one.
+    """
+    # The SDK for Python reads AWS_DEFAULT_REGION and the profile; every other SDK, and ECS inside
+    # a task, uses AWS_REGION, so that users expect it to work here as well.
+    configured = environ.get("AWS_REGION") or session.region_name or ""
+    if environment.region or configured:
+        return environment.region or configured
+    try:
+        bucket_region = region_of_bucket(session, environment.bucket)
+    except EndpointConnectionError:
+        bucket_region = ""
+    hint = f" (the bucket is in {bucket_region})" if bucket_region else ""
+    raise Refused(
+        f"region: not set{hint}",
+        advice=f"export AWS_REGION={bucket_region or 'REGION'}, or set region in the environment "
+        "file",
+    )
+
+
+def _identity(clients: Clients) -> Mapping[str, Any]:
+    """Ask AWS who is calling."""
+    try:
+        return clients.sts.get_caller_identity()
+    except NoCredentialsError:
+        raise Refused(
+            "no AWS credentials",
+            advice="`aws configure` or `aws sso login`, then AWS_PROFILE for a profile that is not "
+            "the default one",
+        ) from None
+    except ClientError as error:
+        advice = (
+            "log in again: these credentials have expired or are not valid any more"
+            if code_of(error) in CREDENTIALS_REFUSED
+            else ""
+        )
+        raise Refused(
+            f"AWS does not accept the credentials: {message_of(error)}", advice=advice
+        ) from None
+
+
+def with_roles(target: Target, last_revision: Mapping[str, Any] | None) -> Target:
+    """Return the target with both roles: the environment's, else those of the last revision.
+
+    Raises:
+        Refused: A role is named in neither.
+    """
+    found: dict[str, Any] = {}
+    for key, field in (("execution_role", "executionRoleArn"), ("task_role", "taskRoleArn")):
+        named = getattr(target.environment, key)
+        role = _role_arn(named, target) or (last_revision or {}).get(field, "")
+        if not role:
+            where = (
+                f"no revision of {target.environment.family} to take it from"
+                if last_revision is None
+                else f"{target.environment.family}:{last_revision['revision']} has none"
+            )
+            raise Refused(
+                f"{key}: not set, and {where}",
+                advice=f"set {key} in the environment file, or DEPLOY_{key.upper()}, to a name or "
+                "an ARN; `./deploy.sh verify --policy` prints what the role must allow",
+            )
+        found[key] = role
+    return replace(target, **found)
+
+
+def _role_arn(name: str, target: Target) -> str:
+    if not name or name.startswith("arn:"):
+        return name
+    return f"arn:{target.partition}:iam::{target.account}:role/{name}"
+
+
+def registry_of(repository_uri: str, *, environment: Environment, endpoint: str) -> str:
+    """Return where images of a repository are pushed to and pulled from.
+
+    Normally that is the address which ECR gives. An emulator gives AWS's address too, which it
+    does not own: images then go to the emulator itself.
+    """
+    if environment.registry:
+        return f"{environment.registry}/{environment.repository}"
+    address = urlsplit(endpoint)
+    if address.hostname and not address.hostname.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return f"{address.netloc}/{environment.repository}"
+    return repository_uri

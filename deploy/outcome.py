@@ -1,0 +1,122 @@
+"""How a command can end: exit codes, the error that carries one, and the verdict for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+
+class Exit(IntEnum):
+    """The tool's own exit codes.
+
+    They keep clear of the service's (0, 64 to 78, 130, 137 and 143): a task that ran and failed
+    ends the command with the code of its container, so that a caller sees what the service said.
+    """
+
+    OK = 0
+    """Done, and where something was published, proven."""
+    DEFECT = 1
+    """A defect in this tool: the only ending that shows a traceback."""
+    USAGE = 2
+    """Wrong flags or arguments."""
+    REFUSED = 10
+    """Refused before anything in AWS was changed."""
+    NOT_LAUNCHED = 11
+    """No container ran: a push, a registration or the launch of the task failed."""
+    RUN_FAILED = 12
+    """A task ran and gave no exit code of its own to end with: timed out, or stopped from outside.
+
+    With a code of its own the command ends with that code instead.
+    """
+    TEST_FAILED = 13
+    """A task ran and succeeded, but what it published failed the test."""
+    NOT_MOVED = 14
+    """What was published is proven, but the schedule still runs what it ran before."""
+    INTERRUPTED = 130
+    """Ctrl-C. A task that was running has been stopped."""
+    TERMINATED = 143
+    """SIGTERM. A task that was running has been stopped."""
+
+
+OUTCOMES: dict[int, str] = {
+    Exit.OK: "ok",
+    Exit.REFUSED: "refused",
+    Exit.NOT_LAUNCHED: "not_launched",
+    Exit.TEST_FAILED: "test_failed",
+    Exit.NOT_MOVED: "not_moved",
+    Exit.INTERRUPTED: "interrupted",
+    Exit.TERMINATED: "interrupted",
+}
+"""The word for an exit code in a verdict; every other code is a run that failed."""
+
+
+class DeployError(Exception):
+    """The base of every error that a user can meet: what went wrong, and what to do.
+
+    Attributes:
+        exit_code: What the command ends with.
+        advice: What to do about it, or an empty string where the message says it all.
+    """
+
+    exit_code: int = Exit.REFUSED
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+class Refused(DeployError):  # noqa: N818 - named after the outcome, as its siblings are
+    """Refused before anything in AWS was changed."""
+
+
+class NotLaunched(DeployError):  # noqa: N818
+    """No container ran."""
+
+    exit_code = Exit.NOT_LAUNCHED
+
+
+class Unproven(DeployError):  # noqa: N818
+    """The task succeeded, but what it published failed the test."""
+
+    exit_code = Exit.TEST_FAILED
+
+
+class NotMoved(DeployError):  # noqa: N818
+    """The schedule could not be moved to what has passed."""
+
+    exit_code = Exit.NOT_MOVED
+
+
+class RunFailed(DeployError):  # noqa: N818
+    """A container ran and failed, timed out, or was stopped."""
+
+    def __init__(self, message: str, *, advice: str = "", exit_code: int) -> None:
+        super().__init__(message, advice=advice)
+        self.exit_code = exit_code
+
+
+@dataclass
+class Verdict:
+    """What `--json` prints: one object that tells a program how the command ended and why.
+
+    Attributes:
+        command: The command.
+        facts: What the steps found and did.
+        stage: What an error means that no step foresaw, given how far the command has come.
+    """
+
+    command: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    stage: Exit = Exit.REFUSED
+
+    def to_dict(self, exit_code: int, error: DeployError | None = None) -> dict[str, Any]:
+        """Return the verdict, its fixed fields first."""
+        verdict: dict[str, Any] = {
+            "command": self.command,
+            "outcome": OUTCOMES.get(exit_code, "run_failed"),
+            "exit_code": exit_code,
+        }
+        if error is not None:
+            verdict |= {"cause": str(error), "advice": error.advice}
+        return verdict | self.facts

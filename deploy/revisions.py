@@ -1,0 +1,168 @@
+"""The revisions of the task definition: which are ours, which is deployed, which are good.
+
+The marks are tags on the revisions themselves, so that any machine sees the same:
+
+- `micro-etl:passed`: when the revision passed its test. Such a revision is never deregistered.
+- `micro-etl:withdrawn`: when a rollback left the revision behind.
+
+The deployed revision is the newest that is not withdrawn; the good one, the newest of those that
+passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from deploy.aws import code_of, is_denied
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+
+    from deploy.environment import Environment
+
+PASSED = "micro-etl:passed"
+WITHDRAWN = "micro-etl:withdrawn"
+LOOK_BACK = 100
+"""How many revisions are looked at, from the newest on."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision of the task definition."""
+
+    definition: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return str(self.definition["taskDefinitionArn"])
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return int(self.definition["revision"])
+
+    @property
+    def label(self) -> str:
+        """What people call it: the family and the number."""
+        return f"{self.definition['family']}:{self.number}"
+
+    @property
+    def image(self) -> str:
+        """The image that it runs, by digest."""
+        return str(self.definition["containerDefinitions"][0]["image"])
+
+    @property
+    def digest(self) -> str:
+        """The digest of that image."""
+        return self.image.partition("@")[2]
+
+    @property
+    def passed(self) -> bool:
+        """Whether it once passed its test."""
+        return PASSED in self.tags
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether a rollback left it behind."""
+        return WITHDRAWN in self.tags
+
+
+def describe(ecs: ECSClient, reference: str) -> Revision | None:
+    """Return one revision, or the family's latest; nothing where there is none."""
+    try:
+        answer = ecs.describe_task_definition(taskDefinition=reference, include=["TAGS"])
+    except ClientError as error:
+        if code_of(error) in {"ClientException", "InvalidParameterException"}:
+            return None
+        raise
+    return Revision(
+        definition=answer["taskDefinition"],
+        tags={tag["key"]: tag["value"] for tag in answer.get("tags", [])},
+    )
+
+
+def last_of_family(ecs: ECSClient, family: str) -> Mapping[str, Any] | None:
+    """Return the family's latest revision, whoever registered it; nothing if it can't be seen."""
+    try:
+        revision = describe(ecs, family)
+    except ClientError as error:
+        if is_denied(error):
+            return None
+        raise
+    return revision.definition if revision else None
+
+
+def our_revisions(ecs: ECSClient, environment: Environment) -> Iterator[Revision]:
+    """Yield the family's active revisions that this tool registered, newest first.
+
+    A family may hold revisions that somebody else registered; those are not ours to compare with,
+    to roll back to, or to deregister.
+    """
+    pages = ecs.get_paginator("list_task_definitions").paginate(
+        familyPrefix=environment.family, status="ACTIVE", sort="DESC"
+    )
+    arns = (arn for page in pages for arn in page["taskDefinitionArns"])
+    family = [arn for arn in islice(arns, LOOK_BACK) if family_of(arn) == environment.family]
+    for arn in sorted(family, key=lambda arn: int(arn.rsplit(":", 1)[-1]), reverse=True):
+        revision = describe(ecs, arn)
+        if revision and is_ours(revision, environment):
+            yield revision
+
+
+def family_of(arn: str) -> str:
+    """Return the family in a task definition's ARN."""
+    return arn.rsplit("/", 1)[-1].rpartition(":")[0]
+
+
+def is_ours(revision: Revision, environment: Environment) -> bool:
+    """Tell whether a revision is one that this tool registers: one container, by digest."""
+    containers = revision.definition["containerDefinitions"]
+    address = revision.image.partition("@")[0]
+    return (
+        len(containers) == 1
+        and containers[0]["name"] == environment.container
+        and address.partition("/")[2] == environment.repository
+        and revision.digest.startswith("sha256:")
+    )
+
+
+def deployed(revisions: Iterable[Revision]) -> Revision | None:
+    """Return the deployed revision, of revisions from the newest on."""
+    return next((revision for revision in revisions if not revision.withdrawn), None)
+
+
+def good(revisions: Iterable[Revision]) -> Revision | None:
+    """Return the good revision, of revisions from the newest on."""
+    return next(
+        (revision for revision in revisions if revision.passed and not revision.withdrawn), None
+    )
+
+
+def rollback_target(revisions: Sequence[Revision]) -> Revision | None:
+    """Return the last revision that passed its test before the deployed one."""
+    now = deployed(revisions)
+    return good([item for item in revisions if now is None or item.number < now.number])
+
+
+def mark_passed(ecs: ECSClient, revision: Revision) -> None:
+    """Mark a revision as one that passed its test, and so as the deployed one again."""
+    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": PASSED, "value": _now()}])
+    if revision.withdrawn:
+        ecs.untag_resource(resourceArn=revision.arn, tagKeys=[WITHDRAWN])
+
+
+def mark_withdrawn(ecs: ECSClient, revision: Revision) -> None:
+    """Mark a revision as left behind by a rollback."""
+    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": WITHDRAWN, "value": _now()}])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

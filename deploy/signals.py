@@ -1,0 +1,53 @@
+"""Ctrl-C and SIGTERM while a task runs: a request to stop it, not an exception anywhere."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STEP_SECONDS = 0.1
+
+
+class Stop:
+    """Whether the user asked to stop. The second time ends the program at once.
+
+    Attributes:
+        signal: The signal's number, or 0.
+    """
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def request(self, number: int) -> None:
+        """Note the request; raise when it is the second."""
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but no longer once the user has asked to stop."""
+        end = time.monotonic() + seconds
+        while not self.signal and time.monotonic() < end:
+            time.sleep(min(STEP_SECONDS, seconds))
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Note Ctrl-C and SIGTERM instead of ending at once.
+
+    A call that starts a task is thus never cut off half-way, with a task that nobody knows of.
+    """
+    stop = Stop()
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        stop.request(number)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

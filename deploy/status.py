@@ -1,0 +1,143 @@
+"""What is deployed, when it last ran and how it ended; and the log of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deploy.aws import is_denied, message_of
+from deploy.ending import ending_of
+from deploy.explain import explain
+from deploy.follow_log import TaskLog, newest_stream, readable
+from deploy.outcome import Refused, Unproven
+from deploy.prove import head_object
+from deploy.revisions import PASSED, Revision, deployed, good, our_revisions
+from deploy.task_definition import STREAM_PREFIX, log_stream
+from deploy.work import Work, names_of
+
+
+def status_command(work: Work) -> None:
+    """Show what is deployed, what is good, how the last task ended, and what is published."""
+    revisions = list(our_revisions(work.clients.ecs, work.environment))
+    now, last = deployed(revisions), good(revisions)
+    work.console.step("deployed", _revision_line(now) if now else "nothing yet")
+    if now:
+        work.console.more(now.digest)
+    work.console.step("good", _revision_line(last) if last else "no revision has passed its test")
+    task = last_task(work)
+    work.console.step("last task", _task_line(task) if task else "none in the last hour")
+    explanation = None
+    if task and task.get("lastStatus") == "STOPPED" and now:
+        ending = ending_of(task, container=work.environment.container)
+        explanation = explain(ending, names_of(work.target, image=now.image))
+        work.console.more(f"{explanation.cause}" if explanation else "ended well")
+        if explanation:
+            work.console.more(f"→ {explanation.advice}")
+    work.verdict.facts |= {
+        "deployed": now.label if now else None,
+        "digest": now.digest if now else None,
+        "good": last.label if last else None,
+        "last_task": _task_facts(task, explanation.cause if explanation else "") if task else None,
+        "object": _object(work),
+    }
+
+
+def _object(work: Work) -> dict[str, Any] | None:
+    """Show the published object and return its facts."""
+    where = f"s3://{work.environment.bucket}/{work.environment.key}"
+    try:
+        head = head_object(work.clients.s3, work.target)
+    except Unproven as error:
+        work.console.step("object", str(error))
+        return None
+    rows = head["Metadata"].get("rows", "?")
+    work.console.step(
+        "object",
+        f"{where}: {rows} rows, {head['ContentLength']} bytes, "
+        f"written {head['LastModified']:%Y-%m-%d %H:%M:%S} UTC",
+    )
+    return {
+        "url": where,
+        "rows": rows,
+        "bytes": head["ContentLength"],
+        "etag": head["ETag"],
+        "written": head["LastModified"].isoformat(),
+        "run_id": head["Metadata"].get("run-id", ""),
+    }
+
+
+def last_task(work: Work) -> Mapping[str, Any] | None:
+    """Return the family's newest task; ECS forgets a stopped one after an hour."""
+    ecs, cluster, family = work.clients.ecs, work.environment.cluster, work.environment.family
+    try:
+        arns = [
+            arn
+            for status in ("RUNNING", "STOPPED")
+            for arn in ecs.list_tasks(cluster=cluster, family=family, desiredStatus=status)[
+                "taskArns"
+            ]
+        ]
+        if not arns:
+            return None
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns[:100])["tasks"]
+    except ClientError as error:
+        if is_denied(error):
+            work.console.step("last task", f"may not be looked at: {message_of(error)}")
+            return None
+        raise
+    return max(tasks, key=lambda task: task["createdAt"], default=None)
+
+
+def logs_command(work: Work, *, task_id: str) -> None:
+    """Show the log of a task: the newest one's, where none is named."""
+    group = work.environment.log_group
+    prefix = f"{STREAM_PREFIX}/{work.environment.container}/"
+    try:
+        stream = (
+            log_stream(work.target, task_id)
+            if task_id
+            else newest_stream(work.clients.logs, group=group, prefix=prefix)
+        )
+    except ClientError as error:
+        raise Refused(f"logs: {group}: {message_of(error)}") from None
+    if not stream:
+        raise Refused(f"logs: no task has written to {group} yet")
+    log = TaskLog(work.clients.logs, group=group, stream=stream)
+    work.console.step("log", f"{group}: {stream}")
+    for line in log.read():
+        work.console.log(readable(line))
+    if log.denied:
+        raise Refused(
+            f"logs: {group} may not be read", advice="the caller needs logs:GetLogEvents on it"
+        )
+    if not log.lines:
+        raise Refused(f"logs: {stream} holds nothing")
+    work.verdict.facts |= {"stream": stream, "lines": log.lines}
+
+
+def _revision_line(revision: Revision) -> str:
+    tested = revision.tags.get(PASSED)
+    return f"{revision.label}, " + (f"passed its test {tested}" if tested else "has not passed yet")
+
+
+def _task_line(task: Mapping[str, Any]) -> str:
+    name = task["taskArn"].rsplit("/", 1)[-1]
+    revision = task["taskDefinitionArn"].rsplit("/", 1)[-1]
+    state = task["lastStatus"].lower()
+    ended = task.get("stoppedAt")
+    when = f"{ended:%Y-%m-%d %H:%M:%S %Z}" if ended else f"since {task['createdAt']:%H:%M:%S %Z}"
+    return f"{name} of {revision}: {state} {when}"
+
+
+def _task_facts(task: Mapping[str, Any], cause: str) -> dict[str, Any]:
+    ended = task.get("stoppedAt")
+    return {
+        "arn": task["taskArn"],
+        "revision": task["taskDefinitionArn"].rsplit("/", 1)[-1],
+        "status": task["lastStatus"],
+        "stopped_at": ended.isoformat() if ended else None,
+        "exit_codes": [item.get("exitCode") for item in task.get("containers", [])],
+        "cause": cause,
+    }

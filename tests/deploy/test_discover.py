@@ -1,0 +1,189 @@
+"""Finding the region, the account, the roles and the registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from deploy.aws import Clients
+from deploy.discover import Target, discover, find_region, registry_of, with_roles
+from deploy.environment import Environment
+from deploy.outcome import Refused
+from deploy.revisions import last_of_family
+
+if TYPE_CHECKING:
+    from tests.deploy.conftest import Emulator
+
+URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/trial-repo"
+
+
+def test_the_environment_decides_on_the_region_first(environment: Environment) -> None:
+    """Then AWS_REGION, which every SDK but Python's reads, then the SDK's own configuration."""
+    session = boto3.Session(region_name="us-west-2")
+    here = replace(environment, region="eu-north-1")
+
+    def region(chosen: Environment, environ: dict[str, str]) -> str:
+        return find_region(chosen, session=session, environ=environ)
+
+    assert region(here, {"AWS_REGION": "us-east-1"}) == "eu-north-1"
+    assert region(environment, {"AWS_REGION": "us-east-1"}) == "us-east-1"
+    assert region(environment, {}) == "us-west-2"
+
+
+def test_a_profile_names_the_region(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK's configuration file counts."""
+    (tmp_path / "config").write_text("[profile mine]\nregion = ap-south-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+
+    assert find_region(environment, session=boto3.Session(), environ={}) == "ap-south-1"
+
+
+def test_without_a_region_the_user_is_asked_in_one_line(
+    environment: Environment, clients: Clients
+) -> None:
+    """And told where the bucket is, which is likely to be it."""
+    clients.s3.create_bucket(
+        Bucket=environment.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+
+    with pytest.raises(Refused) as caught:
+        find_region(environment, session=boto3.Session(), environ={})
+
+    assert str(caught.value) == "region: not set (the bucket is in eu-west-1)"
+    assert "export AWS_REGION=eu-west-1" in caught.value.advice
+
+
+def test_the_account_is_the_one_of_the_credentials(
+    environment: Environment, emulator: Emulator
+) -> None:
+    """Asked from AWS, together with who is calling."""
+    assert emulator
+
+    target, _ = discover(replace(environment, region="eu-west-1"))
+
+    assert (target.account, target.partition, target.region) == ("123456789012", "aws", "eu-west-1")
+    assert target.caller.startswith("arn:aws:iam::123456789012:")
+
+
+def test_credentials_of_another_account_are_refused(
+    environment: Environment, emulator: Emulator
+) -> None:
+    """An environment that names its account is safe from the wrong profile."""
+    assert emulator
+    elsewhere = replace(environment, region="eu-west-1", account="999999999999")
+
+    with pytest.raises(Refused, match=r"belong to 123456789012 .* is in 999999999999"):
+        discover(elsewhere)
+
+
+def test_without_credentials_the_user_is_told(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, with what to do."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    with pytest.raises(Refused, match="no AWS credentials"):
+        discover(replace(environment, region="eu-west-1"))
+
+
+def test_an_unknown_profile_is_told(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name."""
+    monkeypatch.setenv("AWS_PROFILE", "typo")
+
+    with pytest.raises(Refused, match="typo"):
+        discover(environment)
+
+
+LAST: dict[str, Any] = {
+    "revision": 4,
+    "executionRoleArn": "arn:aws:iam::123456789012:role/old-execution",
+    "taskRoleArn": "arn:aws:iam::123456789012:role/old-task",
+}
+
+
+def without_roles(target: Target, **named: str) -> Target:
+    """Return a target whose environment names these roles alone."""
+    environment = replace(target.environment, **named)  # type: ignore[arg-type]
+    return replace(target, environment=environment, execution_role="", task_role="")
+
+
+def test_roles_come_from_the_environment_first(target: Target) -> None:
+    """By name or by ARN."""
+    named = without_roles(
+        target, execution_role="mine", task_role="arn:aws:iam::123456789012:role/path/other"
+    )
+
+    found = with_roles(named, LAST)
+
+    assert found.execution_role == "arn:aws:iam::123456789012:role/mine"
+    assert found.task_role == "arn:aws:iam::123456789012:role/path/other"
+
+
+def test_roles_come_from_the_last_revision_then(target: Target) -> None:
+    """Whoever registered it."""
+    found = with_roles(without_roles(target), LAST)
+
+    assert found.execution_role.endswith("role/old-execution")
+    assert found.task_role.endswith("role/old-task")
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (None, "execution_role: not set, and no revision of trial-task to take it from"),
+        (
+            {"revision": 4, "executionRoleArn": "arn:x"},
+            "task_role: not set, and trial-task:4 has none",
+        ),
+    ],
+)
+def test_a_role_that_is_nowhere_is_asked_for(
+    target: Target, last: dict[str, Any] | None, words: str
+) -> None:
+    """In one line, with the ways to give it."""
+    with pytest.raises(Refused) as caught:
+        with_roles(without_roles(target), last)
+
+    assert str(caught.value) == words
+    assert f"DEPLOY_{words.partition(':')[0].upper()}" in caught.value.advice
+
+
+def test_the_last_revision_is_found_whoever_registered_it(clients: Clients) -> None:
+    """And none is found in an empty family."""
+    assert last_of_family(clients.ecs, "trial-task") is None
+
+    clients.ecs.register_task_definition(
+        family="trial-task", containerDefinitions=[{"name": "web", "image": "nginx"}]
+    )
+    found = last_of_family(clients.ecs, "trial-task")
+
+    assert found is not None
+    assert found["revision"] == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "registry", "address"),
+    [
+        ("https://api.ecr.eu-west-1.amazonaws.com", "", URI),
+        ("https://api.ecr.cn-north-1.amazonaws.com.cn", "", URI),
+        ("http://localhost:4566", "", "localhost:4566/trial-repo"),
+        ("https://api.ecr.eu-west-1.amazonaws.com", "proxy:5000", "proxy:5000/trial-repo"),
+    ],
+)
+def test_images_go_where_the_api_is(
+    environment: Environment, endpoint: str, registry: str, address: str
+) -> None:
+    """An emulator gives AWS's address: nothing meant for it is ever pushed there."""
+    chosen = replace(environment, registry=registry)
+
+    assert registry_of(URI, environment=chosen, endpoint=endpoint) == address

@@ -1,0 +1,118 @@
+"""The least-privilege policies: what they allow, and on what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deploy.discover import Target
+from deploy.policies import policies
+
+CLUSTER = "arn:aws:ecs:eu-west-1:123456789012:cluster/trial-cluster"
+REPOSITORY = "arn:aws:ecr:eu-west-1:123456789012:repository/trial-repo"
+LOG_GROUP = "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/trial"
+
+# What no resource can be named for, by AWS's reference of actions.
+ANYWHERE = {
+    "ec2:DescribeRouteTables",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcEndpoints",
+    "ecr:GetAuthorizationToken",
+    "ecs:DeregisterTaskDefinition",
+    "ecs:DescribeTaskDefinition",
+    "ecs:ListTaskDefinitions",
+    "ecs:ListServices",
+    "ecs:ListTasks",
+    "ecs:RegisterTaskDefinition",
+    "logs:DescribeLogGroups",
+}
+
+
+def statements(target: Target, of: str) -> dict[str, dict[str, Any]]:
+    """Return a policy's statements by their names."""
+    return {part["Sid"]: part for part in policies(target)[of]["Statement"]}
+
+
+def test_the_task_role_may_write_one_object(target: Target) -> None:
+    """And list its bucket: without that, S3 says 403 for an object that is not there yet."""
+    found = statements(target, "task_role")
+
+    assert found["Publish"]["Resource"] == "arn:aws:s3:::trial-bucket/launches.parquet"
+    assert found["Publish"]["Action"] == [
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:PutObject",
+    ]
+    assert found["TellMissingFromDenied"]["Action"] == ["s3:ListBucket"]
+    assert found["TellMissingFromDenied"]["Resource"] == "arn:aws:s3:::trial-bucket"
+    assert len(found) == 2
+
+
+def test_the_execution_role_may_pull_and_log(target: Target) -> None:
+    """From the one repository, to the one log group."""
+    found = statements(target, "execution_role")
+
+    assert found["Pull"]["Resource"] == REPOSITORY
+    assert found["WriteLog"]["Resource"] == f"{LOG_GROUP}:*"
+    assert len(found) == 3
+
+
+def test_nothing_is_allowed_everywhere_that_has_a_resource(target: Target) -> None:
+    """A star stands only where AWS knows no resource, and no action has one."""
+    for of in ("caller", "execution_role", "task_role"):
+        for part in policies(target)[of]["Statement"]:
+            assert not any("*" in action for action in part["Action"])
+            if part["Resource"] == "*":
+                assert set(part["Action"]) <= ANYWHERE
+
+
+def test_the_caller_may_pass_the_two_roles_to_ecs_alone(target: Target) -> None:
+    """The statement that people lack most often."""
+    found = statements(target, "caller")["PassRoles"]
+
+    assert found["Resource"] == [
+        "arn:aws:iam::123456789012:role/execution",
+        "arn:aws:iam::123456789012:role/task",
+    ]
+    assert found["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    }
+
+
+def test_the_caller_acts_in_one_cluster(target: Target) -> None:
+    """Running, listing and stopping tasks is bound to it."""
+    found = statements(target, "caller")
+
+    for sid in ("Run", "ListTasks", "ListServices"):
+        assert found[sid]["Condition"] == {"ArnEquals": {"ecs:cluster": CLUSTER}}
+    assert found["Follow"]["Resource"].endswith("task/trial-cluster/*")
+
+
+@pytest.mark.parametrize(
+    ("caller", "itself"),
+    [
+        ("arn:aws:iam::123456789012:user/me", ["arn:aws:iam::123456789012:user/me"]),
+        (
+            "arn:aws:sts::123456789012:assumed-role/ci/session",
+            ["arn:aws:iam::123456789012:role/ci"],
+        ),
+        ("arn:aws:iam::123456789012:root", []),
+        ("", []),
+    ],
+)
+def test_the_caller_may_ask_about_itself(target: Target, caller: str, itself: list[str]) -> None:
+    """Otherwise `verify` could not tell whether it may pass the roles."""
+    found = statements(replace(target, caller=caller), "caller")["LookAtRoles"]
+
+    assert set(found["Resource"]) == {target.execution_role, target.task_role, *itself}
+
+
+def test_the_roles_trust_ecs_tasks_of_this_account(target: Target) -> None:
+    """Nobody else's."""
+    trust = policies(target)["trust_of_both_roles"]["Statement"][0]
+
+    assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}

@@ -1,0 +1,292 @@
+"""The proof: the pushed image ran, this run wrote the object, and the object is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from deploy.aws import Clients
+from deploy.discover import Target
+from deploy.outcome import Exit, Unproven
+from deploy.prove import (
+    integration_test,
+    prove_digest,
+    prove_written,
+    pytest_variables,
+    read_report,
+)
+from deploy.run_task import TaskRun
+
+MakeTask = Callable[..., dict[str, Any]]
+PUSHED = "sha256:" + "a1" * 32
+OTHER = "sha256:" + "b2" * 32
+
+
+def test_the_digest_that_ran_is_the_one_that_was_pushed(make_task: MakeTask) -> None:
+    """As ECS reports it, not as the task definition has it."""
+    run = TaskRun(arn="a", run_id="r", task=make_task())
+
+    found = prove_digest(run, container="micro-etl", pushed=PUSHED)
+
+    assert found == "the pushed image ran: sha256:a1a1a1a1a1a1"
+
+
+def test_another_digest_is_a_failed_test(make_task: MakeTask) -> None:
+    """Both are named."""
+    run = TaskRun(arn="a", run_id="r", task=make_task(container={"imageDigest": OTHER}))
+
+    with pytest.raises(Unproven, match=f"{OTHER}, pushed was {PUSHED}") as caught:
+        prove_digest(run, container="micro-etl", pushed=PUSHED)
+
+    assert caught.value.exit_code == Exit.TEST_FAILED
+
+
+def test_without_a_reported_digest_the_reference_decides(make_task: MakeTask) -> None:
+    """And the user is told that it was this which decided."""
+    unreported = make_task(container={"imageDigest": None})
+    by_tag = make_task(container={"imageDigest": None, "image": "repo:latest"})
+
+    found = prove_digest(
+        TaskRun(arn="a", run_id="r", task=unreported), container="micro-etl", pushed=PUSHED
+    )
+
+    assert "by its reference" in found
+    with pytest.raises(Unproven, match="repo:latest"):
+        prove_digest(
+            TaskRun(arn="a", run_id="r", task=by_tag), container="micro-etl", pushed=PUSHED
+        )
+
+
+def put_object(clients: Clients, run_id: str) -> str:
+    """Put the object as a run of this id writes it; return its ETag."""
+    answer = clients.s3.put_object(
+        Bucket="trial-bucket",
+        Key="launches.parquet",
+        Body=run_id.encode(),
+        Metadata={"run-id": run_id, "rows": "5"},
+    )
+    return answer["ETag"]
+
+
+def unchanged(etag: str) -> list[str]:
+    """Return the log of a run that found the object unchanged."""
+    plain = etag.strip('"')
+    return [f'{{"event": "run_finished", "result": "unchanged", "etag": "{plain}"}}']
+
+
+def test_the_run_that_wrote_the_object_is_in_its_metadata(clients: Clients, world: Target) -> None:
+    """And the integration test is told to expect it."""
+    put_object(clients, "mine")
+
+    text, expected = prove_written(clients.s3, world, TaskRun(arn="a", run_id="mine"))
+
+    assert text == "this run wrote s3://trial-bucket/launches.parquet"
+    assert expected == "mine"
+
+
+def test_an_unchanged_object_is_the_one_that_the_run_compared_with(
+    clients: Clients, world: Target
+) -> None:
+    """It keeps the id of the run that wrote it."""
+    etag = put_object(clients, "older")
+    run = TaskRun(arn="a", run_id="mine", lines=unchanged(etag))
+
+    text, expected = prove_written(clients.s3, world, run)
+
+    assert "nothing had changed" in text
+    assert expected == "older"
+
+
+def test_an_object_that_was_replaced_meanwhile_is_a_failed_test(
+    clients: Clients, world: Target
+) -> None:
+    """The run's word that nothing changed is about another object then."""
+    etag = put_object(clients, "older")
+    put_object(clients, "another")
+
+    with pytest.raises(Unproven, match="was replaced after this run"):
+        prove_written(clients.s3, world, TaskRun(arn="a", run_id="m", lines=unchanged(etag)))
+
+
+@pytest.mark.parametrize(
+    ("writer", "log", "denied", "words", "advice"),
+    [
+        ("another", [], False, "not of this run (mine), but of another", "another run"),
+        (
+            "another",
+            ['{"event": "run_finished", "result": "published"}'],
+            False,
+            "not of this run (mine), but of another",
+            "another run",
+        ),
+        ("another", [], True, "not of this run", "logs:GetLogEvents"),
+    ],
+)
+def test_an_object_of_another_run_is_a_failed_test(
+    clients: Clients,
+    world: Target,
+    writer: str,
+    log: list[str],
+    denied: bool,
+    words: str,
+    advice: str,
+) -> None:
+    """A good exit code is no proof that something was written."""
+    put_object(clients, writer)
+
+    with pytest.raises(Unproven) as caught:
+        prove_written(
+            clients.s3, world, TaskRun(arn="a", run_id="mine", lines=log, log_denied=denied)
+        )
+
+    assert words in str(caught.value)
+    assert advice in caught.value.advice
+
+
+def test_an_object_without_an_id_is_told_so(clients: Clients, world: Target) -> None:
+    """Something else wrote it."""
+    clients.s3.put_object(Bucket="trial-bucket", Key="launches.parquet", Body=b"x")
+
+    with pytest.raises(Unproven, match="one without an id"):
+        prove_written(clients.s3, world, TaskRun(arn="a", run_id="mine"))
+
+
+def test_a_missing_object_is_a_failed_test(clients: Clients, world: Target) -> None:
+    """Whatever the exit code was."""
+    with pytest.raises(Unproven, match=r"s3://trial-bucket/launches\.parquet is not there"):
+        prove_written(clients.s3, world, TaskRun(arn="a", run_id="mine"))
+
+
+def test_an_object_that_may_not_be_read_names_the_permission(
+    clients: Clients, world: Target
+) -> None:
+    """Which is the caller's, not the task's."""
+    with Stubber(clients.s3) as stub:
+        stub.add_client_error("head_object", "403", http_status_code=403)
+        with pytest.raises(Unproven) as caught:
+            prove_written(clients.s3, world, TaskRun(arn="a", run_id="mine"))
+
+    assert "s3:GetObject" in caught.value.advice
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Callable[[str], Path]:
+    """Make a checkout whose integration test is this text."""
+
+    def make(text: str) -> Path:
+        folder = tmp_path / "tests" / "integration"
+        folder.mkdir(parents=True)
+        (folder / "test_it.py").write_text(text)
+        # Neither the settings nor the fixtures of other tests may matter.
+        (tmp_path / "pyproject.toml").write_text(
+            '[tool.pytest.ini_options]\naddopts = "--no-such-flag"\n'
+        )
+        (tmp_path / "tests" / "conftest.py").write_text("raise RuntimeError('not for this test')")
+        return tmp_path
+
+    return make
+
+
+def test_the_integration_test_gets_where_to_look(
+    target: Target, checkout: Callable[[str], Path]
+) -> None:
+    """In its environment, with nothing else of the project around it."""
+    root = checkout(
+        "import os\n"
+        "def test_one():\n"
+        "    assert os.environ['S3_BUCKET'] == 'trial-bucket'\n"
+        "    assert os.environ['S3_KEY'] == 'launches.parquet'\n"
+        "    assert os.environ['EXPECTED_RUN_ID'] == 'mine'\n"
+        "    assert os.environ['AWS_DEFAULT_REGION'] == 'eu-west-1'\n"
+        "def test_two():\n"
+        "    pass\n"
+    )
+
+    report = integration_test(target, root=root, expected_run_id="mine", timeout=60)
+
+    assert report.passed == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def test_rows():\n    assert 186 == 187\n", "failed:\ntest_rows: assert 186 == 187"),
+        (
+            "import pytest\ndef test_values():\n    pytest.skip('the source has changed')\n",
+            "could not tell:\ntest_values: the source has changed",
+        ),
+        ("import no_such_module\n", "no_such_module"),
+        ("", "holds no test"),
+    ],
+)
+def test_whatever_is_no_pass_is_a_failed_test(
+    target: Target, checkout: Callable[[str], Path], text: str, words: str
+) -> None:
+    """A failure, a skip, a test that can't be read, or none at all."""
+    with pytest.raises(Unproven) as caught:
+        integration_test(target, root=checkout(text), expected_run_id="mine", timeout=60)
+
+    assert words in str(caught.value)
+
+
+def test_what_cannot_be_checked_without_a_run_is_told(
+    target: Target, checkout: Callable[[str], Path]
+) -> None:
+    """`test` alone has no run to expect."""
+    root = checkout(
+        "import pytest\ndef test_a():\n    pass\ndef test_b():\n    pytest.skip('no run')\n"
+    )
+
+    report = integration_test(target, root=root, expected_run_id="", timeout=60)
+
+    assert (report.passed, report.skipped) == (1, ("test_b: no run",))
+
+
+def test_a_test_that_hangs_is_ended(target: Target, checkout: Callable[[str], Path]) -> None:
+    """And the user told which flag gives it longer."""
+    root = checkout("import time\ndef test_slow():\n    time.sleep(60)\n")
+
+    with pytest.raises(Unproven, match="not done after 2 s") as caught:
+        integration_test(target, root=root, expected_run_id="", timeout=2)
+
+    assert "--test-timeout" in caught.value.advice
+
+
+def test_without_a_checkout_the_test_does_not_start(target: Target, tmp_path: Path) -> None:
+    """The end of what pytest says is shown."""
+    with pytest.raises(Unproven, match=r"(?s)(did not start|failed).*tests/integration"):
+        integration_test(target, root=tmp_path, expected_run_id="", timeout=60)
+
+
+def test_the_source_is_the_environments(target: Target) -> None:
+    """The test must fetch what the task fetched, not what the user's shell names."""
+    environment = replace(target.environment, source_url="https://example.org/x")
+    mine = {"SOURCE_URL": "https://example.org/mine", "HOME": "/home/me"}
+
+    found = pytest_variables(replace(target, environment=environment), mine, expected_run_id="")
+
+    assert found["SOURCE_URL"] == "https://example.org/x"
+    assert found["HOME"] == "/home/me"
+    assert "EXPECTED_RUN_ID" not in found
+    assert "SOURCE_URL" not in pytest_variables(target, mine, expected_run_id="")
+
+
+def test_a_report_is_read_whatever_happened_to_a_test() -> None:
+    """Failures, errors and skips are told apart."""
+    report = read_report(
+        "<testsuites><testsuite>"
+        '<testcase name="a"/>'
+        '<testcase name="b"><failure message="bad&#10;more"/></testcase>'
+        '<testcase name="c"><error message="broken"/></testcase>'
+        '<testcase name="d"><skipped message="later"/></testcase>'
+        "</testsuite></testsuites>"
+    )
+
+    assert report.passed == 1
+    assert report.failed == ("b: bad", "c: broken")
+    assert report.skipped == ("d: later",)

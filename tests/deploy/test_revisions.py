@@ -1,0 +1,342 @@
+"""Registering, marking, rolling back to and pruning revisions, in the emulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.stub import Stubber
+
+from deploy.aws import Clients
+from deploy.discover import Target
+from deploy.ending import Names
+from deploy.environment import Environment
+from deploy.outcome import NotLaunched, Refused
+from deploy.pipeline import run_command
+from deploy.prune import prune, to_prune
+from deploy.register import register
+from deploy.revisions import (
+    PASSED,
+    WITHDRAWN,
+    Revision,
+    deployed,
+    good,
+    mark_passed,
+    mark_withdrawn,
+    our_revisions,
+    rollback_target,
+)
+from deploy.steps import promote_step
+from deploy.task_definition import task_definition
+from deploy.work import Work, names_of
+
+if TYPE_CHECKING:
+    from tests.deploy.conftest import MakeWork
+
+MakeRevision = Callable[..., Revision]
+ADDRESS = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/trial-repo"
+
+
+def image(number: int) -> str:
+    """Return the image of a revision."""
+    return f"{ADDRESS}@{digest(number)}"
+
+
+def digest(number: int) -> str:
+    """Return a digest that a number stands for."""
+    return f"sha256:{number:064x}"
+
+
+@pytest.fixture
+def names(target: Target) -> Names:
+    """What errors refer to."""
+    return names_of(target, image=image(1))
+
+
+def register_many(clients: Clients, target: Target, count: int) -> list[Revision]:
+    """Register this many revisions and return them, newest first."""
+    for number in range(1, count + 1):
+        clients.ecs.register_task_definition(**task_definition(target, image=image(number)))
+    return list(our_revisions(clients.ecs, target.environment))
+
+
+def test_the_first_revision_is_registered(clients: Clients, target: Target, names: Names) -> None:
+    """And told as wholly new."""
+    definition = task_definition(target, image=image(1))
+
+    revision, changes = register(clients.ecs, definition, current=None, names=names)
+
+    assert (revision.label, revision.digest) == ("trial-task:1", digest(1))
+    assert changes
+
+
+def test_nothing_is_registered_without_a_difference(
+    clients: Clients, target: Target, names: Names
+) -> None:
+    """The same environment and image stay the same revision."""
+    definition = task_definition(target, image=image(1))
+    register(clients.ecs, definition, current=None, names=names)
+    current = deployed(our_revisions(clients.ecs, target.environment))
+
+    revision, changes = register(clients.ecs, definition, current=current, names=names)
+
+    assert (revision.label, changes) == ("trial-task:1", [])
+    assert len(list(our_revisions(clients.ecs, target.environment))) == 1
+
+
+def test_a_difference_is_registered_and_told(
+    clients: Clients, target: Target, names: Names
+) -> None:
+    """Another image gives another revision, and one line."""
+    register(clients.ecs, task_definition(target, image=image(1)), current=None, names=names)
+    current = deployed(our_revisions(clients.ecs, target.environment))
+
+    revision, changes = register(
+        clients.ecs, task_definition(target, image=image(2)), current=current, names=names
+    )
+
+    assert revision.label == "trial-task:2"
+    assert changes == [f"~ micro-etl.image: {image(1)} → {image(2)}"]
+
+
+def test_a_role_that_is_not_valid_is_explained(
+    clients: Clients, target: Target, names: Names
+) -> None:
+    """With the statement that the caller's policy needs: no task can be launched so."""
+    with Stubber(clients.ecs) as stub:
+        stub.add_client_error("register_task_definition", "ClientException", "Role is not valid")
+        with pytest.raises(NotLaunched) as caught:
+            register(clients.ecs, task_definition(target, image="i"), current=None, names=names)
+
+    assert "role/execution" in str(caught.value)
+    assert json.dumps("iam:PassRole") in caught.value.advice
+
+
+def test_revisions_of_others_are_not_ours(clients: Clients, target: Target) -> None:
+    """Another family, another container, another repository, or an image by its tag."""
+    definition = task_definition(target, image=image(1))
+    clients.ecs.register_task_definition(**definition)
+    clients.ecs.register_task_definition(**(definition | {"family": "trial-task-2"}))
+    for change in (
+        {"name": "web"},
+        {"image": f"{ADDRESS}:latest"},
+        {"image": f"{ADDRESS}-2@{digest(1)}"},
+    ):
+        container = definition["containerDefinitions"][0] | change
+        clients.ecs.register_task_definition(**(definition | {"containerDefinitions": [container]}))
+
+    found = [item.label for item in our_revisions(clients.ecs, target.environment)]
+
+    assert found == ["trial-task:1"]
+
+
+def test_revisions_come_newest_first_by_number(clients: Clients, target: Target) -> None:
+    """Not by name, where 10 comes before 9."""
+    found = register_many(clients, target, 11)
+
+    assert [item.number for item in found] == list(range(11, 0, -1))
+
+
+def test_marks_are_read_back(clients: Clients, target: Target) -> None:
+    """A mark set by one machine is seen by every other."""
+    third, second, _ = register_many(clients, target, 3)
+
+    mark_passed(clients.ecs, second)
+    mark_withdrawn(clients.ecs, third)
+    found = list(our_revisions(clients.ecs, target.environment))
+
+    assert [(item.passed, item.withdrawn) for item in found] == [
+        (False, True),
+        (True, False),
+        (False, False),
+    ]
+    assert deployed(found) == found[1]
+    assert good(found) == found[1]
+
+
+def test_passing_again_takes_the_withdrawal_back(clients: Clients, target: Target) -> None:
+    """A revision that is gone back to is the deployed one again."""
+    (only,) = register_many(clients, target, 1)
+    mark_withdrawn(clients.ecs, only)
+    (withdrawn,) = our_revisions(clients.ecs, target.environment)
+
+    mark_passed(clients.ecs, withdrawn)
+
+    (found,) = our_revisions(clients.ecs, target.environment)
+    assert (found.passed, found.withdrawn) == (True, False)
+
+
+PASS: dict[str, str] = {PASSED: "2026-01-01"}
+GONE = {WITHDRAWN: "2026-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("marks", "deployed_one", "good_one", "back_to"),
+    [
+        ([], None, None, None),
+        ([{}], 1, None, None),
+        ([PASS], 1, 1, None),
+        ([{}, PASS], 2, 1, 1),
+        ([{}, {}, PASS], 3, 1, 1),
+        ([PASS, PASS], 2, 2, 1),
+        ([PASS, {}, PASS], 3, 3, 1),
+        ([PASS | GONE, PASS], 1, 1, None),
+        ([GONE, PASS, PASS], 2, 2, 1),
+        ([{}, PASS | GONE, PASS], 3, 1, 1),
+    ],
+)
+def test_what_is_deployed_what_is_good_and_where_a_rollback_goes(
+    make_revision: MakeRevision,
+    marks: list[dict[str, str]],
+    deployed_one: int | None,
+    good_one: int | None,
+    back_to: int | None,
+) -> None:
+    """Revisions are given newest first."""
+    revisions = [make_revision(len(marks) - index, tags=tags) for index, tags in enumerate(marks)]
+
+    def number(revision: Revision | None) -> int | None:
+        return revision.number if revision else None
+
+    assert number(deployed(revisions)) == deployed_one
+    assert number(good(revisions)) == good_one
+    assert number(rollback_target(revisions)) == back_to
+
+
+def test_only_disposable_revisions_are_pruned(make_revision: MakeRevision) -> None:
+    """Not the deployed one, one that passed, one in use, or the newest few of the others."""
+    revisions = [
+        make_revision(7),
+        make_revision(6),
+        make_revision(5, tags=PASS),
+        make_revision(4, tags=GONE),
+        make_revision(3),
+        make_revision(2),
+        make_revision(1, tags=PASS | GONE),
+    ]
+
+    found = to_prune(revisions, in_use={revisions[4].arn}, keep=1)
+
+    assert [item.number for item in found] == [4, 2]
+
+
+@pytest.fixture
+def frugal(world: Target) -> Environment:
+    """An environment that keeps one revision that never passed."""
+    return replace(world.environment, keep_revisions=1)
+
+
+def put_image(clients: Clients, number: int) -> str:
+    """Put an image into the repository and return its digest."""
+    manifest = {"schemaVersion": 2, "number": number}
+    answer = clients.ecr.put_image(
+        repositoryName="trial-repo", imageManifest=json.dumps(manifest), imageTag=f"t{number}"
+    )
+    return answer["image"]["imageId"]["imageDigest"]
+
+
+def test_pruning_removes_revisions_and_the_images_that_only_they_had(
+    clients: Clients, world: Target, frugal: Environment
+) -> None:
+    """An image that a kept revision refers to as well stays."""
+    shared, lonely = put_image(clients, 1), put_image(clients, 2)
+    for name in (lonely, shared, lonely, shared, shared):
+        clients.ecs.register_task_definition(**task_definition(world, image=f"{ADDRESS}@{name}"))
+    revisions = list(our_revisions(clients.ecs, frugal))
+
+    pruned = prune(clients, frugal, revisions)
+
+    assert pruned.revisions == ["trial-task:3", "trial-task:2", "trial-task:1"]
+    assert (pruned.images, pruned.refused) == ([lonely], [])
+    left = [item.number for item in our_revisions(clients.ecs, frugal)]
+    assert left == [5, 4]
+    images = clients.ecr.describe_images(repositoryName="trial-repo")["imageDetails"]
+    assert [item["imageDigest"] for item in images] == [shared]
+
+
+def test_a_revision_that_a_task_or_a_service_runs_is_not_pruned(
+    clients: Clients, world: Target, frugal: Environment
+) -> None:
+    """Whatever its marks."""
+    revisions = register_many(clients, world, 5)
+    clients.ecs.run_task(cluster="trial-cluster", taskDefinition="trial-task:2")
+    clients.ecs.create_service(
+        cluster="trial-cluster", serviceName="s", taskDefinition="trial-task:1", desiredCount=0
+    )
+
+    pruned = prune(clients, frugal, revisions)
+
+    assert pruned.revisions == ["trial-task:3"]
+
+
+def test_pruning_without_permission_fails_nothing(
+    clients: Clients, world: Target, frugal: Environment
+) -> None:
+    """What is in use can't be told then, so that nothing is removed; the user is told."""
+    revisions = register_many(clients, world, 3)
+    with Stubber(clients.ecs) as stub:
+        stub.add_client_error("list_tasks", "AccessDeniedException")
+        pruned = prune(clients, frugal, revisions)
+
+    assert pruned.revisions == []
+    assert "ecs:ListTasks" in pruned.refused[0]
+
+
+def test_promoting_marks_and_says_so_once(
+    clients: Clients, world: Target, make_work: MakeWork, told: Callable[[Work], str]
+) -> None:
+    """A second time, nothing is needed."""
+    register_many(clients, world, 1)
+    work = make_work(world, clients)
+
+    for _ in range(2):
+        promote_step(work, next(our_revisions(clients.ecs, world.environment)))
+
+    assert told(work).splitlines() == [
+        "promote    trial-task:1 is the good one now",
+        "promote    not needed: trial-task:1 is marked as good",
+    ]
+
+
+def test_a_mark_that_is_not_allowed_is_no_failure(
+    clients: Clients, world: Target, make_work: MakeWork, told: Callable[[Work], str]
+) -> None:
+    """The deploy has passed its test all the same; the user learns what rollback will need."""
+    (revision,) = register_many(clients, world, 1)
+    work = make_work(world, clients)
+    denied = Stubber(clients.ecs)
+    denied.add_client_error("tag_resource", "AccessDeniedException", "no")
+    denied.add_response(
+        "list_task_definitions",
+        {"taskDefinitionArns": []},
+        {"familyPrefix": "trial-task", "status": "ACTIVE", "sort": "DESC"},
+    )
+
+    with denied:
+        promote_step(work, revision)
+
+    assert "trial-task:1 could not be marked: no" in told(work)
+    assert "--to NUMBER" in told(work)
+
+
+def test_a_revision_that_is_not_there_is_told_with_those_that_are(
+    clients: Clients, world: Target, make_work: MakeWork
+) -> None:
+    """A wrong number runs nothing."""
+    register_many(clients, world, 2)
+
+    with pytest.raises(Refused, match=r"trial-task:9 is no active revision .* there are: 2, 1"):
+        run_command(make_work(world, clients), revision_number=9)
+
+
+def test_without_any_revision_there_is_nothing_to_run(
+    clients: Clients, world: Target, make_work: MakeWork
+) -> None:
+    """The user is told what makes one."""
+    with pytest.raises(Refused, match="no revision of trial-task to run") as caught:
+        run_command(make_work(world, clients), revision_number=None)
+
+    assert "./deploy.sh" in caught.value.advice

@@ -1,0 +1,394 @@
+"""Starting a task, following it, and leaving none behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy.aws import Clients
+from deploy.discover import Target
+from deploy.outcome import Exit, RunFailed
+from deploy.signals import Stop, stoppable
+from deploy.steps import run_step
+from deploy.task_definition import task_definition
+from deploy.work import Work
+
+if TYPE_CHECKING:
+    from tests.deploy.conftest import MakeWork, Recorded
+
+MakeTask = Callable[..., dict[str, Any]]
+MakeRevision = Callable[..., Any]
+
+TASK = "arn:aws:ecs:eu-west-1:123456789012:task/trial-cluster/0123abcd"
+STARTED = {"tasks": [{"taskArn": TASK}], "failures": []}
+MISSING = {"tasks": [], "failures": [{"arn": TASK, "reason": "MISSING"}]}
+NO_STREAM = ("ResourceNotFoundException", "no such stream")
+
+
+def log_page(*lines: str, token: str) -> dict[str, Any]:
+    """Return a page of a log."""
+    return {
+        "events": [{"timestamp": 1, "message": line, "ingestionTime": 1} for line in lines],
+        "nextForwardToken": token,
+        "nextBackwardToken": "b",
+    }
+
+
+def described(*tasks: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the answers that show these tasks one after the other."""
+    return [{"tasks": [task], "failures": []} for task in tasks]
+
+
+@pytest.fixture
+def work(target: Target, recorded_clients: Clients, make_work: MakeWork) -> Work:
+    """What the run step takes."""
+    return make_work(target, recorded_clients)
+
+
+def test_the_task_gets_its_place_its_run_id_and_a_client_token(
+    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """The run's id is the token, so that a call that is sent twice starts one task."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    run = run_step(work, make_revision(7))
+
+    (call,) = recorded.calls("RunTask")
+    assert call["clientToken"] == run.run_id
+    assert len(run.run_id) <= 64
+    assert call["overrides"]["containerOverrides"] == [
+        {"name": "micro-etl", "environment": [{"name": "RUN_ID", "value": run.run_id}]}
+    ]
+    assert call["networkConfiguration"]["awsvpcConfiguration"] == {
+        "subnets": ["subnet-1"],
+        "securityGroups": ["sg-1"],
+        "assignPublicIp": "ENABLED",
+    }
+    assert (call["launchType"], call["cluster"]) == ("FARGATE", "trial-cluster")
+    assert call["taskDefinition"].endswith("task-definition/trial-task:7")
+
+
+def test_a_call_that_is_retried_has_the_same_token(
+    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """The SDK sends it again after a fault of the service's, and no second task starts."""
+    recorded.answers = {
+        "RunTask": [("ThrottlingException", "slow down"), STARTED],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    run_step(work, make_revision(7))
+
+    tokens = [call["clientToken"] for call in recorded.calls("RunTask")]
+    assert len(tokens) == 2
+    assert len(set(tokens)) == 1
+
+
+def test_two_runs_have_two_tokens(
+    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """One token an invocation."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    first, second = run_step(work, make_revision(7)), run_step(work, make_revision(7))
+
+    assert first.run_id != second.run_id
+
+
+def test_a_task_that_ecs_does_not_know_yet_is_waited_for(
+    work: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+    told: Callable[[Work], str],
+) -> None:
+    """MISSING in the first seconds is no error; each new state is told once."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": [
+            MISSING,
+            MISSING,
+            *described(
+                make_task(lastStatus="PROVISIONING"),
+                make_task(lastStatus="PENDING"),
+                make_task(lastStatus="RUNNING"),
+                make_task(lastStatus="RUNNING"),
+                make_task(),
+            ),
+        ],
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    run_step(work, make_revision(7))
+
+    lines = [line.strip() for line in told(work).splitlines()]
+    assert lines[:4] == ["run        trial-task:7 as task 0123abcd", "provisioning", "pending",
+                         "running"]  # fmt: skip
+    assert lines[-1] == "stopped after 0 s, exit code 0"
+
+
+def test_a_task_that_stays_unknown_is_an_error(
+    work: Work, recorded: Recorded, make_revision: MakeRevision
+) -> None:
+    """After the patience is over, with the task's ARN, and an attempt to stop it."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": [MISSING],
+        "GetLogEvents": [NO_STREAM],
+        "StopTask": [{"task": {}}],
+    }
+
+    with pytest.raises(RunFailed, match=r"\(MISSING\): arn:aws:ecs.*0123abcd"):
+        run_step(work, make_revision(7))
+
+    assert recorded.calls("StopTask")
+
+
+def test_a_task_of_under_a_second_is_no_error(
+    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """The first look may find it stopped already."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    assert run_step(work, make_revision(7)).id == "0123abcd"
+
+
+def test_lines_that_arrive_after_the_end_are_read(
+    work: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+    told: Callable[[Work], str],
+) -> None:
+    """The log is read on until it is quiet."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task(lastStatus="RUNNING"), make_task()),
+        "GetLogEvents": [
+            NO_STREAM,
+            NO_STREAM,
+            NO_STREAM,
+            log_page("first", token="f/1"),
+            log_page(token="f/1"),
+            log_page(token="f/1"),
+            log_page("last", token="f/2"),
+            log_page(token="f/2"),
+        ],
+    }
+
+    run = run_step(work, make_revision(7))
+
+    assert run.lines == ["first", "last"]
+    assert "| first" in told(work)
+    assert "| last" in told(work)
+
+
+def test_a_log_that_may_not_be_read_is_said(
+    work: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+    told: Callable[[Work], str],
+) -> None:
+    """The run goes on without it, and the user learns which permission is missing."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task(lastStatus="RUNNING"), make_task()),
+        "GetLogEvents": [("AccessDeniedException", "no")],
+    }
+
+    run_step(work, make_revision(7))
+
+    assert told(work).count("logs:GetLogEvents") == 1
+
+
+def test_the_verdict_has_the_facts_of_the_task(
+    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """A program finds the ARN, the codes, and the service's own result."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [
+            log_page('{"event": "run_finished", "result": "published", "rows": 5}', token="f/1"),
+            log_page(token="f/1"),
+        ],
+    }
+
+    run = run_step(work, make_revision(7))
+
+    facts = work.verdict.facts["task"]
+    assert (facts["arn"], facts["run_id"], facts["exit_code"]) == (TASK, run.run_id, 0)
+    assert facts["result"] == {"event": "run_finished", "result": "published", "rows": 5}
+
+
+@pytest.fixture
+def emulated(world: Target, clients: Clients, make_work: MakeWork) -> tuple[Work, Any]:
+    """A revision in the emulator, whose tasks never end by themselves."""
+    from deploy.revisions import describe
+
+    clients.ecs.register_task_definition(
+        **task_definition(world, image="localhost/trial-repo@sha256:a1")
+    )
+    return make_work(world, clients), describe(clients.ecs, "trial-task")
+
+
+def stop_reasons(clients: Clients) -> list[str]:
+    """Return why tasks in the emulator stopped; fail when one still runs."""
+    assert clients.ecs.list_tasks(cluster="trial-cluster")["taskArns"] == []
+    arns = clients.ecs.list_tasks(cluster="trial-cluster", desiredStatus="STOPPED")["taskArns"]
+    tasks = clients.ecs.describe_tasks(cluster="trial-cluster", tasks=arns)["tasks"]
+    return [task["stoppedReason"] for task in tasks]
+
+
+def test_a_task_that_takes_too_long_is_stopped(
+    emulated: tuple[Work, Any], clients: Clients
+) -> None:
+    """It does not go on and cost; the user is told what was too short."""
+    from dataclasses import replace
+
+    from deploy.work import Limits
+
+    work, revision = emulated
+    work = replace(work, limits=Limits(run=1.0))
+
+    with pytest.raises(RunFailed) as caught:
+        run_step(work, revision)
+
+    assert caught.value.exit_code == Exit.RUN_FAILED
+    assert str(caught.value) == "not done after 1 s; the task has been stopped"
+    assert "--run-timeout" in caught.value.advice
+    assert stop_reasons(clients) == ["deploy.sh: not done after 1 s"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)],
+)
+def test_an_interrupt_stops_the_task(
+    emulated: tuple[Work, Any], clients: Clients, number: signal.Signals, code: Exit
+) -> None:
+    """Ctrl-C and SIGTERM end the command only after its task."""
+    work, revision = emulated
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), number))
+    timer.start()
+
+    with pytest.raises(RunFailed) as caught:
+        run_step(work, revision)
+
+    timer.join()
+    assert caught.value.exit_code == code
+    assert stop_reasons(clients) == ["deploy.sh: interrupted"]
+
+
+def test_an_interrupt_in_the_last_moment_counts_too(
+    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """The task had ended well, but the user does not want what comes next."""
+
+    def last_look(_: dict[str, Any]) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return {"tasks": [make_task()], "failures": []}
+
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": [last_look],
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    with pytest.raises(RunFailed, match="had already ended by itself") as caught:
+        run_step(work, make_revision(7))
+
+    assert caught.value.exit_code == Exit.INTERRUPTED
+    assert not recorded.calls("StopTask")
+
+
+def test_a_task_is_stopped_when_it_can_no_longer_be_followed(
+    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """An error while following never leaves a task behind."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": [
+            *described(make_task(lastStatus="RUNNING")),
+            ("AccessDeniedException", "not any more"),
+        ],
+        "GetLogEvents": [NO_STREAM],
+        "StopTask": [{"task": {}}],
+    }
+
+    with pytest.raises(ClientError, match="not any more"):
+        run_step(work, make_revision(7))
+
+    assert recorded.calls("StopTask")[0]["task"] == TASK
+
+
+def test_a_task_that_cannot_be_stopped_is_named(
+    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """The user must know what goes on and costs."""
+    from dataclasses import replace
+
+    from deploy.work import Limits
+
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task(lastStatus="RUNNING")),
+        "GetLogEvents": [NO_STREAM],
+        "StopTask": [("AccessDeniedException", "may not stop")],
+    }
+
+    with pytest.raises(RunFailed, match="the task can't be stopped: may not stop") as caught:
+        run_step(replace(work, limits=Limits(run=0.05)), make_revision(7))
+
+    assert TASK in caught.value.advice
+
+
+def test_waiting_ends_when_the_user_asks() -> None:
+    """Ctrl-C is not held up by a pause between two polls."""
+    with stoppable() as stop:
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        started = time.monotonic()
+        stop.wait(10)
+
+    assert stop.signal == signal.SIGINT
+    assert time.monotonic() - started < 2
+
+
+def test_a_second_interrupt_ends_at_once() -> None:
+    """Whoever presses Ctrl-C twice does not want to wait."""
+    stop = Stop()
+    stop.request(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        stop.request(signal.SIGINT)
+
+
+def test_the_handlers_of_before_come_back() -> None:
+    """Outside of a run, Ctrl-C is what it always is."""
+    before = signal.getsignal(signal.SIGINT)
+
+    with stoppable():
+        assert signal.getsignal(signal.SIGINT) is not before
+
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,0 +1,118 @@
+"""What the image is named after: the commit, and what differs from it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.outcome import Refused
+from deploy.source_tree import read_source, without_credentials
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder."""
+    return subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments],  # noqa: S607
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    package = tmp_path / "src" / "micro_etl"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('"""It."""\n\n__version__ = "1.2.3"\n')
+    (tmp_path / ".gitignore").write_text("ignored\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "one")
+    return tmp_path
+
+
+def test_a_clean_tree_is_named_after_its_commit(checkout: Path) -> None:
+    """The tag is the short commit, the revision the whole one."""
+    commit = git(checkout, "rev-parse", "HEAD")
+
+    source = read_source(checkout)
+
+    assert (source.revision, source.tag("X86_64")) == (commit, commit[:12])
+    assert (source.version, source.url) == ("1.2.3", "")
+
+
+def test_another_architecture_has_another_tag(checkout: Path) -> None:
+    """One repository may hold both."""
+    source = read_source(checkout)
+
+    assert source.tag("ARM64") == f"{source.commit[:12]}-arm64"
+
+
+def test_a_changed_tree_has_a_name_of_its_own(checkout: Path) -> None:
+    """The same for the same changes, and never the commit's."""
+    (checkout / "new.py").write_text("1")
+    one, again = read_source(checkout), read_source(checkout)
+    (checkout / "new.py").write_text("2")
+    other = read_source(checkout)
+
+    tags = [source.tag("X86_64") for source in (one, again, other)]
+
+    assert tags[0] == tags[1] != tags[2]
+    assert all(tag.startswith(f"{one.commit[:12]}-dirty-") for tag in tags)
+    assert one.revision == f"{one.commit}-dirty-{one.changes}"
+    assert one.changes_in_words == "new.py"
+
+
+def test_changed_staged_and_deleted_files_all_count(checkout: Path) -> None:
+    """Also those whose names are not plain."""
+    clean = read_source(checkout)
+    (checkout / "naïve name.txt").write_text("1")
+    git(checkout, "add", ".")
+    staged = read_source(checkout)
+    (checkout / ".gitignore").unlink()
+    deleted = read_source(checkout)
+
+    assert len({source.tag("X86_64") for source in (clean, staged, deleted)}) == 3
+    assert deleted.changed == (".gitignore", "naïve name.txt")
+
+
+def test_ignored_files_do_not_count(checkout: Path) -> None:
+    """They are not part of the image either."""
+    (checkout / "ignored").write_text("x")
+
+    assert read_source(checkout).changes == ""
+
+
+def test_many_changes_fit_a_line(checkout: Path) -> None:
+    """The first few, and how many more."""
+    for number in range(5):
+        (checkout / f"{number}.txt").write_text("x")
+
+    assert read_source(checkout).changes_in_words == "0.txt, 1.txt, 2.txt and 2 more"
+
+
+def test_a_folder_without_a_commit_is_refused(tmp_path: Path) -> None:
+    """In one line with git's own words."""
+    git(tmp_path, "init", "-q")
+
+    with pytest.raises(Refused, match="named after the commit, but git says: fatal"):
+        read_source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:token@example.org/a.git", "https://example.org/a.git"),
+        ("https://token@example.org:8443/a.git", "https://example.org:8443/a.git"),
+        ("https://example.org/a.git", "https://example.org/a.git"),
+        ("git@example.org:a.git", "git@example.org:a.git"),
+        ("", ""),
+    ],
+)
+def test_no_token_of_the_remote_gets_into_the_image(url: str, shown: str) -> None:
+    """The image's label says where the source is, and nothing else."""
+    assert without_credentials(url) == shown

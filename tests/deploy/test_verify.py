@@ -1,0 +1,315 @@
+"""Looking at the resources: against the emulator, one thing broken at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from deploy.aws import Clients
+from deploy.check_roles import trusts_tasks
+from deploy.discover import Target
+from deploy.findings import Findings
+from deploy.verify import verify
+
+Breakage = Callable[[Target, Clients], Target]
+
+
+def problems(findings: Findings) -> str:
+    """Return all problems as text."""
+    return "\n".join(f"{item.about}: {item.text} → {item.advice}" for item in findings.problems)
+
+
+def test_a_whole_world_has_no_problem(world: Target, clients: Clients) -> None:
+    """With the policies that the tool prints itself, everything is good and nothing is unseen."""
+    found = verify(world, clients)
+
+    assert (problems(found), found.unseen) == ("", ())
+    assert [item.about for item in found.seen] == [
+        "cluster",
+        "repository",
+        "bucket",
+        "log group",
+        "way out",
+        "security",
+        "execution role",
+        "task role",
+        "caller",
+    ]
+
+
+def with_names(**names: Any) -> Breakage:
+    """Refer to other resources."""
+    return lambda world, _: replace(world, environment=replace(world.environment, **names))
+
+
+def without_cluster(world: Target, clients: Clients) -> Target:
+    """Delete the cluster."""
+    clients.ecs.delete_cluster(cluster=world.environment.cluster)
+    return world
+
+
+def without_repository(world: Target, clients: Clients) -> Target:
+    """Delete the repository."""
+    clients.ecr.delete_repository(repositoryName=world.environment.repository)
+    return world
+
+
+def without_bucket(world: Target, clients: Clients) -> Target:
+    """Delete the bucket."""
+    clients.s3.delete_bucket(Bucket=world.environment.bucket)
+    return world
+
+
+def without_log_group(world: Target, clients: Clients) -> Target:
+    """Delete the log group; one whose name begins with its name stays."""
+    clients.logs.create_log_group(logGroupName=world.environment.log_group + "-old")
+    clients.logs.delete_log_group(logGroupName=world.environment.log_group)
+    return world
+
+
+def without_way_out(world: Target, clients: Clients) -> Target:
+    """Take the default route away."""
+    subnet = world.environment.subnets[0]
+    tables = clients.ec2.describe_route_tables(
+        Filters=[{"Name": "association.subnet-id", "Values": [subnet]}]
+    )["RouteTables"]
+    clients.ec2.delete_route(
+        RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0"
+    )
+    return world
+
+
+def with_closed_group(world: Target, clients: Clients) -> Target:
+    """Take the outbound rules away."""
+    group = world.environment.security_groups[0]
+    rules = clients.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+    clients.ec2.revoke_security_group_egress(
+        GroupId=group,
+        IpPermissions=rules["IpPermissionsEgress"],
+    )
+    return world
+
+
+def with_policy(role: str, *actions: str) -> Breakage:
+    """Allow a role these actions alone."""
+
+    def apply(world: Target, clients: Clients) -> Target:
+        clients.iam.put_role_policy(
+            RoleName=role,
+            PolicyName="own",
+            PolicyDocument=json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}],
+                }
+            ),
+        )
+        return world
+
+    return apply
+
+
+def with_foreign_trust(world: Target, clients: Clients) -> Target:
+    """Let another service assume the task role."""
+    clients.iam.update_assume_role_policy(
+        RoleName="task",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "lambda.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            }
+        ),
+    )
+    return world
+
+
+def without_pass_role(world: Target, clients: Clients) -> Target:
+    """Take the caller's permissions away."""
+    clients.iam.delete_user_policy(UserName="deployer", PolicyName="own")
+    return world
+
+
+@pytest.mark.parametrize(
+    ("breakage", "words"),
+    [
+        (without_cluster, ("cluster: trial-cluster is missing in eu-west-1", "check the region")),
+        (
+            without_repository,
+            ("repository: trial-repo does not exist", "create-repository"),
+        ),
+        (without_bucket, ("bucket: trial-bucket does not exist",)),
+        (
+            without_log_group,
+            ("log group: /ecs/trial does not exist", "aws logs create-log-group"),
+        ),
+        (with_names(subnets=("subnet-0",)), ("subnet: subnet-0: not there in eu-west-1",)),
+        (without_way_out, ("has no way out", "assign_public_ip = true")),
+        (with_names(assign_public_ip=False), ("no public IP", "set assign_public_ip = true")),
+        (with_names(security_groups=("sg-0",)), ("security: sg-0: not there in eu-west-1",)),
+        (with_closed_group, ("does not let port 443 out", "TCP, port 443, to 0.0.0.0/0")),
+        (
+            with_policy("execution", "ecr:*"),
+            ("execution may not logs:CreateLogStream on", "logs:PutLogEvents", "--policy"),
+        ),
+        (
+            with_policy("task", "s3:GetObject", "s3:ListBucket", "s3:AbortMultipartUpload"),
+            ("task may not s3:PutObject on arn:aws:s3:::trial-bucket/launches.parquet",),
+        ),
+        (
+            with_policy("task", "s3:*Object", "s3:AbortMultipartUpload"),
+            ("task may not s3:ListBucket on arn:aws:s3:::trial-bucket ",),
+        ),
+        (with_foreign_trust, ("task does not trust ecs-tasks.amazonaws.com", "--policy")),
+        (without_pass_role, ("user/deployer may not iam:PassRole execution, task", "--policy")),
+    ],
+)
+def test_what_would_fail_later_is_told_beforehand(
+    breakage: Breakage, words: tuple[str, ...], world: Target, clients: Clients
+) -> None:
+    """Each broken thing is one problem, with what to do; the rest is still looked at."""
+    found = verify(breakage(world, clients), clients)
+
+    assert [word for word in words if word not in problems(found)] == [], problems(found)
+    assert len(found.problems) == 1
+    assert len(found.seen) >= 8
+
+
+def test_a_role_that_is_not_there_is_told(world: Target, clients: Clients) -> None:
+    """By its ARN."""
+    clients.iam.delete_role_policy(RoleName="task", PolicyName="own")
+    clients.iam.delete_role(RoleName="task")
+
+    found = verify(world, clients)
+
+    assert "task role: arn:aws:iam::123456789012:role/task does not exist" in problems(found)
+
+
+def test_passing_a_role_is_simulated_as_ecs_does_it(world: Target, clients: Clients) -> None:
+    """With the service that the role is passed to: policies have a condition on it."""
+    asked: list[dict[str, Any]] = []
+    clients.iam.meta.events.register(
+        "provide-client-params.iam.SimulatePrincipalPolicy",
+        lambda params, **_: asked.append(params),
+    )
+
+    verify(world, clients)
+
+    passed = [call for call in asked if call["ActionNames"] == ["iam:PassRole"]]
+    assert [call["ResourceArns"] for call in passed] == [[world.execution_role], [world.task_role]]
+    assert passed[0]["ContextEntries"] == [
+        {
+            "ContextKeyName": "iam:PassedToService",
+            "ContextKeyValues": ["ecs-tasks.amazonaws.com"],
+            "ContextKeyType": "string",
+        }
+    ]
+
+
+def test_a_bucket_in_another_region_is_told(world: Target, clients: Clients) -> None:
+    """Its region and the task's are both named: S3 answers with a redirect then."""
+    with Stubber(clients.s3) as stub:
+        stub.add_client_error(
+            "head_bucket",
+            "301",
+            http_status_code=301,
+            response_meta={"HTTPHeaders": {"x-amz-bucket-region": "us-east-2"}},
+        )
+        found = verify(world, clients)
+
+    assert "trial-bucket is in us-east-2, but the task runs in eu-west-1" in problems(found)
+
+
+def test_a_bucket_that_tells_nothing_else_still_tells_its_region(
+    world: Target, clients: Clients
+) -> None:
+    """S3 names it also in a refusal."""
+    with Stubber(clients.s3) as stub:
+        stub.add_client_error(
+            "head_bucket",
+            "403",
+            http_status_code=403,
+            response_meta={"HTTPHeaders": {"x-amz-bucket-region": "us-east-2"}},
+        )
+        found = verify(world, clients)
+
+    assert "trial-bucket is in us-east-2" in problems(found)
+
+
+def test_a_denied_look_is_said_once_and_fails_nothing(world: Target, clients: Clients) -> None:
+    """Whoever has few permissions learns what could not be looked at, and goes on."""
+    with (
+        Stubber(clients.ecs) as ecs,
+        Stubber(clients.ecr) as ecr,
+        Stubber(clients.s3) as s3,
+        Stubber(clients.logs) as logs,
+        Stubber(clients.ec2) as ec2,
+        Stubber(clients.iam) as iam,
+    ):
+        ecs.add_client_error("describe_clusters", "AccessDeniedException")
+        ecr.add_client_error("describe_repositories", "AccessDeniedException")
+        s3.add_client_error("head_bucket", "403", http_status_code=403)
+        logs.add_client_error("describe_log_groups", "AccessDeniedException")
+        ec2.add_client_error("describe_subnets", "UnauthorizedOperation")
+        ec2.add_client_error("describe_security_groups", "UnauthorizedOperation")
+        iam.add_client_error("get_role", "AccessDenied")
+        for _ in range(3):
+            iam.add_client_error("simulate_principal_policy", "AccessDenied")
+        found = verify(world, clients)
+
+    assert found.problems == ()
+    assert found.seen == ()
+    assert found.unseen == (
+        "ecs:DescribeClusters",
+        "ecr:DescribeRepositories",
+        "s3:ListBucket",
+        "logs:DescribeLogGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeSecurityGroups",
+        "iam:GetRole",
+        "iam:SimulatePrincipalPolicy",
+    )
+
+
+def test_a_session_is_judged_by_its_role(world: Target, clients: Clients) -> None:
+    """For an assumed role, IAM is asked about the role: it knows no policies of a session."""
+    clients.iam.create_role(RoleName="ci", Path="/teams/", AssumeRolePolicyDocument="{}")
+    caller = "arn:aws:sts::123456789012:assumed-role/ci/session-1"
+
+    found = verify(replace(world, caller=caller), clients)
+
+    assert "session-1 may not iam:PassRole" in problems(found)
+
+
+def test_root_needs_no_permission(world: Target, clients: Clients) -> None:
+    """Root may do everything, and can't be simulated."""
+    found = verify(replace(world, caller="arn:aws:iam::123456789012:root"), clients)
+
+    assert found.problems == ()
+    assert "caller" not in [item.about for item in found.seen]
+
+
+@pytest.mark.parametrize(
+    ("statement", "trusted"),
+    [
+        ({"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}, True),
+        ({"Effect": "Allow", "Principal": {"Service": ["a", "ecs-tasks.amazonaws.com"]}}, True),
+        ({"Effect": "Deny", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}, False),
+        ({"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}}, False),
+        ({"Effect": "Allow", "Principal": "*"}, False),
+    ],
+)
+def test_trust_is_read_from_any_form_of_policy(statement: dict[str, Any], trusted: bool) -> None:
+    """One service or several, one statement or a list."""
+    assert trusts_tasks({"Statement": [statement]}) is trusted
+    assert trusts_tasks({"Statement": statement}) is trusted
