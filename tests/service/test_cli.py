@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import os
-import re
 import pty
+import re
 import subprocess
 from pathlib import Path
 
