@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test check format rehearse lock clean
+.PHONY: run test check format rehearse wheel image audit lock clean
 
 ## The job, from nothing: the bundled sample on loopback, or SOURCE_URL and S3_BUCKET for real.
 run: $(VENV)/quickstart.stamp
@@ -24,11 +24,27 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/cfn-lint infra/*.yaml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/zizmor --quiet --offline --persona pedantic .github
 
 ## Lay out the code as `make check` wants it.
 format: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+## The wheel, installed and tested without the source tree.
+wheel: $(VENV)/dev.stamp
+	@scripts/test_wheel.sh $(BIN)/python
+
+## The image alone.
+image:
+	@scripts/build_image.sh micro-etl:ci
+
+## Known vulnerabilities of what is pinned; it asks the internet.
+audit: $(VENV)/dev.stamp
+	@set -e; for file in requirements*.txt; do \
+	  echo "$$file"; $(BIN)/pip-audit --disable-pip --require-hashes -r $$file; done
 
 ## Pin every dependency with its hashes, for Python 3.11 to 3.13, from pyproject.toml.
 lock: $(VENV)/dev.stamp

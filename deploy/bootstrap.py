@@ -39,7 +39,8 @@ class Wishes:
 
     Attributes:
         name: The environment's name.
-        github: The GitHub repository, as OWNER/NAME, that may deploy it.
+        github: The GitHub repository that may deploy it, as the subject of its tokens has it:
+            OWNER@ID/NAME@ID, or OWNER/NAME for one from before GitHub put the ids there.
         promotes: Whether it takes the images that another environment has built and tested.
         schedule: When it runs, as EventBridge Scheduler has it.
         email: Who is told of a failed run.

@@ -211,8 +211,9 @@ def schedule(context: click.Context, /, action: str, **flags: Any) -> None:
 @click.option(
     "--github",
     default="",
-    metavar="OWNER/REPOSITORY",
-    help="Let GitHub Actions of this repository deploy it.",
+    metavar="OWNER@ID/NAME@ID",
+    help="Let GitHub Actions of this repository deploy it; OWNER/NAME where its tokens "
+    "have no ids.",
 )
 @click.option("--promotes", is_flag=True, help="Build no images here: take tested ones.")
 @click.option(

@@ -91,6 +91,9 @@ def readable(line: str) -> str:
         event = json.loads(line)
     except ValueError:
         return line
+    if isinstance(event, dict) and "_aws" in event:
+        numbers = [f"{name}={value}" for name, value in event.items() if name != "_aws"]
+        return " ".join(["metrics", *numbers])
     if not isinstance(event, dict) or "event" not in event:
         return line
     fields = [

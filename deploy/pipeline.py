@@ -19,6 +19,7 @@ from deploy.schedule import (
     DISABLED,
     ENABLED,
     facts_of,
+    has_schedule,
     in_words,
     must_find,
     must_have,
@@ -70,7 +71,10 @@ def deploy_command(
 
 def _roll_back(work: Work, error: DeployError) -> None:
     """Go back after a failure; what goes wrong in that is told, and the failure stays the error."""
-    work.console.step("failed", str(error))
+    first, _, rest = str(error).partition("\n")
+    work.console.step("failed", first)
+    if rest:
+        work.console.more(rest)
     stage = work.verdict.stage
     try:
         rollback_command(work, revision_number=None)
@@ -114,6 +118,8 @@ def plan_command(work: Work) -> None:
         "promote",
         f"would mark it as good; the good one is {last.label}" if last else "would mark it as good",
     )
+    if has_schedule(work.environment):
+        work.console.step("schedule", f"would let it run that: {work.environment.schedule}")
     work.verdict.facts |= {
         "build": not shipped.digest,
         "push": not shipped.digest,

@@ -163,8 +163,9 @@ def propose(cloud: Cloud, *, name: str, body: str, values: Mapping[str, str]) ->
     stack = describe(cloud, name)
     status = stack["StackStatus"] if stack else ""
     if status.startswith("ROLLBACK_") or status.endswith("_FAILED"):
+        command = "continue-update-rollback" if status.startswith("UPDATE_") else "delete-stack"
         raise Refused(
-            f"{name} is {status}", advice=f"aws cloudformation delete-stack --stack-name {name}"
+            f"{name} is {status}", advice=f"aws cloudformation {command} --stack-name {name}"
         )
     new = status in {"", "REVIEW_IN_PROGRESS"}
     declared = cloud.client.validate_template(TemplateBody=body).get("Parameters", [])

@@ -14,6 +14,7 @@ from deploy.follow_log import TaskLog, newest_stream, readable
 from deploy.outcome import Refused, Unproven
 from deploy.prove import head_object
 from deploy.revisions import PASSED, Revision, deployed, good, our_revisions
+from deploy.schedule import facts_of, find, has_schedule, in_words
 from deploy.task_definition import STREAM_PREFIX, log_stream
 from deploy.work import Work, names_of
 
@@ -26,6 +27,7 @@ def status_command(work: Work) -> None:
     if now:
         work.console.more(now.digest)
     work.console.step("good", _revision_line(last) if last else "no revision has passed its test")
+    schedule = _schedule(work)
     task = last_task(work)
     work.console.step("last task", _task_line(task) if task else "none in the last hour")
     explanation = None
@@ -39,9 +41,25 @@ def status_command(work: Work) -> None:
         "deployed": now.label if now else None,
         "digest": now.digest if now else None,
         "good": last.label if last else None,
+        "schedule": schedule,
         "last_task": _task_facts(task, explanation.cause if explanation else "") if task else None,
         "object": _object(work),
     }
+
+
+def _schedule(work: Work) -> dict[str, Any] | None:
+    """Show the schedule, where the environment has one, and return its facts."""
+    if not has_schedule(work.environment):
+        return None
+    try:
+        schedule = find(work.clients.scheduler, work.environment)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        work.console.step("schedule", f"may not be looked at: {message_of(error)}")
+        return None
+    work.console.step("schedule", in_words(schedule) if schedule else "none yet")
+    return facts_of(schedule) if schedule else None
 
 
 def _object(work: Work) -> dict[str, Any] | None:

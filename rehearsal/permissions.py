@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ministack import app  # type: ignore[import-untyped]
 from ministack.core import iam_actions, iam_evaluator  # type: ignore[import-untyped]
 
 PASSED_TO = "ecs-tasks.amazonaws.com"
@@ -108,6 +109,13 @@ def correct_permissions(account: str, region: str) -> None:
             context.service_context = {"iam:passedtoservice": PASSED_TO}
         return evaluate(context, *rest)
 
+    pin_origin = app.pin_request_origin
+
+    def pin_secure_origin(address: str, _: bool) -> None:
+        # On AWS every call comes over TLS, which a bucket's policy may insist on.
+        pin_origin(address, True)
+
+    app.pin_request_origin = pin_secure_origin
     iam_evaluator.evaluate = evaluate_with_service
     iam_actions.extract_resource_arn = resource_arn
     iam_actions.request_tag_context = context

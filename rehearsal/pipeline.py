@@ -24,9 +24,12 @@ from rehearsal.scenarios import OK, REFUSED, TEST_FAILED, Scenario
 from rehearsal.stage import Stage, expect, git
 from rehearsal.workflows import command, run_steps
 
-GITHUB = "octo/micro-etl"
+GITHUB = "octo@1001/micro-etl@2002"
+"""A repository as the subject of its tokens names it: by names that can change, and ids."""
 ISSUER = "https://token.actions.githubusercontent.com"
 STAGING, PRODUCTION = "staging", "production"
+CI_IMAGE = "micro-etl:ci"
+"""What `make image` calls the image that it builds."""
 COMMAND_SECONDS = 600
 
 
@@ -69,7 +72,11 @@ def kept_apart(stage: Stage) -> str:
     """A token for staging, or of another repository, does not get the role of production."""
     sts = stage.emulator.client("sts")
     role = role_of(stage, PRODUCTION)
-    for repository, environment in ((GITHUB, STAGING), ("mallory/micro-etl", PRODUCTION)):
+    for repository, environment in (
+        (GITHUB, STAGING),
+        ("octo@1001/another@2003", PRODUCTION),
+        ("octo@1009/micro-etl@2009", PRODUCTION),  # the same names, taken by somebody else
+    ):
         try:
             sts.assume_role_with_web_identity(
                 RoleArn=role,
@@ -142,12 +149,9 @@ def never_built_twice(stage: Stage) -> str:
 
 def image_builds(stage: Stage) -> str:
     """The command of ci.yml builds the image and runs it locked down."""
-    said = run(
-        stage,
-        command("ci.yml", "image"),
-        BASE_IMAGE=stage.variables["DEPLOY_BASE_IMAGE"],
-        VENV=os.environ.get("VIRTUAL_ENV", ".venv"),
-    )
+    base = stage.variables["DEPLOY_BASE_IMAGE"]
+    said = run(stage, command("ci.yml", "image"), BASE_IMAGE=base)
+    stage.engine.run("image", "rm", CI_IMAGE)
     expect("launches" in said, "the image did not list its datasets")
     return "built and run"
 

@@ -113,6 +113,7 @@ def test_the_newest_stream_of_the_tasks_is_found(
             '"name": "a b", "etag": null, "columns": [1]}',
             "extracted bytes=12 ok=true name=a b",
         ),
+        ('{"_aws": {"Timestamp": 1}, "Dataset": "d", "Rows": 5}', "metrics Dataset=d Rows=5"),
         ('{"event": "e", "sha256": "' + "ab" * 32 + '"}', "e sha256=abababababab"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Tests of the templates, the workflows and the roles."""

@@ -1,0 +1,235 @@
+"""`bootstrap` and `destroy`: what they decide, and the environment file that comes out."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.bootstrap import (
+    Wishes,
+    environment_content,
+    foreign_provider,
+    read_existing,
+    settings,
+    write_environment,
+)
+from deploy.console import Console
+from deploy.destroy import destroy, plan
+from deploy.environment import load
+from deploy.outcome import NotLaunched, Refused
+from deploy.stacks import STACKS, STORAGE, changes_in_words, execute, parameters, propose
+from tests.infra.conftest import ACCOUNT, REGION, Account
+
+BROKEN = """
+Resources:
+  Alias:
+    Type: AWS::KMS::Alias
+    Properties:
+      AliasName: has-no-prefix
+      TargetKeyId: 11111111-1111-1111-1111-111111111111
+"""
+
+
+def test_the_file_that_bootstrap_writes_is_an_environment(
+    outputs: dict[str, str], tmp_path: Path
+) -> None:
+    """`./deploy.sh --env` takes it as it is, and it names what the stacks made."""
+    wishes = Wishes(name="staging", schedule="cron(0 6 * * ? *)")
+    content = environment_content(
+        outputs, wishes=wishes, existing={}, region=REGION, account=ACCOUNT
+    )
+    write_environment(tmp_path / "staging.toml", content)
+    environment = load(str(tmp_path / "staging.toml"), environ={})
+    assert environment.cluster == outputs["Cluster"]
+    assert environment.subnets == tuple(outputs["Subnets"].split(","))
+    assert environment.task_role == outputs["TaskRole"]
+    assert environment.family == "micro-etl-staging"
+    assert environment.schedule == "cron(0 6 * * ? *)"
+    assert environment.variables == {"METRICS_NAMESPACE": "micro-etl/staging"}
+
+
+def test_keys_that_bootstrap_did_not_make_are_kept(outputs: dict[str, str], tmp_path: Path) -> None:
+    """A second bootstrap leaves the size of the task, the schedule and the settings alone."""
+    file = tmp_path / "staging.toml"
+    file.write_text(
+        'cpu = 1024\nmemory = 2048\nschedule = "rate(2 hours)"\nbucket = "old"\n'
+        'variables = { LOG_LEVEL = "warning" }\n'
+    )
+    wishes = Wishes(name="staging")
+    content = environment_content(
+        outputs, wishes=wishes, existing=read_existing(file), region=REGION, account=ACCOUNT
+    )
+    write_environment(file, content)
+    written = tomllib.loads(file.read_text())
+    assert (written["cpu"], written["memory"]) == (1024, 2048)
+    assert written["schedule"] == "rate(2 hours)"
+    assert written["bucket"] == outputs["Bucket"]
+    assert written["variables"] == {
+        "LOG_LEVEL": "warning",
+        "METRICS_NAMESPACE": "micro-etl/staging",
+    }
+
+
+@pytest.mark.parametrize(
+    ("promotes", "existing", "builds"),
+    [
+        (False, {}, "true"),
+        (True, {}, "false"),
+        (False, {"builds": False}, "false"),
+        (False, {"builds": True}, "true"),
+    ],
+)
+def test_an_environment_that_promotes_does_not_build(
+    promotes: bool, existing: dict[str, Any], builds: str
+) -> None:
+    """And stays so, when a later bootstrap does not say it again."""
+    assert settings(Wishes(name="x", promotes=promotes), existing)["Builds"] == builds
+
+
+def test_what_is_not_said_again_stays_as_it_is() -> None:
+    """A parameter without a value is the stack's own, and a new one has its default."""
+    declared = [{"ParameterKey": key} for key in ("Environment", "Email", "New")]
+    given = parameters(
+        declared,
+        values={"Environment": "staging", "Unused": "x"},
+        present=[{"ParameterKey": "Environment"}, {"ParameterKey": "Email"}],
+    )
+    assert given == [
+        {"ParameterKey": "Environment", "ParameterValue": "staging"},
+        {"ParameterKey": "Email", "UsePreviousValue": True},
+    ]
+
+
+def test_a_replacement_is_shown_as_one() -> None:
+    """A change that makes a resource anew is not called a modification."""
+    change = {"Action": "Modify", "LogicalResourceId": "Bucket", "ResourceType": "AWS::S3::Bucket"}
+    words = changes_in_words(
+        [{"ResourceChange": change}, {"ResourceChange": change | {"Replacement": "True"}}]
+    )
+    assert [action for action, *_ in words] == ["Modify", "Replace"]
+
+
+def test_github_is_taken_as_a_provider_where_the_account_has_it(account: Account) -> None:
+    """An account can have it once only."""
+    assert foreign_provider(account.cloud, account.client("iam")).endswith(
+        f":{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+    )
+
+
+def test_a_stack_that_fails_says_why(account: Account) -> None:
+    """The first reason that CloudFormation gives is the error, and the next try says what to do."""
+    proposal = propose(account.cloud, name="micro-etl-broken", body=BROKEN, values={})
+    with pytest.raises(NotLaunched, match=r"Alias: .*has-no-prefix"):
+        execute(account.cloud, proposal)
+    with pytest.raises(Refused, match="ROLLBACK_COMPLETE") as refused:
+        propose(account.cloud, name="micro-etl-broken", body=BROKEN, values={})
+    assert "delete-stack" in refused.value.advice
+    account.cloud.client.delete_stack(StackName="micro-etl-broken")
+
+
+def names(*environments: str) -> list[str]:
+    """Return the names of all stacks of some environments."""
+    return sorted({stack.name(item) for stack in STACKS for item in environments})
+
+
+@pytest.mark.parametrize(
+    ("present", "data", "goes", "stays"),
+    [
+        (
+            names("a"),
+            False,
+            ["deploy-role", "alarms", "schedule", "compute", "network", "github"],
+            ["storage", "images"],
+        ),
+        (
+            names("a"),
+            True,
+            [stack.template for stack in reversed(STACKS)],
+            [],
+        ),
+        (
+            names("a", "b"),
+            True,
+            ["deploy-role", "alarms", "schedule", "compute", "storage", "network"],
+            ["github", "images"],
+        ),
+        (["micro-etl-a-storage", "micro-etl-images"], False, [], ["storage", "images"]),
+        (["micro-etl-b-compute"], True, [], []),
+    ],
+)
+def test_data_and_what_others_need_stay(
+    present: list[str], data: bool, goes: list[str], stays: list[str]
+) -> None:
+    """What depends on another stack goes before it; data go only when told so."""
+    removal = plan(present, environment="a", data=data)
+    assert [stack.template for stack in removal.stacks] == goes
+    assert [stack.template for stack, _ in removal.kept] == stays
+
+
+def test_destroy_keeps_the_bucket_and_what_is_in_it(
+    account: Account, outputs: dict[str, str]
+) -> None:
+    """All but the data is gone, and bootstrap goes on with the bucket that stayed."""
+    s3 = account.client("s3")
+    s3.put_object(Bucket=outputs["Bucket"], Key="launches.parquet", Body=b"data")
+    shown = io.StringIO()
+    removal = _destroy(account, console=Console(shown), data=False)
+    assert STORAGE not in removal.stacks
+    assert "micro-etl-staging-storage: --data removes it" in shown.getvalue()
+    body = s3.get_object(Bucket=outputs["Bucket"], Key="launches.parquet")["Body"].read()
+    assert body == b"data"
+    assert account.client("ecs").describe_clusters(clusters=[outputs["Cluster"]])["clusters"] == []
+
+
+def test_destroy_asks_and_a_no_changes_nothing(account: Account, outputs: dict[str, str]) -> None:
+    """Nothing is removed before somebody has said yes to the list."""
+    shown = io.StringIO()
+
+    def refuse(_: str) -> bool:
+        assert "micro-etl-staging-network" in shown.getvalue()
+        return False
+
+    with pytest.raises(Refused, match="nothing was removed"):
+        _destroy(account, console=Console(shown), data=True, confirm=refuse)
+    account.client("s3").head_bucket(Bucket=outputs["Bucket"])
+
+
+def test_destroy_with_data_leaves_nothing(account: Account, outputs: dict[str, str]) -> None:
+    """All versions of all objects, the revisions and the stacks are gone."""
+    s3, ecs = account.client("s3"), account.client("ecs")
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket=outputs["Bucket"], Key="launches.parquet", Body=body)
+    s3.delete_object(Bucket=outputs["Bucket"], Key="launches.parquet")
+    for family in ("micro-etl-staging", "micro-etl-staging-2"):
+        ecs.register_task_definition(
+            family=family, containerDefinitions=[{"name": "micro-etl", "image": "x"}]
+        )
+    _destroy(account, console=Console(io.StringIO()), data=True)
+    buckets = [item["Name"] for item in s3.list_buckets()["Buckets"]]
+    assert outputs["Bucket"] not in buckets
+    left = ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
+    assert [arn.rsplit("/", 1)[-1] for arn in left] == ["micro-etl-staging-2:1"]
+    ecs.deregister_task_definition(taskDefinition="micro-etl-staging-2:1")
+
+
+def test_destroying_what_is_not_there_is_refused(account: Account) -> None:
+    """A name that was mistyped removes nothing, and is said to be unknown."""
+    with pytest.raises(Refused, match="no environment staging"):
+        _destroy(account, console=Console(io.StringIO()), data=True)
+
+
+def _destroy(account: Account, *, console: Console, data: bool, confirm: Any = None) -> Any:
+    return destroy(
+        account.cloud,
+        ecs=account.client("ecs"),
+        s3=account.client("s3"),
+        ecr=account.client("ecr"),
+        environment="staging",
+        data=data,
+        console=console,
+        confirm=confirm or (lambda _: True),
+    )

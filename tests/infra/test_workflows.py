@@ -1,0 +1,271 @@
+"""The workflows: what they may do, what they are pinned to, and that their commands work."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from rehearsal.pipeline import PLAYED
+from rehearsal.workflows import FILES, FOLDER, read, run_steps
+from scripts.all_succeeded import not_succeeded
+from scripts.update_pins import pin_actions, pin_base_image
+
+ROOT = Path(__file__).parents[2]
+TOOLS = Path(sys.executable).parent
+GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
+BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
+"""How GitHub runs a command."""
+
+RUN_BY_THE_GATE = {"make check", "make test", "make wheel", "make rehearse"}
+"""What `.ci/run` runs, of which these tests are a part."""
+
+RUN_BELOW = {
+    "python3 scripts/all_succeeded.py",
+    "make lock LOCK_OPTIONS=--upgrade",
+    "python3 scripts/update_pins.py",
+    'scripts/open_pull_request.sh update-pins "Update pins"',
+}
+
+RUN_ON_GITHUB_ALONE = {"make audit": "asks a database of vulnerabilities on the internet"}
+
+
+def test_every_command_is_run_somewhere_or_has_a_reason() -> None:
+    """No command of a workflow is new to GitHub, unless it can't be run here."""
+    commands = {step.command for step in run_steps()}
+    tables = [RUN_BY_THE_GATE, PLAYED, RUN_BELOW, set(RUN_ON_GITHUB_ALONE)]
+    assert commands == set().union(*tables)
+    gate = (ROOT / ".ci" / "run").read_text("utf-8")
+    for command in RUN_BY_THE_GATE:
+        assert command in gate
+
+
+def test_a_workflow_only_calls() -> None:
+    """Each command is one line that names a script, a make target or deploy.sh."""
+    for step in run_steps():
+        assert re.fullmatch(
+            r"(make|\./deploy\.sh|scripts/|python3 scripts/)[^\n;&|]*", step.command
+        )
+
+
+def test_the_schema_of_github_has_nothing_to_say() -> None:
+    """Each workflow is what GitHub's own schema asks for."""
+    done = _tool(
+        "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, FILES)
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_zizmor_has_nothing_to_say_and_nothing_is_ignored_without_a_reason() -> None:
+    """Each workflow passes every audit of the pedantic persona."""
+    done = _tool("zizmor", "--offline", "--persona", "pedantic", str(FOLDER))
+    assert done.returncode == 0, done.stdout
+    assert not list(FOLDER.parent.glob("zizmor.y*ml"))
+    for file in FILES:
+        ignores = re.findall(r"zizmor: ignore\[[^]]+\](.*)", file.read_text("utf-8"))
+        assert all(reason.strip() for reason in ignores)
+
+
+def test_no_job_may_do_anything_by_default() -> None:
+    """Permissions are given to a job, none to a workflow; nothing is kept as a secret."""
+    for file in FILES:
+        workflow = read(file)
+        assert workflow["permissions"] == {}
+        assert "secrets." not in file.read_text("utf-8")
+        assert all("permissions" in job for job in workflow["jobs"].values())
+
+
+def test_an_action_has_one_commit_everywhere() -> None:
+    """The same action is the same commit in each workflow, and the comment says which release."""
+    pins: dict[str, set[tuple[str, str]]] = {}
+    for file in FILES:
+        for line in re.findall(r"uses: (.*)", file.read_text("utf-8")):
+            if line.startswith("$/"):
+                continue
+            match = re.fullmatch(r"([\w./-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)", line)
+            assert match, line
+            pins.setdefault(match[1], set()).add((match[2], match[3]))
+    assert pins
+    assert {name: len(found) for name, found in pins.items()} == dict.fromkeys(pins, 1)
+
+
+def test_the_required_job_needs_all_others() -> None:
+    """A job that is added to CI is required, too."""
+    jobs = read(FOLDER / "ci.yml")["jobs"]
+    assert set(jobs["required"]["needs"]) == set(jobs) - {"required"}
+    assert jobs["required"]["if"] == "always()"
+
+
+def test_two_deploys_never_cross_and_none_is_cut_short() -> None:
+    """A deploy waits for the one before it; production gets what staging has tested."""
+    workflow = read(FOLDER / "deploy.yml")
+    assert workflow["concurrency"] == {"group": "deploy", "cancel-in-progress": "false"}
+    jobs = workflow["jobs"]
+    assert jobs["build"]["needs"] == "ci"
+    assert jobs["staging"]["needs"] == "build"
+    assert set(jobs["production"]["needs"]) == {"build", "staging"}
+    for name in ("staging", "production"):
+        assert jobs[name]["environment"] == name
+        (variables,) = (step["env"] for step in jobs[name]["steps"] if "env" in step)
+        assert variables == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+
+
+@pytest.mark.parametrize(
+    ("results", "bad"),
+    [
+        ({"check": "success", "test": "success"}, []),
+        ({"check": "failure", "test": "success"}, ["check: failure"]),
+        ({"check": "success", "test": "skipped"}, ["test: skipped"]),
+        ({"check": "cancelled", "test": "failure"}, ["check: cancelled", "test: failure"]),
+    ],
+)
+def test_only_jobs_that_all_succeeded_pass(results: dict[str, str], bad: list[str]) -> None:
+    """One that was skipped or cancelled keeps the required job from passing."""
+    needs = {name: {"result": result} for name, result in results.items()}
+    assert not_succeeded(needs) == bad
+    done = _run("python3 scripts/all_succeeded.py", ROOT, {"NEEDS": json.dumps(needs)})
+    assert done.returncode == (1 if bad else 0)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clone of the files that the scheduled job changes, with a remote of its own."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("Makefile", "Dockerfile", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    for file in ROOT.glob("requirements*.txt"):
+        shutil.copy(file, folder / file.name)
+    for name in ("scripts", ".github"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for command in (
+        ["init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "remote")],
+        ["init", "--quiet", "--initial-branch", "main", str(folder)],
+    ):
+        subprocess.run([*GIT, *command], check=True, timeout=60)
+    for command in (
+        ["remote", "add", "origin", str(tmp_path / "remote")],
+        ["add", "--all"],
+        ["commit", "--quiet", "--message", "As it is"],
+        ["push", "--quiet", "origin", "main"],
+    ):
+        subprocess.run([*GIT, *command], cwd=folder, check=True, timeout=60)
+    return folder
+
+
+def test_the_scheduled_job_pins_what_is_new_and_opens_a_pull_request(
+    checkout: Path, tmp_path: Path
+) -> None:
+    """Its commands, in its order: base image and actions get new pins, a branch, and a CI run."""
+    commit, digest = "c" * 40, "sha256:" + "d" * 64
+    _stub(tmp_path / "bin" / "docker", f"echo {digest}")
+    _stub(
+        tmp_path / "bin" / "gh",
+        f'echo "gh $*" >> "{tmp_path}/asked"',
+        'case "$*" in',
+        "  *releases/latest*) echo v9.9.9 ;;",
+        f"  *commits/v9.9.9*) echo {commit} ;;",
+        "  *'pr list'*) echo 0 ;;",
+        "esac",
+    )
+    venv = tmp_path / "venv"
+    _stub(venv / "bin" / "uv", f'echo "uv $*" >> "{tmp_path}/asked"')
+    _stub(venv / "bin" / "python", "exit 1")
+    for stamp in ("quickstart.stamp", "dev.stamp"):
+        (venv / stamp).touch()
+    variables = {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "MAKEFLAGS": f"VENV={venv}",
+        "GH_TOKEN": "a-token",
+    }
+    commands = [step.command for step in run_steps() if step.workflow == "update-pins.yml"]
+    assert set(commands) < RUN_BELOW
+    for command in commands:
+        done = _run(command, checkout, variables)
+        assert done.returncode == 0, f"{command}: {done.stdout}"
+
+    asked = (tmp_path / "asked").read_text()
+    assert "--upgrade" in asked
+    assert "gh pr create --head update-pins --title Update pins" in asked
+    assert asked.rstrip().endswith("gh workflow run ci.yml --ref update-pins")
+    pushed = subprocess.run(
+        [*GIT, "show", "update-pins:.github/workflows/ci.yml", "update-pins:Dockerfile"],
+        cwd=tmp_path / "remote",
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    assert f"actions/checkout@{commit} # v9.9.9" in pushed
+    assert f"ARG BASE_IMAGE=python:3.13-slim@{digest}" in pushed
+    assert read(checkout / ".github/workflows/ci.yml")["jobs"].keys() == (
+        read(FOLDER / "ci.yml")["jobs"].keys()
+    )
+
+
+def test_without_anything_new_no_pull_request_is_opened(checkout: Path, tmp_path: Path) -> None:
+    """Where nothing has changed, it says so and asks GitHub for nothing."""
+    _stub(tmp_path / "bin" / "gh", "exit 1")
+    variables = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    done = _run('scripts/open_pull_request.sh update-pins "Update pins"', checkout, variables)
+    assert (done.returncode, done.stdout.strip()) == (0, "nothing has changed")
+
+
+@pytest.mark.parametrize("before", ["ARG BASE_IMAGE=a:1", f"ARG BASE_IMAGE=a:1@sha256:{'0' * 64}"])
+def test_a_base_image_keeps_its_tag_and_gets_its_digest(before: str) -> None:
+    """Whether or not it was pinned before."""
+    digest = "sha256:" + "1" * 64
+    dockerfile = f"# base\n{before}\nFROM ${{BASE_IMAGE}}\n"
+    expected = f"# base\nARG BASE_IMAGE=a:1@{digest}\nFROM ${{BASE_IMAGE}}\n"
+    assert pin_base_image(dockerfile, {"a:1": digest}.__getitem__) == expected
+
+
+def test_a_dockerfile_without_a_base_image_is_an_error() -> None:
+    """Nothing is left unpinned in silence."""
+    with pytest.raises(ValueError, match="0 lines"):
+        pin_base_image("FROM a:1\n", lambda _: "sha256:0")
+
+
+def test_an_action_in_a_folder_of_its_repository_is_pinned_too() -> None:
+    """The release is the repository's, the folder stays."""
+    line = f"      - uses: a/b/c@{'0' * 40} # v1.0.0\n      - run: make\n"
+    pinned = pin_actions(line, {"a/b": ("v2.0.0", "1" * 40)}.__getitem__)
+    assert pinned == f"      - uses: a/b/c@{'1' * 40} # v2.0.0\n      - run: make\n"
+
+
+def _stub(file: Path, *lines: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(["#!/usr/bin/env bash", *lines, ""]))
+    file.chmod(0o755)
+
+
+def _run(
+    command: str, folder: Path, variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, with both outputs in one."""
+    return subprocess.run(
+        [*BASH, command],
+        cwd=folder,
+        env=dict(os.environ) | dict(variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+    )
+
+
+def _tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(TOOLS / name), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+    )
