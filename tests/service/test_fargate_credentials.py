@@ -1,4 +1,4 @@
-"""On Fargate, credentials of the task role come from a link-local address: a run signs with them."""
+"""On Fargate, the task role's credentials come from a link-local address: a run signs with them."""
 
 from __future__ import annotations
 
