@@ -57,7 +57,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "micro-etl needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.13" >&2; exit 1; }
 	@echo "Making the virtual environment $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/quickstart.stamp: requirements-quickstart.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what the quick start needs (half a minute) ..."

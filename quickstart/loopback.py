@@ -28,8 +28,12 @@ CREDENTIALS = {
 
 
 @contextmanager
-def serve_json(body: bytes) -> Iterator[str]:
+def serve_json(body: bytes, *, path: str = "/") -> Iterator[str]:
     """Serve a JSON body over HTTP on a free port of loopback.
+
+    Args:
+        body: the answer to every GET.
+        path: the path of the URL.
 
     Yields:
         The URL.
@@ -46,10 +50,10 @@ def serve_json(body: bytes) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Stay silent."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((HOST, 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/v4/launches"
+            yield f"http://{HOST}:{server.server_port}{path}"
         finally:
             server.shutdown()
 

@@ -29,9 +29,12 @@ def run_options() -> list[click.Option]:
 def test_a_setting_is_documented_with_its_default(option: click.Option) -> None:
     """Each stands in the table of settings."""
     row = next(line for line in README.splitlines() if re.match(rf"\|.*`{option.envvar}`", line))
+    names, defaults = (cell.split(",") for cell in row.split("|")[1:3])
+    listed = dict(zip(names, defaults, strict=True))[
+        next(name for name in names if f"`{option.envvar}`" in name)
+    ]
     if option.default is not None:
-        default = str(option.default).removesuffix(".0")
-        assert default in row.split("|")[2]
+        assert listed.strip(" `") == str(option.default).removesuffix(".0")
 
 
 @pytest.mark.parametrize(
@@ -66,3 +69,17 @@ def test_a_link_of_the_readme_leads_somewhere(path: str) -> None:
 def test_a_make_target_of_the_readme_is_there(target: str) -> None:
     """The door has the handles that are promised."""
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+def test_a_make_target_is_documented(target: str) -> None:
+    """Nobody has to read the Makefile."""
+    assert f"make {target}" in README
+
+
+@pytest.mark.parametrize("command", [cli, *cli.commands.values()], ids=lambda command: command.name)
+def test_help_is_readable(command: click.Command) -> None:
+    """No mark-up of the help's source shows in it."""
+    text = command.get_help(click.Context(command))
+    assert "\b" not in text
+    assert "\\b" not in text

@@ -44,7 +44,7 @@ Exit codes:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="micro-etl")
 def cli() -> None:
-    r"""From a JSON API to a typed, verified Parquet file in a bucket.
+    """From a JSON API to a typed, verified Parquet file in a bucket.
 
     A dataset file says where the records come from, which columns come out, and what must hold.
     The object at the target is replaced by a complete and verified table, or stays as it is.
@@ -52,7 +52,7 @@ def cli() -> None:
     \b
       micro-etl run --target-url launches.parquet
       micro-etl show launches.parquet
-    """
+    """  # noqa: D301 - click reads the escape, which keeps lines apart
 
 
 @cli.command(epilog=_EXIT_CODES)

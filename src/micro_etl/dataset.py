@@ -116,7 +116,7 @@ def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> D
         label = redact(reference)
         file = extract(reference, scratch / "dataset.toml", options=options).file
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"DATASET is {label}, which can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -139,7 +139,8 @@ def parse_dataset(text: str, *, label: str) -> Dataset:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         line = re.search(r"at line (\d+)", str(error))
         shown = f": {text.splitlines()[int(line[1]) - 1].strip()}" if line else ""
-        raise ConfigError(f"{label} is not TOML: {error}{shown}") from None
+        once = "; a key may stand once" if "overwrite" in str(error) else ""
+        raise ConfigError(f"{label} is not TOML: {error}{shown}{once}") from None
     top = _Section(label, "", root, ("name", "description", "source", "publish", "columns"))
     source = _Section(label, "source", top.table("source"), ("url", "records"))
     publish = _Section(label, "publish", top.table("publish"), ("min_rows", "max_shrink"))

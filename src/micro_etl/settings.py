@@ -211,8 +211,11 @@ def prefer_flags(values: dict[str, Any], flags: Collection[str]) -> dict[str, An
         flags: the fields that come from a flag.
 
     Raises:
-        UsageError: two targets, or half of one, by flags.
+        UsageError: two targets, or half of one, by flags; an empty flag.
     """
+    for name in flags:
+        if values.get(name) == "":
+            raise UsageError(f"--{name.replace('_', '-')} is empty; it should be given a value")
     bucket = {"s3_bucket", "s3_key"}
     by_url, by_bucket = "target_url" in flags, not bucket.isdisjoint(flags)
     if by_url and by_bucket:

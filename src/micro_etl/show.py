@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import duckdb
 from micro_etl.errors import DataError
 from micro_etl.sql import identifier, literal
 
-_WIDTH = 120
+_WIDTH = 120  # where nobody's terminal tells
 
 
 def head(file: Path, *, rows: int = 20) -> str:
@@ -68,10 +69,10 @@ def _render(connection: duckdb.DuckDBPyConnection, query: str, *, rows: int) -> 
 
     With room for more rows than there are, long values would be wrapped instead of shortened.
     """
-    table = io.StringIO()
+    table, width = io.StringIO(), shutil.get_terminal_size((_WIDTH, 0)).columns
     try:
         with redirect_stdout(table):
-            connection.sql(query).show(max_rows=rows, max_width=_WIDTH)
+            connection.sql(query).show(max_rows=rows, max_width=width)
     except duckdb.Error as error:
         raise _not_parquet(error) from error
     return table.getvalue().rstrip()

@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from quickstart.loopback import CREDENTIALS, serve_aws, serve_json
+from quickstart.loopback import CREDENTIALS, serve_json
 from tests.integration.published import Place, Published
 
 _RECORDED = Path(__file__).parents[3] / "shared" / "data" / "launches_v4_past.json"
@@ -27,13 +27,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """An S3 API on loopback."""
-    with serve_aws() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture(scope="session")
 def published(request: pytest.FixtureRequest) -> Iterator[Published]:
     """What the application has published."""
     case: str = request.param
@@ -41,7 +34,7 @@ def published(request: pytest.FixtureRequest) -> Iterator[Published]:
         yield Published(Place.of_environment(os.environ))
         return
     with serve_json(_source(case)) as source_url:
-        endpoint: str = request.getfixturevalue("s3_endpoint")
+        endpoint: str = request.getfixturevalue("aws_endpoint")
         place = Place(f"{case}-bucket", "launches.parquet", source_url, f"run-of-{case}", endpoint)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in CREDENTIALS.items():

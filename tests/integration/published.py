@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -89,7 +90,7 @@ class Published:
         Where the source is not what the run has read, nothing can be said of the values: that is
         a failure with its own message, not a comparison that holds or breaks by luck.
         """
-        body = fetch(self.place.source_url)
+        body = fetch(self.place)
         digest, published = hashlib.sha256(body).hexdigest(), self.metadata["source-sha256"]
         if digest != published:
             pytest.fail(
@@ -97,7 +98,7 @@ class Published:
                 f"{digest}, the run read {published}): run the application again, then this test",
                 pytrace=False,
             )
-        return [expected_row(launch) for launch in json.loads(body)]
+        return [expected_row(launch) for launch in records(body)]
 
 
 def expected_row(launch: dict[str, Any]) -> dict[str, Any]:
@@ -112,10 +113,30 @@ def expected_row(launch: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def fetch(url: str) -> bytes:
-    """The source's body, uncompressed."""
+def records(body: bytes) -> list[dict[str, Any]]:
+    """The launches of a body: one array, or one launch a line."""
+    launches: list[dict[str, Any]] = (
+        json.loads(body)
+        if body.lstrip().startswith(b"[")
+        else [json.loads(line) for line in body.splitlines() if line.strip()]
+    )
+    return launches
+
+
+def fetch(place: Place) -> bytes:
+    """The source's body, decompressed where it is gzip."""
+    body = _download(place)
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+
+
+def _download(place: Place) -> bytes:
+    url = place.source_url
     if "://" not in url:
         return Path(url).read_bytes()
+    if url.startswith("s3://"):
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        client: S3Client = boto3.client("s3", endpoint_url=place.endpoint)
+        return client.get_object(Bucket=bucket, Key=key)["Body"].read()
     request = Request(url, headers={"Accept": "application/json"})  # noqa: S310
     with urlopen(request, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - the caller's URL
         body: bytes = answer.read()

@@ -174,6 +174,12 @@ def on_terminal(folder: Path, *arguments: str, **extra: str) -> tuple[int, str]:
     return process.returncode, screen.decode()
 
 
+def test_empty_flag_is_refused(folder: Path) -> None:
+    """An empty variable counts as unset; an empty flag is a script's mistake."""
+    done = micro_etl(folder, "run", "--target-url", "")
+    assert (done.code, done.failure) == (64, "--target-url is empty; it should be given a value")
+
+
 def test_terminal_shows_progress_a_table_and_colors(folder: Path) -> None:
     body = launches(5)
     with serve(Answer(body=body, trickle_body=0.0005)) as server:
