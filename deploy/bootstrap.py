@@ -132,11 +132,12 @@ def apply(
     """
     name = stack.name(values["Environment"])
     proposal = propose(cloud, name=name, body=stack.body(), values=values)
-    if not proposal.changes:
+    if proposal is None:
         console.step("stack", f"{name}: no change")
         found = describe(cloud, name)
         return outputs_of(found) if found else {}
-    console.step("stack", f"{name}, {len(proposal.changes)} changes:")
+    count = f"{len(proposal.changes)} changes:" if proposal.changes else "only its outputs change"
+    console.step("stack", f"{name}, {count}")
     for line in table(list(changes_in_words(proposal.changes))):
         console.more(line)
     if not confirm(f"Execute these changes of {name}?"):

@@ -101,10 +101,10 @@ def destroy(
     deregister_all(ecs, family=f"{PREFIX}-{environment}")
     for stack in removal.stacks:
         name = stack.name(environment)
-        if stack is STORAGE:
-            empty_bucket(s3, _output(cloud, name, "Bucket"))
-        if stack is IMAGES:
-            delete_images(ecr, _output(cloud, name, "Repository"))
+        if stack is STORAGE and (bucket := _output(cloud, name, "Bucket")):
+            empty_bucket(s3, bucket)
+        if stack is IMAGES and (repository := _output(cloud, name, "Repository")):
+            delete_images(ecr, repository)
         remove(cloud, name)
         console.step("removed", name)
     return removal
@@ -118,10 +118,8 @@ def present(cloud: Cloud) -> list[str]:
 
 
 def _refuse_while_running(cloud: Cloud, ecs: ECSClient, environment: str) -> None:
-    if describe(cloud, COMPUTE.name(environment)) is None:
-        return
     cluster = _output(cloud, COMPUTE.name(environment), "Cluster")
-    running = ecs.list_tasks(cluster=cluster)["taskArns"]
+    running = ecs.list_tasks(cluster=cluster)["taskArns"] if cluster else []
     if running:
         raise Refused(
             f"destroy: {len(running)} task is still running in {cluster}",
@@ -130,8 +128,9 @@ def _refuse_while_running(cloud: Cloud, ecs: ECSClient, environment: str) -> Non
 
 
 def _output(cloud: Cloud, name: str, key: str) -> str:
+    """Return a stack's output; empty where it has none, as one that could not be made."""
     stack = describe(cloud, name)
-    return outputs_of(stack)[key] if stack else ""
+    return outputs_of(stack).get(key, "") if stack else ""
 
 
 def deregister_all(ecs: ECSClient, *, family: str) -> None:

@@ -21,8 +21,8 @@ ATTEMPTS = 5
 PATIENCE_SECONDS = 3600
 """How often, and for how long, a run that can't be started is tried again. Then it is lost."""
 
-KEYS = ("Name", "GroupName", "Description", "ScheduleExpression", "FlexibleTimeWindow", "Target")
-"""What an update must repeat: it overwrites all of a schedule."""
+GIVEN_BY_AWS = {"Arn", "CreationDate", "LastModificationDate", "ResponseMetadata"}
+"""What an update can't have. All the rest it must repeat, since it overwrites all of a schedule."""
 
 Schedule = Mapping[str, Any]
 
@@ -142,7 +142,8 @@ def switch(
         Refused: There is none.
     """
     now = must_find(scheduler, environment)
-    wanted = {key: now[key] for key in KEYS} | {"State": state}
+    wanted = {key: value for key, value in now.items() if key not in GIVEN_BY_AWS}
+    wanted["State"] = state
     if now["State"] != state:
         scheduler.update_schedule(**wanted)
     return wanted

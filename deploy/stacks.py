@@ -58,7 +58,7 @@ class Proposal:
         stack: The name of the stack.
         change_set: The name of the change set.
         new: Whether the stack is yet to be made.
-        changes: What it would change; when that is nothing, the change set is gone already.
+        changes: What it would change in resources: nothing, where only an output is new.
     """
 
     stack: str
@@ -154,8 +154,8 @@ def changes_in_words(changes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str
         yield action, resource["LogicalResourceId"], resource["ResourceType"]
 
 
-def propose(cloud: Cloud, *, name: str, body: str, values: Mapping[str, str]) -> Proposal:
-    """Make a change set for a stack. One without a change is not left behind.
+def propose(cloud: Cloud, *, name: str, body: str, values: Mapping[str, str]) -> Proposal | None:
+    """Make a change set for a stack, and return it, or nothing where nothing would change.
 
     Raises:
         Refused: The stack is in a state that can't be changed, or CloudFormation refuses.
@@ -186,7 +186,7 @@ def propose(cloud: Cloud, *, name: str, body: str, values: Mapping[str, str]) ->
         reason = str(error.last_response.get("StatusReason", error))
         withdraw(cloud, proposal)
         if "didn't contain changes" in reason or "No updates are to be performed" in reason:
-            return proposal
+            return None
         raise Refused(f"{name}: {reason}") from None
     pages = cloud.client.get_paginator("describe_change_set").paginate(
         StackName=name, ChangeSetName=proposal.change_set
@@ -208,8 +208,13 @@ def execute(cloud: Cloud, proposal: Proposal) -> Mapping[str, Any]:
         NotLaunched: It failed, and CloudFormation has taken it back; with the first reason.
     """
     cloud.client.execute_change_set(StackName=proposal.stack, ChangeSetName=proposal.change_set)
-    state = "stack_create_complete" if proposal.new else "stack_update_complete"
-    _wait(cloud, state, proposal.stack)
+    if proposal.new:
+        delete = f"aws cloudformation delete-stack --stack-name {proposal.stack}"
+        advice = f"it is in the way now: `{delete}`, then the same command again"
+        _wait(cloud, "stack_create_complete", proposal.stack, advice=advice)
+    else:
+        advice = "CloudFormation has taken the change back; run the same command again"
+        _wait(cloud, "stack_update_complete", proposal.stack, advice=advice)
     return cloud.client.describe_stacks(StackName=proposal.stack)["Stacks"][0]
 
 
@@ -220,17 +225,15 @@ def remove(cloud: Cloud, name: str) -> None:
         NotLaunched: It could not be deleted; with the first reason.
     """
     cloud.client.delete_stack(StackName=name)
-    _wait(cloud, "stack_delete_complete", name)
+    advice = "the rest of it is still there: mend that, and run the same command again"
+    _wait(cloud, "stack_delete_complete", name, advice=advice)
 
 
-def _wait(cloud: Cloud, state: str, name: str) -> None:
+def _wait(cloud: Cloud, state: str, name: str, *, advice: str) -> None:
     try:
         cloud.wait(state, StackName=name)
     except WaiterError:
-        raise NotLaunched(
-            f"{name}: {_reason(cloud, name)}",
-            advice="CloudFormation has taken the change back; run the same command again",
-        ) from None
+        raise NotLaunched(f"{name}: {_reason(cloud, name)}", advice=advice) from None
 
 
 def _reason(cloud: Cloud, name: str) -> str:

@@ -25,6 +25,6 @@ git push --quiet --force origin "$branch"
 
 if [[ $(gh pr list --head "$branch" --state open --json number --jq length) == 0 ]]; then
   gh pr create --head "$branch" --title "$title" \
-    --body "Newer dependencies, base image and actions. CI says whether all still works."
+    --body "Newer dependencies and base image. CI says whether all still works."
 fi
 gh workflow run ci.yml --ref "$branch"

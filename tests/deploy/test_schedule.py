@@ -165,6 +165,22 @@ def test_set_makes_it_what_the_environment_says(
     assert "rate(2 hours): runs trial-task:1" in timed.deploy("schedule").out
 
 
+def test_pausing_leaves_what_somebody_else_has_set(timed: Cloud) -> None:
+    """An update overwrites all of a schedule; its time zone, for one, stays as it was."""
+    timed.deploy()
+    scheduler = timed.clients.scheduler
+    made = {key: schedule_of(timed)[key] for key in ("Name", "GroupName", "Target")}
+    scheduler.update_schedule(
+        **made,
+        ScheduleExpression="cron(0 6 * * ? *)",
+        ScheduleExpressionTimezone="Europe/Berlin",
+        FlexibleTimeWindow={"Mode": "OFF"},
+    )
+    assert timed.deploy("schedule", "pause").code == Exit.OK
+    assert schedule_of(timed)["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert schedule_of(timed)["State"] == "DISABLED"
+
+
 def test_there_is_none_to_show_or_pause_before_the_first_deploy(timed: Cloud) -> None:
     """With what makes it."""
     for action in ("show", "pause"):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from deploy.bootstrap import (
     Wishes,
+    apply,
     environment_content,
     foreign_provider,
     read_existing,
@@ -18,11 +21,22 @@ from deploy.bootstrap import (
     write_environment,
 )
 from deploy.console import Console
-from deploy.destroy import destroy, plan
+from deploy.destroy import destroy, plan, present
 from deploy.environment import load
 from deploy.outcome import NotLaunched, Refused
-from deploy.stacks import STACKS, STORAGE, changes_in_words, execute, parameters, propose
-from tests.infra.conftest import ACCOUNT, REGION, Account
+from deploy.stacks import (
+    COMPUTE,
+    IMAGES,
+    STACKS,
+    STORAGE,
+    Cloud,
+    changes_in_words,
+    execute,
+    parameters,
+    propose,
+    remove,
+)
+from tests.infra.conftest import ACCOUNT, REGION, Account, client
 
 BROKEN = """
 Resources:
@@ -120,11 +134,44 @@ def test_github_is_taken_as_a_provider_where_the_account_has_it(account: Account
     )
 
 
+def test_an_output_that_is_new_is_a_change(account: Account) -> None:
+    """The change set has no change of a resource then, and is to be executed all the same."""
+    found = {"StackName": "micro-etl-images", "CreationTime": datetime.now(UTC)}
+    before = found | {"StackStatus": "CREATE_COMPLETE"}
+    outputs = [{"OutputKey": "Repository", "OutputValue": "micro-etl"}]
+    after = found | {"StackStatus": "UPDATE_COMPLETE", "Outputs": outputs}
+    cloudformation = client("cloudformation", account.endpoint)
+    shown = io.StringIO()
+    with Stubber(cloudformation) as answers:  # the emulator sees no change in this
+        for call, answer in (
+            ("describe_stacks", {"Stacks": [before]}),
+            ("validate_template", {}),
+            ("create_change_set", {}),
+            ("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": []}),
+            ("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": []}),
+            ("execute_change_set", {}),
+            ("describe_stacks", {"Stacks": [after]}),
+            ("describe_stacks", {"Stacks": [after]}),
+        ):
+            answers.add_response(call, answer)
+        given = apply(
+            Cloud(cloudformation, poll=0.05),
+            IMAGES,
+            values={"Environment": "staging"},
+            console=Console(shown),
+            confirm=lambda _: True,
+        )
+    assert given == {"Repository": "micro-etl"}
+    assert "micro-etl-images, only its outputs change" in shown.getvalue()
+
+
 def test_a_stack_that_fails_says_why(account: Account) -> None:
     """The first reason that CloudFormation gives is the error, and the next try says what to do."""
     proposal = propose(account.cloud, name="micro-etl-broken", body=BROKEN, values={})
-    with pytest.raises(NotLaunched, match=r"Alias: .*has-no-prefix"):
+    assert proposal
+    with pytest.raises(NotLaunched, match=r"Alias: .*has-no-prefix") as failed:
         execute(account.cloud, proposal)
+    assert "delete-stack" in failed.value.advice
     with pytest.raises(Refused, match="ROLLBACK_COMPLETE") as refused:
         propose(account.cloud, name="micro-etl-broken", body=BROKEN, values={})
     assert "delete-stack" in refused.value.advice
@@ -137,7 +184,7 @@ def names(*environments: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("present", "data", "goes", "stays"),
+    ("there", "data", "goes", "stays"),
     [
         (
             names("a"),
@@ -162,10 +209,10 @@ def names(*environments: str) -> list[str]:
     ],
 )
 def test_data_and_what_others_need_stay(
-    present: list[str], data: bool, goes: list[str], stays: list[str]
+    there: list[str], data: bool, goes: list[str], stays: list[str]
 ) -> None:
     """What depends on another stack goes before it; data go only when told so."""
-    removal = plan(present, environment="a", data=data)
+    removal = plan(there, environment="a", data=data)
     assert [stack.template for stack in removal.stacks] == goes
     assert [stack.template for stack, _ in removal.kept] == stays
 
@@ -214,6 +261,45 @@ def test_destroy_with_data_leaves_nothing(account: Account, outputs: dict[str, s
     left = ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
     assert [arn.rsplit("/", 1)[-1] for arn in left] == ["micro-etl-staging-2:1"]
     ecs.deregister_task_definition(taskDefinition="micro-etl-staging-2:1")
+
+
+def test_destroy_removes_what_could_not_be_made(account: Account) -> None:
+    """A stack that failed has no outputs, and is in the way until it is gone."""
+    for stack in (COMPUTE, STORAGE):
+        name = stack.name("staging")
+        proposal = propose(account.cloud, name=name, body=BROKEN, values={})
+        assert proposal
+        with pytest.raises(NotLaunched):
+            execute(account.cloud, proposal)
+    removal = _destroy(account, console=Console(io.StringIO()), data=True)
+    assert removal.stacks == (COMPUTE, STORAGE)
+    assert present(account.cloud) == []
+
+
+def test_a_stack_that_can_not_be_removed_says_why_and_that_it_is_still_there(
+    account: Account,
+) -> None:
+    """A removal that fails is not taken back, unlike a change."""
+    found = {"StackName": "micro-etl-images", "CreationTime": datetime.now(UTC)}
+    event = found | {
+        "StackId": "an-id",
+        "EventId": "1",
+        "Timestamp": datetime.now(UTC),
+        "LogicalResourceId": "Repository",
+        "ResourceStatus": "DELETE_FAILED",
+        "ResourceStatusReason": "it holds images",
+    }
+    del event["CreationTime"]
+    cloudformation = client("cloudformation", account.endpoint)
+    with Stubber(cloudformation) as answers:  # the emulator removes everything
+        answers.add_response("delete_stack", {})
+        answers.add_response(
+            "describe_stacks", {"Stacks": [found | {"StackStatus": "DELETE_FAILED"}]}
+        )
+        answers.add_response("describe_stack_events", {"StackEvents": [event]})
+        with pytest.raises(NotLaunched, match="Repository: it holds images") as failed:
+            remove(Cloud(cloudformation, poll=0.05), "micro-etl-images")
+    assert "still there" in failed.value.advice
 
 
 def test_destroying_what_is_not_there_is_refused(account: Account) -> None:

@@ -95,7 +95,10 @@ def test_the_deploy_role_is_what_deploy_sh_asks_for(
         confirm=lambda _: True,
     )
     target = target_of(outputs | made, wishes)
-    assert granted(account, made["DeployRole"]) == grants([policies(target)["caller"]])
+    wanted = grants([policies(target)["caller"]])
+    # deploy.sh can't know a role's path from its session; the template does: there is none.
+    wanted = {grant for grant in wanted if ":role/*/" not in grant[1]}
+    assert granted(account, made["DeployRole"]) == wanted
     actions = {action for action, *_ in granted(account, made["DeployRole"])}
     assert ("ecr:PutImage" in actions) is not promotes
 
@@ -188,9 +191,9 @@ def test_a_permission_too_many_or_too_few_is_found(
 def test_a_reason_for_what_is_not_granted_is_found() -> None:
     """A reason that has outlived its permission is told, too."""
     policies_now = policies_of()
-    policies_now["task_role"] = {"Statement": [{"Action": "s3:ListBucket"}]}
+    policies_now["task_role"] = {"Statement": [{"Action": []}]}
     (difference,) = compare(policies_now, []).differences
-    assert difference.startswith("task_role: s3:AbortMultipartUpload has a reason")
+    assert difference.startswith("task_role: s3:ListBucket has a reason")
 
 
 def _list(value: Any) -> list[str]:

@@ -189,8 +189,31 @@ def test_a_task_that_failed_or_never_started_is_told(
     }
     answer = events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))
     assert answer["Result"] is told
-    targets = events.list_targets_by_rule(Rule="micro-etl-staging-task-failed")["Targets"]
-    assert [target["Arn"] for target in targets] == [outputs["Topic"]]
+
+
+def test_what_is_told_of_a_task_is_json_whatever_its_reason(
+    account: Account, outputs: dict[str, str]
+) -> None:
+    """EventBridge puts each value in as JSON, and drops an event that is none in the end."""
+    events = account.client("events")
+    (target,) = events.list_targets_by_rule(Rule="micro-etl-staging-task-failed")["Targets"]
+    assert target["Arn"] == outputs["Topic"]
+    text, values = target["InputTransformer"]["InputTemplate"], {}
+    for name in target["InputTransformer"]["InputPathsMap"]:
+        values[name] = f'{name}: Get "https://example.org/": i/o timeout'
+        text = text.replace(f"<{name}>", json.dumps(values[name]))
+    assert values.items() <= json.loads(text).items()
+
+
+def test_the_topic_takes_what_eventbridge_sends(account: Account, outputs: dict[str, str]) -> None:
+    """It sends no context with it: a condition on the topic would deny every message."""
+    topic = account.client("sns").get_topic_attributes(TopicArn=outputs["Topic"])
+    statements = json.loads(topic["Attributes"]["Policy"])["Statement"]
+    (found,) = (
+        item for item in statements if item["Principal"] == {"Service": "events.amazonaws.com"}
+    )
+    assert (found["Action"], found["Resource"]) == ("sns:Publish", outputs["Topic"])
+    assert "Condition" not in found
 
 
 class OIDCProvider(CloudFormationModel):
