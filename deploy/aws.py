@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.exceptions import ConnectionError as AwsConnectionError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -75,6 +83,61 @@ CREDENTIALS_REFUSED = {
     "SignatureDoesNotMatch",
     "AuthFailure",
 }
+
+
+THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+}
+FAULTS = {"ServerException", "InternalError", "InternalFailure", "ServiceUnavailable"}
+ERRORS = (BotoCoreError, ClientError)
+"""What a call can raise: the SDK's own errors, and what AWS answered."""
+
+
+def is_unanswered(error: Exception) -> bool:
+    """Tell whether it is not known what became of a call: the network, or a fault of AWS's."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return code_of(error) in FAULTS or status >= 500
+    return isinstance(error, AwsConnectionError | HTTPClientError)
+
+
+def may_pass(error: Exception) -> bool:
+    """Tell whether the same call may well be answered in a moment."""
+    throttled = isinstance(error, ClientError) and code_of(error) in THROTTLED
+    return throttled or is_unanswered(error)
+
+
+def words_of(error: BotoCoreError | ClientError) -> str:
+    """Return what a call ended with: the operation and what AWS said, or what the SDK says."""
+    if isinstance(error, ClientError):
+        return f"{error.operation_name}: {message_of(error)} ({code_of(error)})"
+    return "no AWS credentials" if isinstance(error, NoCredentialsError) else str(error)
+
+
+def advice_of(error: BotoCoreError | ClientError) -> str:
+    """Return what to do about an error that no step foresaw."""
+    if isinstance(error, ClientError):
+        if code_of(error) in CREDENTIALS_REFUSED:
+            return "log in again: these credentials have expired or are not valid any more"
+        if is_denied(error):
+            return "`./deploy.sh verify --policy` prints what the caller needs"
+        return "try again" if may_pass(error) else ""
+    if isinstance(error, NoCredentialsError):
+        return LOG_IN
+    if isinstance(error, SSOError | TokenRetrievalError):
+        return "`aws sso login`, with --profile for a profile that is not the default one"
+    if isinstance(error, AwsConnectionError | HTTPClientError):
+        return "check the region, the network, and AWS_ENDPOINT_URL where it is set"
+    return ""
+
+
+LOG_IN = (
+    "`aws configure` or `aws sso login`, then AWS_PROFILE for a profile that is not the default one"
+)
 
 
 def code_of(error: ClientError) -> str:

@@ -81,11 +81,15 @@ def inspect_image(engine: Engine, *, environment: Environment, reference: str) -
     """
     done = subprocess.run(
         [engine.command, "image", "inspect", reference],
-        check=True,
         capture_output=True,
         text=True,
         timeout=60,
     )
+    if done.returncode != 0:
+        raise Refused(
+            f"build: {engine.name} does not have what it built: {done.stderr.strip()}",
+            advice="a builder of its own needs --load: see build_flags",
+        )
     found = json.loads(done.stdout)[0]
     wanted = ARCHITECTURES[environment.architecture]
     if found["Architecture"] != wanted:
@@ -130,7 +134,7 @@ def smoke_run(engine: Engine, image: Image) -> None:
         end = "\n".join(done.stdout.strip().splitlines()[-5:])
         advice = (
             "the machine can't run this architecture: install its QEMU handler (binfmt)"
-            if "exec format error" in end
+            if "exec format error" in end.lower()
             else ""
         )
         raise Refused(f"smoke run: `datasets` ended with {done.returncode}:\n{end}", advice=advice)

@@ -97,18 +97,13 @@ def check_log_group(target: Target, clients: Clients) -> Iterator[Finding]:
 def check_subnets(target: Target, clients: Clients) -> Iterator[Finding]:
     """The subnets are there, have an address left, and a way out."""
     environment = target.environment
-    names = list(environment.subnets)
-    try:
-        subnets = look(
-            "ec2:DescribeSubnets", lambda: clients.ec2.describe_subnets(SubnetIds=names)
-        )["Subnets"]
-    except ClientError as error:
-        if code_of(error) != "InvalidSubnetID.NotFound":
-            raise
+    subnets = _subnets(target, clients)
+    if not subnets:
         yield Finding(
             "subnet",
             False,
-            f"{', '.join(names)}: not there in {target.region}, account {target.account}",
+            f"{', '.join(environment.subnets)}: not there in {target.region}, account "
+            f"{target.account}",
             "check the region, the account and the name",
         )
         return
@@ -130,8 +125,22 @@ def check_subnets(target: Target, clients: Clients) -> Iterator[Finding]:
             endpoints=() if default_route(table) else _endpoints(network, clients),
             public_ip=environment.assign_public_ip,
             region=target.region,
+            source_url=environment.source_url,
         )
         yield _finding("way out", judgement)
+
+
+def _subnets(target: Target, clients: Clients) -> Sequence[Mapping[str, Any]]:
+    """Return the subnets of the environment, or none where one of them does not exist."""
+    names = list(target.environment.subnets)
+    try:
+        return look("ec2:DescribeSubnets", lambda: clients.ec2.describe_subnets(SubnetIds=names))[
+            "Subnets"
+        ]
+    except ClientError as error:
+        if code_of(error).startswith("InvalidSubnet"):
+            return []
+        raise
 
 
 def _endpoints(network: str, clients: Clients) -> Sequence[Mapping[str, Any]]:
@@ -146,7 +155,7 @@ def _endpoints(network: str, clients: Clients) -> Sequence[Mapping[str, Any]]:
 
 
 def check_security_groups(target: Target, clients: Clients) -> Iterator[Finding]:
-    """The security groups are there, and one of them lets HTTPS out: rules add up."""
+    """The security groups are there, where the subnets are, and one of them lets HTTPS out."""
     names = list(target.environment.security_groups)
     try:
         groups = look(
@@ -154,7 +163,7 @@ def check_security_groups(target: Target, clients: Clients) -> Iterator[Finding]
             lambda: clients.ec2.describe_security_groups(GroupIds=names),
         )["SecurityGroups"]
     except ClientError as error:
-        if code_of(error) not in {"InvalidGroup.NotFound", "InvalidGroupId.Malformed"}:
+        if not code_of(error).startswith("InvalidGroup"):
             raise
         yield Finding(
             "security",
@@ -163,9 +172,20 @@ def check_security_groups(target: Target, clients: Clients) -> Iterator[Finding]
             "check the region, the account and the name",
         )
         return
+    # The rules of several groups add up.
     judgements = [lets_https_out(group) for group in groups]
     good = [judgement for judgement in judgements if judgement.good]
     yield _finding("security", (good or judgements)[0])
+    networks = {subnet["VpcId"] for subnet in _subnets(target, clients)}
+    for group in groups:
+        if networks and group["VpcId"] not in networks:
+            yield Finding(
+                "security",
+                False,
+                f"{group['GroupId']} is in {group['VpcId']}, the subnets are in "
+                f"{', '.join(sorted(networks))}",
+                "use a security group of the subnets' network",
+            )
 
 
 def _finding(about: str, judgement: Judgement) -> Finding:

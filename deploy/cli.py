@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from deploy.aws import code_of, message_of
+from deploy.aws import ERRORS, advice_of, words_of
 from deploy.bootstrap import Wishes
 from deploy.console import Console
 from deploy.discover import Target, discover, with_roles
@@ -31,10 +30,10 @@ from deploy.pipeline import (
     verify_command,
 )
 from deploy.policies import policies
-from deploy.revisions import last_of_family
 from deploy.run_task import Pace
+from deploy.signals import Terminated, terminable
 from deploy.status import logs_command, status_command
-from deploy.work import Limits, Work, begin
+from deploy.work import Limits, Work, begin, find_roles
 
 ROOT = Path(__file__).parent.parent
 LIMITS = Limits()
@@ -48,12 +47,14 @@ Exit codes:
     2  wrong flags
    10  refused before anything in AWS was changed
    11  no container ran: push, registration or launch failed
-   12  the task timed out, or was stopped from outside
+   12  the task timed out, was stopped from outside, could not be followed, or ended with a code
+       that is none of the service's
    13  the task succeeded, but what it published failed the test
    14  what it published is proven, but the schedule could not be moved
-  130  interrupted by Ctrl-C; the task has been stopped
+  130  interrupted by Ctrl-C; a task that was running has been told to stop
   143  the same, by SIGTERM
-A task that ran and failed ends the command with its container's own code, 64 to 78 for the service.
+A task that ran and failed ends the command with its container's own code: 64 to 78 for the service,
+137 when it was killed.
 """
 
 
@@ -270,6 +271,8 @@ def main() -> int:
         return Exit.INTERRUPTED
     except click.ClickException as error:
         error.show()
+        if "--json" in sys.argv:
+            _print_verdict(Verdict(""), Exit.USAGE, DeployError(error.format_message()))
         return Exit.USAGE
     return int(code or Exit.OK)
 
@@ -310,36 +313,35 @@ def _end(context: click.Context, name: str, flags: dict[str, Any], body: Body) -
     verdict = Verdict(name)
     error: DeployError | None = None
     try:
-        body(chosen, console, verdict)
+        with terminable():
+            body(chosen, console, verdict)
     except DeployError as failure:
         error = failure
-    except NoCredentialsError:
-        error = Refused("no AWS credentials", advice="`aws configure`, or AWS_PROFILE")
-    except ClientError as failure:
-        error = _of_aws(f"{failure.operation_name}: {message_of(failure)} ({code_of(failure)})")
+    except ERRORS as failure:
+        error = DeployError(f"AWS: {words_of(failure)}", advice=advice_of(failure))
         error.exit_code = verdict.stage
-    except BotoCoreError as failure:
-        error = _of_aws(str(failure))
-        error.exit_code = verdict.stage
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         error = DeployError("interrupted")
-        error.exit_code = Exit.INTERRUPTED
+        error.exit_code = Exit.TERMINATED if isinstance(stopped, Terminated) else Exit.INTERRUPTED
+    except Exception as defect:
+        if as_json:
+            _print_verdict(verdict, Exit.DEFECT, DeployError(repr(defect)))
+        raise
     code = int(error.exit_code) if error else int(Exit.OK)
     if error:
         _complain(error, as_json=as_json)
     if as_json:
-        print(json.dumps(verdict.to_dict(code, error), default=str))  # noqa: T201
+        _print_verdict(verdict, code, error)
     context.exit(code)
+
+
+def _print_verdict(verdict: Verdict, code: int, error: DeployError | None) -> None:
+    print(json.dumps(verdict.to_dict(code, error), default=str))  # noqa: T201
 
 
 def _environment(chosen: Chosen) -> Environment:
     reference = chosen["env"] or os.environ.get("DEPLOY_ENV") or DEFAULT
     return load(reference, environ=os.environ)
-
-
-def _of_aws(text: str) -> DeployError:
-    return DeployError(f"AWS: {text}", advice="`./deploy.sh verify --policy` prints what the "
-                       "caller needs, where this is a permission")  # fmt: skip
 
 
 def _complain(error: DeployError, *, as_json: bool) -> None:
@@ -374,23 +376,20 @@ def _print_policies(chosen: Chosen, console: Console, verdict: Verdict) -> None:
         console_note.step("note", f"{error}: placeholders stand for what is unknown")
         target = Target(
             environment=environment,
-            region=environment.region or "REGION",
+            region=environment.region or os.environ.get("AWS_REGION") or "REGION",
             account=environment.account or "ACCOUNT",
             partition="aws",
             caller="",
         )
-        last = None
+        target = with_roles(target, None)
     else:
-        last = last_of_family(clients.ecs, environment.family)
-    try:
-        target = with_roles(target, last)
-    except Refused:
-        prefix = f"arn:{target.partition}:iam::{target.account}:role"
-        target = replace(
-            target,
-            execution_role=f"{prefix}/{environment.execution_role or 'EXECUTION_ROLE'}",
-            task_role=f"{prefix}/{environment.task_role or 'TASK_ROLE'}",
-        )
+        target = find_roles(target, clients)
+    roles = f"arn:{target.partition}:iam::{target.account}:role"
+    target = replace(
+        target,
+        execution_role=target.execution_role or f"{roles}/EXECUTION_ROLE",
+        task_role=target.task_role or f"{roles}/TASK_ROLE",
+    )
     found = policies(target)
     verdict.facts["policies"] = found
     if console.stream is sys.stdout:

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     EndpointConnectionError,
-    NoCredentialsError,
     ProfileNotFound,
 )
 
-from deploy.aws import CREDENTIALS_REFUSED, Clients, code_of, connect, message_of, region_of_bucket
+from deploy.aws import Clients, advice_of, connect, message_of, region_of_bucket, words_of
 from deploy.environment import Environment
 from deploy.outcome import Refused
 
@@ -33,6 +33,8 @@ class Target:
     """The ARN of whoever runs the tool."""
     execution_role: str = ""
     task_role: str = ""
+    without: str = ""
+    """Which of the two roles is not known, and why; empty where both are."""
 
     @property
     def cluster_arn(self) -> str:
@@ -115,46 +117,55 @@ def _identity(clients: Clients) -> Mapping[str, Any]:
     """Ask AWS who is calling."""
     try:
         return clients.sts.get_caller_identity()
-    except NoCredentialsError:
-        raise Refused(
-            "no AWS credentials",
-            advice="`aws configure` or `aws sso login`, then AWS_PROFILE for a profile that is not "
-            "the default one",
-        ) from None
     except ClientError as error:
-        advice = (
-            "log in again: these credentials have expired or are not valid any more"
-            if code_of(error) in CREDENTIALS_REFUSED
-            else ""
-        )
         raise Refused(
-            f"AWS does not accept the credentials: {message_of(error)}", advice=advice
+            f"AWS does not accept the credentials: {message_of(error)}", advice=advice_of(error)
         ) from None
+    except BotoCoreError as error:
+        raise Refused(words_of(error), advice=advice_of(error)) from None
 
 
-def with_roles(target: Target, last_revision: Mapping[str, Any] | None) -> Target:
-    """Return the target with both roles: the environment's, else those of the last revision.
+def with_roles(
+    target: Target, last_revision: Mapping[str, Any] | None, *, unseen: str = ""
+) -> Target:
+    """Return the target with the roles that are known: the environment's, else the last revision's.
+
+    Args:
+        target: The target.
+        last_revision: The family's last revision, if there is one.
+        unseen: The action that the caller would need to look for one.
+    """
+    last = last_revision or {}
+    found: dict[str, Any] = {
+        key: _role_arn(getattr(target.environment, key), target) or last.get(field, "")
+        for key, field in (("execution_role", "executionRoleArn"), ("task_role", "taskRoleArn"))
+    }
+    missing = " and ".join(key for key, role in found.items() if not role)
+    family = target.environment.family
+    if unseen:
+        why = f"a revision of {family} may not be looked at ({unseen})"
+    elif last:
+        why = f"{family}:{last['revision']} has none"
+    else:
+        why = f"no revision of {family} to take it from"
+    return replace(target, **found, without=f"{missing}: not set, and {why}" if missing else "")
+
+
+ROLES_ADVICE = (
+    "set execution_role and task_role in the environment file, or DEPLOY_EXECUTION_ROLE and "
+    "DEPLOY_TASK_ROLE, each to a name or an ARN; `./deploy.sh verify --policy` prints what they "
+    "must allow"
+)
+
+
+def require_roles(target: Target) -> None:
+    """Return if both roles are known.
 
     Raises:
-        Refused: A role is named in neither.
+        Refused: One is not.
     """
-    found: dict[str, Any] = {}
-    for key, field in (("execution_role", "executionRoleArn"), ("task_role", "taskRoleArn")):
-        named = getattr(target.environment, key)
-        role = _role_arn(named, target) or (last_revision or {}).get(field, "")
-        if not role:
-            where = (
-                f"no revision of {target.environment.family} to take it from"
-                if last_revision is None
-                else f"{target.environment.family}:{last_revision['revision']} has none"
-            )
-            raise Refused(
-                f"{key}: not set, and {where}",
-                advice=f"set {key} in the environment file, or DEPLOY_{key.upper()}, to a name or "
-                "an ARN; `./deploy.sh verify --policy` prints what the role must allow",
-            )
-        found[key] = role
-    return replace(target, **found)
+    if target.without:
+        raise Refused(target.without, advice=ROLES_ADVICE)
 
 
 def _role_arn(name: str, target: Target) -> str:
@@ -172,6 +183,10 @@ def registry_of(repository_uri: str, *, environment: Environment, endpoint: str)
     if environment.registry:
         return f"{environment.registry}/{environment.repository}"
     address = urlsplit(endpoint)
-    if address.hostname and not address.hostname.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+    if address.hostname and not address.hostname.endswith(OF_AWS):
         return f"{address.netloc}/{environment.repository}"
     return repository_uri
+
+
+OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
+"""What the names of AWS's own endpoints end with, those for IPv6 included."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from deploy.aws import DENIED as DENIED_CODES
 from deploy.ending import FROM_OUTSIDE, Ending, Names, event_of
 from deploy.environment import ARCHITECTURES, next_memory
 
@@ -58,6 +59,10 @@ SERVICE_CODES = {
         "try again later; the object is as it was before",
     ),
     70: ("a defect in the service", "report it with the log above"),
+    71: (
+        "the machine gave out: no memory, no disk, no scratch folder",
+        "see the log above; a larger task: cpu and memory in the environment file",
+    ),
     74: ("the target can't be read or written", "check the bucket, its region and the network"),
     75: ("another run published first", "nothing to do: the object is of the other run"),
     77: (
@@ -70,6 +75,8 @@ SERVICE_CODES = {
 }
 """The service's own exit codes: what they mean, and what to do."""
 
+OTHER_ARCHITECTURE = "other architecture"
+QUOTA = re.compile(r"limit on the number of vCPUs|vCPU limit|concurrent tasks", re.IGNORECASE)
 CAPACITY = re.compile(r"capacity|RESOURCE:", re.IGNORECASE)
 PULL = re.compile(r"CannotPull|unable to pull image")
 ABSENT = re.compile(
@@ -94,6 +101,7 @@ ROLE = re.compile(
     r"Role is not valid|iam:PassRole|unable to assume the role|trust relationship", re.IGNORECASE
 )
 DENIED = re.compile(r"AccessDenied|not authorized", re.IGNORECASE)
+NO_GROUP = re.compile(r"does not exist|ResourceNotFound|cannot find", re.IGNORECASE)
 PULL_PERMISSIONS = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer"
 
 
@@ -157,16 +165,19 @@ def _auth_cause(ending: Ending, names: Names) -> str:
         return f"the execution role {names.execution_role} may not log in to ECR: {ending.reason}"
     if NO_WAY.search(ending.reason):
         return f"no way out of the subnet to ECR: {ending.reason}"
-    return f"ECS could not log in to ECR: {ending.reason}"
+    return f"ECS could not log in to ECR, its role or the network: {ending.reason}"
 
 
 def _auth_advice(ending: Ending, names: Names) -> str:
+    role = (
+        "allow the role ecr:GetAuthorizationToken on *; `./deploy.sh verify --policy` prints "
+        "its whole policy"
+    )
     if DENIED.search(ending.reason):
-        return (
-            "allow the role ecr:GetAuthorizationToken on *; `./deploy.sh verify --policy` prints "
-            "its whole policy"
-        )
-    return _network_advice(names)
+        return role
+    if NO_WAY.search(ending.reason):
+        return _network_advice(names)
+    return f"unknown which: {role}; {_network_advice(names)}"
 
 
 def _logger_cause(ending: Ending, names: Names) -> str:
@@ -174,7 +185,9 @@ def _logger_cause(ending: Ending, names: Names) -> str:
         return f"no way out of the subnet to CloudWatch Logs: {ending.reason}"
     if DENIED.search(ending.reason):
         return f"the execution role {names.execution_role} may not write the log: {ending.reason}"
-    return f"the log group {names.log_group} does not exist in {names.region}"
+    if NO_GROUP.search(ending.reason):
+        return f"the log group {names.log_group} does not exist in {names.region}"
+    return f"ECS could not open the log group {names.log_group}: {ending.reason}"
 
 
 def _logger_advice(ending: Ending, names: Names) -> str:
@@ -182,7 +195,13 @@ def _logger_advice(ending: Ending, names: Names) -> str:
         return _network_advice(names)
     if DENIED.search(ending.reason):
         return f"allow the role logs:CreateLogStream and logs:PutLogEvents on {names.log_group}"
-    return f"aws logs create-log-group --log-group-name {names.log_group} --region {names.region}"
+    create = f"aws logs create-log-group --log-group-name {names.log_group} --region {names.region}"
+    if NO_GROUP.search(ending.reason):
+        return create
+    return (
+        f"unknown which: it does not exist ({create}), or there is no way to CloudWatch Logs "
+        f"({_network_advice(names)})"
+    )
 
 
 def _service_cause(ending: Ending, _: Names) -> str:
@@ -198,6 +217,26 @@ def _other_cause(ending: Ending, _: Names) -> str:
     return f"the container ended with {ending.exit_code}{reason}"
 
 
+def _killed_cause(ending: Ending, names: Names) -> str:
+    if ending.stop_code == "EssentialContainerExited":
+        return (
+            "killed with SIGKILL, though nobody had stopped it: likely by the kernel, for the "
+            f"{names.memory} MiB that the task has"
+        )
+    return (
+        "killed with SIGKILL: it had not ended by itself within stopTimeout, "
+        f"{names.stop_timeout} s after SIGTERM" + (f" ({ending.reason})" if ending.reason else "")
+    )
+
+
+def _killed_advice(ending: Ending, names: Names) -> str:
+    if ending.stop_code == "EssentialContainerExited":
+        return _memory_advice(ending, names)
+    return (
+        "see who stopped it and why; stop_timeout in the environment gives it longer, 120 s at most"
+    )
+
+
 ROWS: tuple[Row, ...] = (
     Row(
         "role",
@@ -206,13 +245,31 @@ ROWS: tuple[Row, ...] = (
         _role_advice,
     ),
     Row(
+        "caller",
+        lambda ending: bool(ending.error_code in DENIED_CODES),
+        lambda ending, _: f"the caller may not do this: {ending.reason}",
+        lambda *_: "`./deploy.sh verify --policy` prints the policy that the caller needs",
+    ),
+    Row(
+        "quota",
+        lambda ending: (
+            ending.exit_code is None
+            and bool(QUOTA.search(f"{_all_failures(ending)} {ending.reason}"))
+        ),
+        lambda ending, _: f"a quota of the account: {_all_failures(ending) or ending.reason}",
+        lambda *_: (
+            "wait for other tasks to end, or ask for more in Service Quotas: Fargate On-Demand "
+            "vCPU resource count"
+        ),
+    ),
+    Row(
         "no capacity",
         lambda ending: (
-            (
-                ending.exit_code is None
-                and any(CAPACITY.search(" ".join(failure)) for failure in ending.failures)
+            ending.exit_code is None
+            and (
+                any(CAPACITY.search(" ".join(failure)) for failure in ending.failures)
+                or "Capacity is unavailable" in ending.reason
             )
-            or (ending.exit_code is None and "Capacity is unavailable" in ending.reason)
         ),
         lambda ending, _: f"no capacity: {_all_failures(ending) or ending.reason}",
         lambda *_: "try again in a few minutes, or add subnets in other zones to the environment",
@@ -239,7 +296,7 @@ ROWS: tuple[Row, ...] = (
         lambda *_: "run it again: `./deploy.sh run`",
     ),
     Row(
-        "other architecture",
+        OTHER_ARCHITECTURE,
         lambda ending: bool(
             PLATFORM.search(ending.reason)
             or (ending.exit_code and any(PLATFORM.search(line) for line in ending.log))
@@ -289,15 +346,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         "killed",
         lambda ending: ending.exit_code == 137,
-        lambda ending, names: (
-            "killed with SIGKILL: it had not ended by itself within stopTimeout, "
-            f"{names.stop_timeout} s after SIGTERM"
-            + (f" ({ending.reason})" if ending.reason else "")
-        ),
-        lambda *_: (
-            "see who stopped it and why; stop_timeout in the environment gives it longer, "
-            "120 s at most"
-        ),
+        _killed_cause,
+        _killed_advice,
     ),
     Row(
         "service",

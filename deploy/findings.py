@@ -17,11 +17,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was seen, and which looks the caller is not allowed."""
+    """What was seen, and what could not be looked at."""
 
     seen: tuple[Finding, ...]
     unseen: tuple[str, ...]
-    """IAM actions that were denied, each once."""
+    """IAM actions that were denied, and other refusals in AWS's words, each once."""
 
     @property
     def problems(self) -> tuple[Finding, ...]:

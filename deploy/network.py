@@ -39,6 +39,7 @@ def way_out(
     endpoints: Iterable[Mapping[str, Any]],
     public_ip: bool,
     region: str,
+    source_url: str,
 ) -> Judgement:
     """Judge a subnet's way to ECR, to the log, to S3 and to the internet, where the source is."""
     route = default_route(table)
@@ -67,6 +68,8 @@ def way_out(
             f"for {', '.join(missing)}",
             "use a public subnet with assign_public_ip = true, or one with a NAT gateway",
         )
+    if source_url.startswith("s3://"):
+        return Judgement(True, f"{subnet} reaches AWS and the source through endpoints")
     return Judgement(
         False,
         f"{subnet} reaches AWS through endpoints but not the internet, where the source is",
@@ -79,6 +82,10 @@ OTHER_GATEWAYS = (
     ("TransitGatewayId", "transit gateway"),
     ("NetworkInterfaceId", "network interface"),
     ("VpcPeeringConnectionId", "peering connection"),
+    ("CoreNetworkArn", "core network"),
+    ("CarrierGatewayId", "carrier gateway"),
+    ("LocalGatewayId", "local gateway"),
+    ("GatewayId", "gateway"),
 )
 """What a default route of a private subnet can lead to, by its key."""
 

@@ -10,8 +10,8 @@ from typing import Any
 class Exit(IntEnum):
     """The tool's own exit codes.
 
-    They keep clear of the service's (0, 64 to 78, 130, 137 and 143): a task that ran and failed
-    ends the command with the code of its container, so that a caller sees what the service said.
+    They keep clear of those that `code_for` passes on: a task that ran and failed ends the command
+    with the code of its container, so that a caller sees what the service said.
     """
 
     OK = 0
@@ -25,22 +25,23 @@ class Exit(IntEnum):
     NOT_LAUNCHED = 11
     """No container ran: a push, a registration or the launch of the task failed."""
     RUN_FAILED = 12
-    """A task ran and gave no exit code of its own to end with: timed out, or stopped from outside.
-
-    With a code of its own the command ends with that code instead.
+    """A task was started and gave no exit code to end with: it timed out, was stopped from outside,
+    could not be followed, or ended with one that is none of the service's.
     """
     TEST_FAILED = 13
     """A task ran and succeeded, but what it published failed the test."""
     NOT_MOVED = 14
     """What was published is proven, but the schedule still runs what it ran before."""
     INTERRUPTED = 130
-    """Ctrl-C. A task that was running has been stopped."""
+    """Ctrl-C. A task that was running has been told to stop."""
     TERMINATED = 143
-    """SIGTERM. A task that was running has been stopped."""
+    """SIGTERM. A task that was running has been told to stop."""
 
 
 OUTCOMES: dict[int, str] = {
     Exit.OK: "ok",
+    Exit.DEFECT: "defect",
+    Exit.USAGE: "usage",
     Exit.REFUSED: "refused",
     Exit.NOT_LAUNCHED: "not_launched",
     Exit.TEST_FAILED: "test_failed",
@@ -49,6 +50,18 @@ OUTCOMES: dict[int, str] = {
     Exit.TERMINATED: "interrupted",
 }
 """The word for an exit code in a verdict; every other code is a run that failed."""
+
+
+def code_for(container: int | None) -> int:
+    """Return what a command ends with whose task ran and failed with this exit code.
+
+    Those of the service, 64 to 78, and 137 for a kill are passed on. Any other says nothing that a
+    caller could know, and might be one of the tool's own.
+    """
+    return Exit.RUN_FAILED if container is None or container not in PASSED_ON else container
+
+
+PASSED_ON = {*range(64, 79), 137}
 
 
 class DeployError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy.console import shorten_hashes
+from deploy.discover import require_roles
 from deploy.outcome import (
     DeployError,
     Exit,
@@ -14,7 +15,15 @@ from deploy.outcome import (
     Unproven,
 )
 from deploy.prove import head_object, short
-from deploy.revisions import Revision, deployed, good, our_revisions, rollback_target
+from deploy.revisions import (
+    Revision,
+    deployed,
+    describe,
+    good,
+    is_ours,
+    our_revisions,
+    rollback_target,
+)
 from deploy.schedule import (
     DISABLED,
     ENABLED,
@@ -56,6 +65,7 @@ def deploy_command(
     """
     if verified:
         verify_step(work, show_all=False)
+    require_roles(work.target)
     shipped = ship_step(work, digest=digest)
     revision = register_step(work, shipped)
     try:
@@ -205,9 +215,11 @@ def _revision(work: Work, revisions: Sequence[Revision], number: int | None) -> 
     """Return the revision of a number that the user gave, or nothing where none was given."""
     if number is None:
         return None
-    for revision in revisions:
-        if revision.number == number:
-            return revision
+    # Whoever may not list the revisions sees the latest alone, and can still name another one.
+    arn = work.target.arn("ecs", f"task-definition/{work.environment.family}:{number}")
+    found = describe(work.clients.ecs, arn)
+    if found and found.active and is_ours(found, work.environment):
+        return found
     known = ", ".join(str(item.number) for item in revisions) or "none"
     raise Refused(
         f"{work.environment.family}:{number} is no active revision of this tool; there are: {known}"

@@ -18,11 +18,20 @@ PULL_ACTIONS = (
 LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 """What writing a task's log takes, on the log group's streams."""
 
-OBJECT_ACTIONS = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
-"""What publishing takes, on the object."""
+OBJECT_ACTIONS = ("s3:GetObject", "s3:PutObject")
+"""What publishing takes, on the object, which is written in one piece."""
 
 BUCKET_ACTIONS = ("s3:ListBucket",)
 """Without it S3 answers 403, not 404, for an object that is not there yet."""
+
+
+S3 = "s3://"
+
+NEEDED = {
+    *("Login", "Push", "Register", "Run", "Follow", "PassRoles", "ReadObject"),
+    *("MoveSchedule", "PassScheduleRole"),
+}
+"""The statements for the caller without which no deploy gets to its end, as `verify` sees it."""
 
 
 def policies(target: Target) -> dict[str, Any]:
@@ -54,6 +63,14 @@ def task_role_statements(target: Target) -> list[Statement]:
     return [
         _allow("Publish", list(OBJECT_ACTIONS), object_arn(target)),
         _allow("TellMissingFromDenied", list(BUCKET_ACTIONS), bucket_arn(target)),
+        *(
+            _allow(sid, [action], f"arn:{target.partition}:s3:::{url.removeprefix(S3)}{rest}")
+            for sid, action, url, rest in (
+                ("ReadSource", "s3:GetObject", target.environment.source_url, ""),
+                ("KeepRaw", "s3:PutObject", target.environment.variables.get("RAW_URL", ""), "/*"),
+            )
+            if url.startswith(S3)
+        ),
     ]
 
 
@@ -72,17 +89,17 @@ def caller_statements(target: Target) -> list[Statement]:
         _allow(
             "FindImages", ["ecr:DescribeImages", "ecr:DescribeRepositories"], target.repository_arn
         ),
-        # ECS knows no resource for these four.
+        # ECS knows no resource for these three.
         _allow(
             "Revisions",
             [
                 "ecs:DeregisterTaskDefinition",
                 "ecs:DescribeTaskDefinition",
                 "ecs:ListTaskDefinitions",
-                "ecs:RegisterTaskDefinition",
             ],
             "*",
         ),
+        _allow("Register", ["ecs:RegisterTaskDefinition"], family),
         _allow("Mark", ["ecs:TagResource", "ecs:UntagResource"], family),
         _allow("Run", ["ecs:RunTask"], family, condition=in_cluster),
         _allow("Follow", ["ecs:DescribeTasks", "ecs:StopTask"], tasks),
@@ -163,10 +180,14 @@ def _schedule_statements(target: Target) -> list[Statement]:
 
 
 def _caller_itself(target: Target) -> list[str]:
-    """Return the user or role whose own permissions `verify` asks about, where it is known."""
+    """Return the user or role whose own permissions `verify` asks about, where it is known.
+
+    A session's ARN does not have the path of its role, and those of IAM Identity Center have one.
+    """
     if ":assumed-role/" in target.caller:
         role = target.caller.split("/")[1]
-        return [f"arn:{target.partition}:iam::{target.account}:role/{role}"]
+        roles = f"arn:{target.partition}:iam::{target.account}:role"
+        return [f"{roles}/{role}", f"{roles}/*/{role}"]
     return [target.caller] if ":user/" in target.caller else []
 
 

@@ -69,15 +69,17 @@ def prove_written(s3: S3Client, target: Target, run: TaskRun) -> tuple[str, str]
             f"{where} was replaced after this run had found it unchanged",
             advice="see whether another run was under way, and test again: `./deploy.sh test`",
         )
-    advice = "see whether another run was under way, and run again: `./deploy.sh run`"
-    if run.log_denied:
-        advice = (
-            "the log may not be read, so that an unchanged table can't be told from this: the "
-            "caller needs logs:GetLogEvents"
+    whose = f"{where} is not of this run ({run.run_id}), but of {writer or 'one without an id'}"
+    if finished:
+        raise Unproven(
+            whose,
+            advice="see whether another run was under way, and run again: `./deploy.sh run`",
         )
     raise Unproven(
-        f"{where} is not of this run ({run.run_id}), but of {writer or 'one without an id'}",
-        advice=advice,
+        f"{whose}; whether this run found it unchanged can't be told without the end of its log",
+        advice="the caller needs logs:GetLogEvents"
+        if run.log_denied
+        else "the log came too late, or not at all: `./deploy.sh logs`, then run again",
     )
 
 
@@ -164,7 +166,7 @@ def pytest_command(report: Path) -> list[str]:
     ]
 
 
-TASK_VARIABLES = {"SOURCE_URL", "TARGET_URL", "DATASET", "EXPECTED_RUN_ID"}
+NOT_PASSED_ON = {"SOURCE_URL", "TARGET_URL", "DATASET", "EXPECTED_RUN_ID", "PYTEST_ADDOPTS"}
 
 
 def pytest_variables(
@@ -172,8 +174,8 @@ def pytest_variables(
 ) -> dict[str, str]:
     """Return the variables that tell the integration test where to look."""
     environment = target.environment
-    # What the user's own shell names is not what the task was given.
-    kept = {name: text for name, text in environ.items() if name not in TASK_VARIABLES}
+    # What the user's own shell names is not what the task was given, nor how it is tested.
+    kept = {name: text for name, text in environ.items() if name not in NOT_PASSED_ON}
     variables = kept | {
         "S3_BUCKET": environment.bucket,
         "S3_KEY": environment.key,

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from deploy.aws import Clients, NotAllowed, look, message_of
+from deploy.aws import ERRORS, Clients, NotAllowed, look, words_of
 from deploy.revisions import Revision, deployed
 from deploy.schedule import find, has_schedule, revision_of
 
@@ -60,8 +58,8 @@ def prune(clients: Clients, environment: Environment, revisions: Sequence[Revisi
     for revision in old:
         try:
             clients.ecs.deregister_task_definition(taskDefinition=revision.arn)
-        except ClientError as error:
-            pruned.refused.append(message_of(error))
+        except ERRORS as error:
+            pruned.refused.append(words_of(error))
             break
         gone.append(revision)
     pruned.revisions = [revision.label for revision in gone]
@@ -69,14 +67,18 @@ def prune(clients: Clients, environment: Environment, revisions: Sequence[Revisi
     digests = sorted({revision.digest for revision in gone} - kept)
     if digests and environment.builds:
         try:
-            clients.ecr.batch_delete_image(
+            answer = clients.ecr.batch_delete_image(
                 repositoryName=environment.repository,
                 imageIds=[{"imageDigest": digest} for digest in digests],
             )
-        except ClientError as error:
-            pruned.refused.append(message_of(error))
+        except ERRORS as error:
+            pruned.refused.append(words_of(error))
         else:
-            pruned.images = digests
+            pruned.images = [image["imageDigest"] for image in answer["imageIds"]]
+            pruned.refused += [
+                f"{failure['imageId']['imageDigest']}: {failure['failureReason']}"
+                for failure in answer["failures"]
+            ]
     return pruned
 
 

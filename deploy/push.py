@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from deploy.aws import code_of, message_of
+from deploy.aws import NotAllowed, code_of, is_denied, look, message_of
 from deploy.build import Image
 from deploy.engine import Engine
 from deploy.outcome import NotLaunched, Refused
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
 
 LOOPBACK = ("localhost", "127.")
 PUSH_SECONDS = 1800
@@ -23,16 +25,29 @@ PUSH_SECONDS = 1800
 def digest_of(ecr: ECRClient, *, repository: str, tag: str) -> str:
     """Return the digest of a tag in the repository, or an empty string where it is not there.
 
+    Two actions tell it, of which whoever pushes has the second one at least.
+
     Raises:
         Refused: The repository is missing, or may not be read.
     """
+    named: ImageIdentifierTypeDef = {"imageTag": tag}
     try:
-        answer = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+        try:
+            described = look(
+                "ecr:DescribeImages",
+                lambda: ecr.describe_images(repositoryName=repository, imageIds=[named]),
+            )
+        except NotAllowed:
+            got = ecr.batch_get_image(repositoryName=repository, imageIds=[named])
+            return next((image["imageId"]["imageDigest"] for image in got["images"]), "")
     except ClientError as error:
         if code_of(error) == "ImageNotFoundException":
             return ""
-        raise Refused(f"push: ECR repository {repository}: {message_of(error)}") from None
-    return next((item["imageDigest"] for item in answer["imageDetails"]), "")
+        raise Refused(
+            f"push: ECR repository {repository}: {message_of(error)}",
+            advice="the caller needs ecr:DescribeImages on it" if is_denied(error) else "",
+        ) from None
+    return next((item["imageDigest"] for item in described["imageDetails"]), "")
 
 
 def push(
@@ -40,14 +55,20 @@ def push(
 ) -> str:
     """Push an image and return its digest, as the repository knows it.
 
+    The engine is logged out afterwards, so that it keeps no password.
+
     Raises:
         NotLaunched: The login, the push, or the look at what arrived failed.
     """
     registry = address.partition("/")[0]
-    _login(ecr, engine, registry=registry)
     remote = f"{address}:{tag}"
-    _run(engine, "tag", image.reference, remote)
-    _run(engine, "push", *_plain_http(engine, registry), remote)
+    _login(ecr, engine, registry=registry)
+    try:
+        _run(engine, "tag", image.reference, remote)
+        _run(engine, "push", *_plain_http(engine, registry), remote)
+    finally:
+        with suppress(NotLaunched):
+            _run(engine, "logout", registry)
     digest = digest_of(ecr, repository=repository, tag=tag)
     if not digest:
         raise NotLaunched(f"push: {remote} was pushed, but repository {repository} has no such tag")

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from deploy.aws import code_of, message_of
 from deploy.ending import Ending, Names
 from deploy.revisions import Revision
-from deploy.run_task import not_launched
+from deploy.start_task import not_launched
 from deploy.task_definition import difference
 
 if TYPE_CHECKING:

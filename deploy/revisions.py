@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from deploy.aws import code_of, is_denied
+from deploy.aws import NotAllowed, code_of, look
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -65,6 +65,11 @@ class Revision:
         return self.image.partition("@")[2]
 
     @property
+    def active(self) -> bool:
+        """Whether it is still registered."""
+        return bool(self.definition.get("status", "ACTIVE") == "ACTIVE")
+
+    @property
     def passed(self) -> bool:
         """Whether it once passed its test."""
         return PASSED in self.tags
@@ -90,13 +95,12 @@ def describe(ecs: ECSClient, reference: str) -> Revision | None:
 
 
 def last_of_family(ecs: ECSClient, family: str) -> Mapping[str, Any] | None:
-    """Return the family's latest revision, whoever registered it; nothing if it can't be seen."""
-    try:
-        revision = describe(ecs, family)
-    except ClientError as error:
-        if is_denied(error):
-            return None
-        raise
+    """Return the family's latest revision, whoever registered it; nothing where there is none.
+
+    Raises:
+        NotAllowed: The caller may not look.
+    """
+    revision = look("ecs:DescribeTaskDefinition", lambda: describe(ecs, family))
     return revision.definition if revision else None
 
 
@@ -104,17 +108,26 @@ def our_revisions(ecs: ECSClient, environment: Environment) -> Iterator[Revision
     """Yield the family's active revisions that this tool registered, newest first.
 
     A family may hold revisions that somebody else registered; those are not ours to compare with,
-    to roll back to, or to deregister.
+    to roll back to, or to deregister. Whoever may not list them sees the latest alone.
     """
-    pages = ecs.get_paginator("list_task_definitions").paginate(
-        familyPrefix=environment.family, status="ACTIVE", sort="DESC"
-    )
-    arns = (arn for page in pages for arn in page["taskDefinitionArns"])
-    family = [arn for arn in islice(arns, LOOK_BACK) if family_of(arn) == environment.family]
-    for arn in sorted(family, key=lambda arn: int(arn.rsplit(":", 1)[-1]), reverse=True):
-        revision = describe(ecs, arn)
+    try:
+        references = look("ecs:ListTaskDefinitions", lambda: _family(ecs, environment.family))
+    except NotAllowed:
+        references = [environment.family]
+    for reference in references:
+        revision = describe(ecs, reference)
         if revision and is_ours(revision, environment):
             yield revision
+
+
+def _family(ecs: ECSClient, family: str) -> list[str]:
+    """Return the ARNs of a family's active revisions, newest first."""
+    pages = ecs.get_paginator("list_task_definitions").paginate(
+        familyPrefix=family, status="ACTIVE", sort="DESC"
+    )
+    arns = (arn for page in pages for arn in page["taskDefinitionArns"])
+    found = [arn for arn in islice(arns, LOOK_BACK) if family_of(arn) == family]
+    return sorted(found, key=lambda arn: int(arn.rsplit(":", 1)[-1]), reverse=True)
 
 
 def family_of(arn: str) -> str:

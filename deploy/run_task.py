@@ -1,21 +1,26 @@
-"""Starts one task, follows it to its end, and leaves none running behind."""
+"""Follows a task to its end, and leaves none running behind."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from deploy.aws import code_of, message_of
+from deploy.aws import (
+    ERRORS,
+    advice_of,
+    code_of,
+    may_pass,
+    words_of,
+)
 from deploy.discover import Target
-from deploy.ending import Ending, Names, event_of
-from deploy.explain import explain
+from deploy.ending import event_of
 from deploy.follow_log import TaskLog
-from deploy.outcome import Exit, NotLaunched, RunFailed
+from deploy.outcome import Exit, RunFailed
 from deploy.signals import Stop
 
 if TYPE_CHECKING:
@@ -23,9 +28,13 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 60.0
-"""How long ECS may not know of a task that it has just started, or may not answer at all."""
+"""How long in a row ECS may not know a task that it has started, or may not answer at all."""
 QUIET_READS = 3
-"""After the task has stopped, its log ends when this many reads in a row bring nothing."""
+"""After a task has failed, its log ends when this many reads in a row bring nothing."""
+UNKNOWN_TASK = "InvalidParameterException"
+"""What StopTask answers for a task that ECS does not know, also one that it has just started."""
+REASON_LENGTH = 255
+"""As much as StopTask takes."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class TaskRun:
     log_denied: bool = False
     cut_short: str = ""
     """Why the tool itself stopped the task, or empty."""
+    advice: str = ""
+    """What to do about that."""
     seconds: float = 0.0
 
     @property
@@ -55,72 +66,14 @@ class TaskRun:
         return self.arn.rsplit("/", 1)[-1]
 
     @property
+    def stopped(self) -> bool:
+        """Whether ECS has said that it has come to its end."""
+        return bool(self.task.get("lastStatus") == "STOPPED")
+
+    @property
     def finished(self) -> Mapping[str, Any]:
         """The event with which the service ended a run that worked."""
         return event_of(self.lines, "run_finished")
-
-
-def overrides(target: Target, *, run_id: str) -> dict[str, Any]:
-    """Return what is given to this one task beyond its definition."""
-    settings = dict(target.environment.run_variables) | {"RUN_ID": run_id}
-    return {
-        "containerOverrides": [
-            {
-                "name": target.environment.container,
-                "environment": [
-                    {"name": name, "value": value} for name, value in sorted(settings.items())
-                ],
-            }
-        ]
-    }
-
-
-def start_task(
-    ecs: ECSClient, target: Target, *, revision: str, run_id: str, names: Names
-) -> TaskRun:
-    """Start a task and return it as soon as ECS has accepted it.
-
-    The run's id is the client token as well: a call that is sent twice starts one task.
-
-    Raises:
-        NotLaunched: ECS started none; with the cause, and what to do.
-    """
-    environment = target.environment
-    try:
-        answer = ecs.run_task(
-            cluster=environment.cluster,
-            taskDefinition=revision,
-            launchType="FARGATE",
-            count=1,
-            clientToken=run_id,
-            startedBy=f"deploy/{run_id[:12]}",
-            networkConfiguration={
-                "awsvpcConfiguration": {
-                    "subnets": list(environment.subnets),
-                    "securityGroups": list(environment.security_groups),
-                    "assignPublicIp": "ENABLED" if environment.assign_public_ip else "DISABLED",
-                }
-            },
-            overrides=overrides(target, run_id=run_id),  # type: ignore[arg-type]
-        )
-    except ClientError as error:
-        raise not_launched(
-            Ending(error_code=code_of(error), error_message=message_of(error)), names
-        ) from None
-    if not answer["tasks"]:
-        failures = [
-            (failure.get("reason", ""), failure.get("detail", "")) for failure in answer["failures"]
-        ]
-        raise not_launched(Ending(failures=failures), names)
-    return TaskRun(arn=answer["tasks"][0]["taskArn"], run_id=run_id)
-
-
-def not_launched(ending: Ending, names: Names) -> NotLaunched:
-    """Return the error for a task that never ran."""
-    explanation = explain(ending, names)
-    if explanation is None:
-        raise AssertionError("a task that never ran is no success")
-    return NotLaunched(explanation.cause, advice=explanation.advice)
 
 
 def follow(
@@ -149,103 +102,141 @@ def follow(
         say: Is told each new state.
         show: Is given each line of the log.
         pace: How often to ask.
+
+    Raises:
+        RunFailed: The task can't be stopped.
     """
-    began = time.monotonic()
-    stopped = False
+    began = answered = time.monotonic()
+    deadline = math.inf
     try:
-        while not stopped:
-            stopped = _poll(ecs, target, run, say=say, patient=_young(began, run, pace))
+        while time.monotonic() < deadline:
+            trouble = _look(ecs, target, run, say=say)
             for line in log.read():
                 show(line)
-            if stopped:
+            if run.stopped:
                 break
-            if not run.cut_short:
-                run.cut_short = _cut_short(stop, elapsed=time.monotonic() - began, limit=timeout)
-                if run.cut_short:
-                    say(f"{run.cut_short}: stopping the task")
-                    _stop_task(ecs, target, run)
-                    deadline = time.monotonic() + target.environment.stop_timeout + pace.patience
-            elif time.monotonic() > deadline:
-                say(f"the task has not stopped yet: {run.arn}")
-                break
+            now = time.monotonic()
+            answered = answered if trouble else now
+            lost = trouble if now - answered > pace.patience or _lasts(trouble) else None
             if run.cut_short:
+                if lost:
+                    break
                 time.sleep(pace.poll)
+                continue
+            run.cut_short, run.advice = _cut_short(
+                stop, lost=lost, elapsed=now - began, limit=timeout
+            )
+            if run.cut_short:
+                say(f"{run.cut_short}: stopping the task")
+                _stop_task(ecs, target, run, pace=pace)
+                deadline = time.monotonic() + target.environment.stop_timeout + pace.patience
             else:
                 stop.wait(pace.poll)
-    except BaseException:
-        if not stopped:
-            with suppress(Exception):
-                _stop_task(ecs, target, run)
+    except BaseException as error:
+        # A defect, or Ctrl-C for the second time: one try, without any patience.
+        if not run.stopped and deadline == math.inf and not isinstance(error, RunFailed):
+            try:
+                _stop_task(ecs, target, run, pace=replace(pace, patience=0))
+            except RunFailed as left:
+                say(f"{left}; {left.advice}")
         raise
     finally:
         run.lines, run.log_denied = log.lines, log.denied
         run.seconds = time.monotonic() - began
-    if exit_code_of(run, target.environment.container) is not None:
-        _drain(log, show=show, pace=pace)
+    code = exit_code_of(run, target.environment.container)
+    if code is not None:
+        _drain(log, show=show, pace=pace, expected=code == 0)
         run.lines, run.log_denied = log.lines, log.denied
 
 
-def _young(began: float, run: TaskRun, pace: Pace) -> bool:
-    """Tell whether ECS may still not know the task: for a minute, until it is first seen."""
-    return not run.task and time.monotonic() - began < pace.patience
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps the state of a task from being known."""
+
+    text: str
+    advice: str
+    lasts: bool
+    """Whether asking again is of no use."""
 
 
-def _poll(
-    ecs: ECSClient, target: Target, run: TaskRun, *, say: Callable[[str], None], patient: bool
-) -> bool:
-    """Ask once for the task's state; tell whether it has stopped."""
+def _lasts(trouble: Trouble | None) -> bool:
+    return trouble is not None and trouble.lasts
+
+
+def _look(
+    ecs: ECSClient, target: Target, run: TaskRun, *, say: Callable[[str], None]
+) -> Trouble | None:
+    """Ask once for the task's state; return what kept it from being known, if anything."""
     try:
         answer = ecs.describe_tasks(cluster=target.environment.cluster, tasks=[run.arn])
-    except BotoCoreError:
-        # The network, not ECS: the task goes on meanwhile, and so does its time limit.
-        return False
+    except ERRORS as error:
+        return Trouble(words_of(error), advice_of(error), lasts=not may_pass(error))
     if not answer["tasks"]:
-        if patient:
-            return False
         reasons = ", ".join(failure.get("reason", "") for failure in answer["failures"])
-        raise RunFailed(
-            f"ECS does not know the task any more ({reasons}): {run.arn}",
-            exit_code=Exit.RUN_FAILED,
-        )
+        return Trouble(f"ECS does not know the task ({reasons})", "", lasts=False)
     task: Mapping[str, Any] = answer["tasks"][0]
     status = task.get("lastStatus", "")
     if status != run.task.get("lastStatus") and status != "STOPPED":
         say(status.lower())
     run.task = task
-    return bool(status == "STOPPED")
+    return None
 
 
-def _cut_short(stop: Stop, *, elapsed: float, limit: float) -> str:
+def _cut_short(
+    stop: Stop, *, lost: Trouble | None, elapsed: float, limit: float
+) -> tuple[str, str]:
+    """Return why the task must be stopped now, and what to do about it; empty where it need not."""
     if stop.signal:
-        return "interrupted"
-    return f"not done after {limit:.0f} s" if elapsed > limit else ""
+        return "interrupted", ""
+    if lost:
+        return f"following it failed: {lost.text}", lost.advice
+    if elapsed > limit:
+        return f"not done after {limit:.0f} s", "--run-timeout gives it longer"
+    return "", ""
 
 
-def _stop_task(ecs: ECSClient, target: Target, run: TaskRun) -> None:
-    try:
-        ecs.stop_task(
-            cluster=target.environment.cluster,
-            task=run.arn,
-            reason=f"deploy.sh: {run.cut_short or 'following it failed'}",
-        )
-    except (BotoCoreError, ClientError) as error:
-        said = message_of(error) if isinstance(error, ClientError) else str(error)
-        raise RunFailed(
-            f"{run.cut_short}, and the task can't be stopped: {said}",
-            advice=f"it goes on and costs: stop it in the console: {run.arn}",
-            exit_code=Exit.RUN_FAILED,
-        ) from None
+def _stop_task(ecs: ECSClient, target: Target, run: TaskRun, *, pace: Pace) -> None:
+    """Tell ECS to stop the task, which it may not know yet in the first moments.
+
+    Raises:
+        RunFailed: It can't be stopped.
+    """
+    deadline = time.monotonic() + pace.patience
+    while True:
+        try:
+            ecs.stop_task(
+                cluster=target.environment.cluster,
+                task=run.arn,
+                reason=f"deploy.sh: {run.cut_short or 'following it failed'}"[:REASON_LENGTH],
+            )
+            return
+        except ERRORS as error:
+            unknown = isinstance(error, ClientError) and code_of(error) == UNKNOWN_TASK
+            if not (unknown or may_pass(error)) or time.monotonic() > deadline:
+                why = run.cut_short or "following it failed"
+                raise RunFailed(
+                    f"{why}, and the task can't be stopped: {words_of(error)}",
+                    advice=f"it goes on and costs: stop it in the console: {run.arn}",
+                    exit_code=Exit.RUN_FAILED,
+                ) from None
+        time.sleep(pace.poll)
 
 
-def _drain(log: TaskLog, *, show: Callable[[str], None], pace: Pace) -> None:
-    """Read on until the log is quiet: its last lines arrive after the task has stopped."""
+def _drain(log: TaskLog, *, show: Callable[[str], None], pace: Pace, expected: bool) -> None:
+    """Read on until the service's own last line, or until the log is quiet.
+
+    Args:
+        log: The task's log.
+        show: Is given each line.
+        pace: How often to read.
+        expected: Whether that last line will come for sure: then it is waited for.
+    """
     quiet = 0
     end = time.monotonic() + pace.patience
-    while not log.denied and quiet < QUIET_READS and time.monotonic() < end:
+    while not log.denied and time.monotonic() < end and (expected or quiet < QUIET_READS):
         new = log.read()
         for line in new:
             show(line)
-        # The service's own last line leaves nothing to wait for.
         if event_of(log.lines, "run_finished", "run_failed"):
             return
         quiet = 0 if new else quiet + 1

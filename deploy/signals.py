@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a task runs: a request to stop it, not an exception anywhere."""
+"""Ctrl-C and SIGTERM: while a task runs, a request to stop it; elsewhere, an exception."""
 
 from __future__ import annotations
 
@@ -32,6 +32,24 @@ class Stop:
         end = time.monotonic() + seconds
         while not self.signal and time.monotonic() < end:
             time.sleep(min(STEP_SECONDS, seconds))
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends what is under way as Ctrl-C does."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM, so that whatever was started is stopped with the program."""
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

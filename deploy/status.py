@@ -109,7 +109,9 @@ def last_task(work: Work) -> Mapping[str, Any] | None:
 
 
 def logs_command(work: Work, *, task_id: str) -> None:
-    """Show the log of a task: the newest one's, where none is named."""
+    """Show the log of a task: the last one's, where none is named."""
+    if not task_id and (task := last_task(work)):
+        task_id = task["taskArn"].rsplit("/", 1)[-1]
     group = work.environment.log_group
     prefix = f"{STREAM_PREFIX}/{work.environment.container}/"
     try:

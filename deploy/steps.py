@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from deploy.aws import is_denied, message_of
+from deploy.aws import ERRORS, words_of
 from deploy.build import build, smoke_run
 from deploy.console import shorten_hashes, table
 from deploy.discover import Target, registry_of
 from deploy.ending import Names, ending_of
 from deploy.engine import find_engine
-from deploy.explain import explain
+from deploy.explain import OTHER_ARCHITECTURE, explain
+from deploy.find_architecture import find_architecture
 from deploy.follow_log import TaskLog, readable
-from deploy.outcome import Exit, NotLaunched, NotMoved, Refused, RunFailed
+from deploy.outcome import Exit, NotLaunched, NotMoved, Refused, RunFailed, code_for
 from deploy.prove import integration_test, prove_digest, prove_written
-from deploy.prune import prune
+from deploy.prune import Pruned, prune
 from deploy.push import digest_of, push
 from deploy.register import register
 from deploy.revisions import Revision, deployed, mark_passed, mark_withdrawn, our_revisions
-from deploy.run_task import TaskRun, exit_code_of, follow, start_task
+from deploy.run_task import TaskRun, exit_code_of, follow
 from deploy.schedule import facts_of, has_schedule, in_words, move
 from deploy.signals import stoppable
-from deploy.source_tree import read_source
+from deploy.source_tree import Source, read_source
+from deploy.start_task import start_task
 from deploy.task_definition import log_stream, task_definition
 from deploy.verify import verify
 from deploy.work import Work, names_of
@@ -37,11 +37,13 @@ class Shipped:
     """An image in the repository.
 
     Attributes:
+        source: What it is built from.
         address: The repository's address.
         tag: The image's tag.
         digest: Its digest, or empty when it is not there yet.
     """
 
+    source: Source
     address: str
     tag: str
     digest: str
@@ -67,7 +69,7 @@ def verify_step(work: Work, *, show_all: bool) -> None:
         if finding.advice:
             work.console.more(f"    → {finding.advice}")
     if findings.unseen:
-        work.console.more(f"could not look, no permission: {', '.join(findings.unseen)}")
+        work.console.more(f"could not look: {', '.join(findings.unseen)}")
     work.verdict.facts |= {
         "problems": [{"about": item.about, "text": item.text} for item in problems],
         "not_looked_at": list(findings.unseen),
@@ -109,10 +111,11 @@ def ship_step(work: Work, *, digest: str = "") -> Shipped:
             f"{shipped.tag} is not in the repository, and {work.environment.name} builds no images",
             advice="deploy this commit to the environment that builds them first",
         )
-    source = read_source(work.root)
     engine = find_engine()
     work.console.step("build", f"{shipped.tag} with {engine.name}")
-    image = build(engine, environment=work.environment, source=source, timeout=work.limits.build)
+    image = build(
+        engine, environment=work.environment, source=shipped.source, timeout=work.limits.build
+    )
     work.console.more(f"for {work.environment.architecture}, runs as user {image.user}")
     smoke_run(engine, image)
     work.console.step("smoke run", "it starts with a read-only root and no capabilities")
@@ -128,7 +131,7 @@ def ship_step(work: Work, *, digest: str = "") -> Shipped:
     work.console.step("push", f"{shipped.address}:{shipped.tag}")
     work.console.more(pushed)
     facts |= {"digest": pushed, "pushed": True}
-    return Shipped(shipped.address, shipped.tag, pushed)
+    return replace(shipped, digest=pushed)
 
 
 def register_step(work: Work, shipped: Shipped) -> Revision:
@@ -165,7 +168,12 @@ def run_step(work: Work, revision: Revision) -> TaskRun:
     work.verdict.stage = Exit.NOT_LAUNCHED
     with stoppable() as stop:
         run = start_task(
-            work.clients.ecs, work.target, revision=revision.arn, run_id=run_id, names=names
+            work.clients.ecs,
+            work.target,
+            revision=revision.arn,
+            run_id=run_id,
+            names=names,
+            pace=work.pace,
         )
         work.verdict.stage = Exit.RUN_FAILED
         work.console.step("run", f"{revision.label} as task {run.id}")
@@ -187,6 +195,8 @@ def run_step(work: Work, revision: Revision) -> TaskRun:
     if run.log_denied:
         work.console.more("the log may not be read: the caller needs logs:GetLogEvents")
     code = exit_code_of(run, container)
+    if code is not None and not run.lines and not run.log_denied:
+        work.console.more("no line of its log has come; `./deploy.sh logs` looks again")
     work.console.more(
         f"stopped after {run.seconds:.0f} s, "
         + ("no exit code" if code is None else f"exit code {code}")
@@ -201,35 +211,41 @@ def run_step(work: Work, revision: Revision) -> TaskRun:
         "result": run.finished or None,
         "log_read": not run.log_denied,
     }
-    _raise_for(run, container=container, names=names, interrupted_by=stop.signal)
+    _raise_for(work, run, names=names, interrupted_by=stop.signal)
     return run
 
 
-def _raise_for(run: TaskRun, *, container: str, names: Names, interrupted_by: int) -> None:
+def _raise_for(work: Work, run: TaskRun, *, names: Names, interrupted_by: int) -> None:
     """Raise the error that a task's end stands for, if it stands for one."""
     if interrupted_by and not run.cut_short:
         raise RunFailed(
             "interrupted; the task had already ended by itself", exit_code=128 + interrupted_by
         )
     if run.cut_short:
-        status = run.task.get("lastStatus", "")
-        end = "has been stopped" if status == "STOPPED" else f"is told to stop, but still {status}"
+        end = "has been stopped" if run.stopped else f"has been told to stop: {run.arn}"
         raise RunFailed(
             f"{run.cut_short}; the task {end}",
-            advice="" if interrupted_by else "--run-timeout gives it longer",
+            advice=run.advice,
             exit_code=128 + interrupted_by if interrupted_by else Exit.RUN_FAILED,
         )
-    ending = ending_of(run.task, container=container, log=run.lines)
+    ending = ending_of(run.task, container=work.environment.container, log=run.lines)
     explanation = explain(ending, names)
     if explanation is None:
         return
+    if explanation.row == OTHER_ARCHITECTURE:
+        found = find_architecture(
+            work.clients.ecr,
+            repository=work.environment.repository,
+            digest=names.image.partition("@")[2],
+        )
+        explanation = explain(ending, replace(names, image_architecture=found)) or explanation
     if not ending.launched:
         raise NotLaunched(explanation.cause, advice=explanation.advice)
     from_outside = explanation.row == "stopped from outside"
     raise RunFailed(
         explanation.cause,
         advice=explanation.advice,
-        exit_code=Exit.RUN_FAILED if from_outside else (ending.exit_code or Exit.RUN_FAILED),
+        exit_code=Exit.RUN_FAILED if from_outside else code_for(ending.exit_code),
     )
 
 
@@ -266,8 +282,11 @@ def promote_step(work: Work, revision: Revision) -> None:
     """Mark the revision as the good one, move the schedule to it, and remove old ones."""
     mark_step(work, revision, ())
     schedule_step(work, revision)
-    revisions = list(our_revisions(work.clients.ecs, work.environment))
-    pruned = prune(work.clients, work.environment, revisions)
+    try:
+        revisions = list(our_revisions(work.clients.ecs, work.environment))
+        pruned = prune(work.clients, work.environment, revisions)
+    except ERRORS as error:
+        pruned = Pruned(refused=[words_of(error)])
     if pruned.revisions:
         work.console.step(
             "prune",
@@ -279,10 +298,11 @@ def promote_step(work: Work, revision: Revision) -> None:
 
 
 def mark_step(work: Work, revision: Revision, left_behind: Sequence[Revision]) -> None:
-    """Mark a revision as good and others as left behind; say so when that is not allowed.
+    """Mark a revision as good and others as left behind; say so when that can't be done.
 
-    A deploy that has run and passed is no failure for want of a mark.
+    What has run and passed is no failure for want of a mark.
     """
+    work.verdict.facts["good"] = None
     try:
         if not revision.passed or revision.withdrawn:
             mark_passed(work.clients.ecs, revision)
@@ -295,12 +315,11 @@ def mark_step(work: Work, revision: Revision, left_behind: Sequence[Revision]) -
             mark_withdrawn(work.clients.ecs, item)
             work.console.more(f"{item.label} is left behind")
         work.verdict.facts["good"] = revision.label
-    except ClientError as error:
-        if not is_denied(error):
-            raise
-        work.console.step("promote", f"{revision.label} could not be marked: {message_of(error)}")
-        work.console.more("→ without ecs:TagResource, `rollback` needs --to NUMBER")
-        work.verdict.facts["good"] = None
+    except ERRORS as error:
+        work.console.step(
+            "promote", f"proven, but not all marks of {revision.label} were made: {words_of(error)}"
+        )
+        work.console.more("→ without its mark, `rollback` needs --to NUMBER to come back to it")
 
 
 def schedule_step(work: Work, revision: Revision) -> None:
@@ -313,9 +332,9 @@ def schedule_step(work: Work, revision: Revision) -> None:
         return
     try:
         schedule, done = move(work.clients.scheduler, work.target, revision=revision.arn)
-    except ClientError as error:
+    except ERRORS as error:
         raise NotMoved(
-            f"schedule: could not be moved to {revision.label}: {message_of(error)}",
+            f"schedule: could not be moved to {revision.label}: {words_of(error)}",
             advice="`./deploy.sh schedule set` tries again",
         ) from None
     work.console.step("schedule", f"{done}: {in_words(schedule)}")
@@ -334,7 +353,7 @@ def in_repository(work: Work) -> Shipped:
     )
     if source.changes:
         work.console.step("source", f"{source.commit[:12]} with changes: {source.changes_in_words}")
-    return Shipped(address=address, tag=tag, digest=digest)
+    return Shipped(source=source, address=address, tag=tag, digest=digest)
 
 
 def _suffix(target: Target) -> str:

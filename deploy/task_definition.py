@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,19 +11,17 @@ from deploy.discover import Target
 VOLUME = "tmp"
 STREAM_PREFIX = "run"
 
-BUILT = (
-    "family",
-    "requiresCompatibilities",
-    "networkMode",
-    "cpu",
-    "memory",
-    "runtimePlatform",
-    "executionRoleArn",
-    "taskRoleArn",
-    "volumes",
-    "containerDefinitions",
-)
-"""The parts of a task definition that this tool decides. ECS adds others when it describes one."""
+ADDED = {
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+}
+"""What ECS itself adds to a task definition when it describes one; all else somebody has set."""
 
 
 def task_definition(target: Target, *, image: str) -> dict[str, Any]:
@@ -119,9 +118,9 @@ def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[st
 def _flat(definition: Mapping[str, Any]) -> dict[str, str]:
     """Return a definition's settings by their path, without what ECS adds or leaves empty."""
     found: dict[str, str] = {}
-    for key in BUILT:
+    for key in definition.keys() - ADDED:
         # There is one container: its name says enough.
-        _walk(definition.get(key), "" if key == "containerDefinitions" else key, found)
+        _walk(definition[key], "" if key == "containerDefinitions" else key, found)
     return found
 
 
@@ -144,8 +143,11 @@ def _walk(value: Any, path: str, found: dict[str, str]) -> None:
 
 
 def _walk_item(item: Mapping[str, Any], path: str, found: dict[str, str]) -> None:
-    """Walk an item of a list under the key that names it."""
-    named_by = next(key for key in NAMED_BY if key in item)
+    """Walk an item of a list under the key that names it; as its JSON where none does."""
+    named_by = next((key for key in NAMED_BY if key in item), "")
+    if not named_by:
+        found[_join(path, json.dumps(item, sort_keys=True))] = "set"
+        return
     rest = {key: value for key, value in item.items() if key != named_by and not _is_unset(value)}
     where = _join(path, item[named_by])
     if rest.keys() <= {"value", "sourceVolume"}:

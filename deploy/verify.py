@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from deploy.aws import Clients, NotAllowed
+from botocore.exceptions import ClientError
+
+from deploy.aws import Clients, NotAllowed, words_of
 from deploy.check_resources import (
     check_bucket,
     check_cluster,
@@ -21,7 +23,7 @@ Check = Callable[[Target, Clients], Iterator[Finding]]
 
 
 def verify(target: Target, clients: Clients) -> Findings:
-    """Check all of it. What may not be looked at is listed, and is no problem by itself."""
+    """Check all of it. What can't be looked at is listed, and is no problem by itself."""
     seen: list[Finding] = []
     unseen: list[str] = []
     for check in CHECKS:
@@ -29,9 +31,10 @@ def verify(target: Target, clients: Clients) -> Findings:
             for finding in check(target, clients):
                 seen.append(finding)
         except NotAllowed as denied:
-            if denied.action not in unseen:
-                unseen.append(denied.action)
-    return Findings(tuple(seen), tuple(unseen))
+            unseen.append(denied.action)
+        except ClientError as error:
+            unseen.append(words_of(error))
+    return Findings(tuple(seen), tuple(dict.fromkeys(unseen)))
 
 
 CHECKS: tuple[Check, ...] = (

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.aws import Clients
+from deploy.aws import Clients, NotAllowed
 from deploy.console import Console
 from deploy.discover import Target, discover, with_roles
 from deploy.ending import Names
@@ -53,9 +53,9 @@ def begin(
     limits: Limits,
     pace: Pace,
 ) -> Work:
-    """Find the region, the account and the roles, and say which they are."""
+    """Find the region, the account, and the roles as far as they are known; say where this is."""
     target, clients = discover(environment)
-    target = with_roles(target, last_of_family(clients.ecs, environment.family))
+    target = find_roles(target, clients)
     console.step("target", f"{environment.name}: {target.region}, account {target.account}")
     verdict.facts |= {
         "environment": environment.name,
@@ -71,6 +71,15 @@ def begin(
         limits=limits,
         pace=pace,
     )
+
+
+def find_roles(target: Target, clients: Clients) -> Target:
+    """Return the target with the roles that are known, and what keeps the others from being so."""
+    try:
+        last = last_of_family(clients.ecs, target.environment.family)
+    except NotAllowed as denied:
+        return with_roles(target, None, unseen=denied.action)
+    return with_roles(target, last)
 
 
 def names_of(target: Target, *, image: str) -> Names:

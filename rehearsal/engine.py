@@ -55,6 +55,11 @@ class Engine:
         """Say whether it has an image."""
         return succeeds([self.command, "image", "inspect", image])
 
+    def layers(self, image: str) -> list[str]:
+        """Return the digests of an image's layers, uncompressed, the base's first."""
+        found = json.loads(self.run("image", "inspect", image))[0]
+        return list(found["RootFS"]["Layers"])
+
     def containers(self, label: str) -> list[str]:
         """Return the running containers that carry a label."""
         return self.run("ps", "--quiet", "--filter", f"label={label}").split()
@@ -67,14 +72,13 @@ class Engine:
 
     @contextmanager
     def tidied(self, registry: str) -> Iterator[None]:
-        """Remove afterwards what has to do with a registry: its images, and the login."""
+        """Remove afterwards the images of a registry."""
         try:
             yield
         finally:
             images = self.run("images", "--quiet", "--no-trunc", f"{registry}/*").split()
             if images:
                 self.run("image", "rm", "--force", *set(images))
-            self.run("logout", registry)
 
 
 def find() -> Engine:

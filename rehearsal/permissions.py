@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import iam_actions, iam_evaluator  # type: ignore[import-untyped]
+from ministack.services import iam  # type: ignore[import-untyped]
 
-PASSED_TO = "ecs-tasks.amazonaws.com"
-"""The only service that deploy.sh passes roles to."""
+SIMULATED: ContextVar[Mapping[str, str] | None] = ContextVar("SIMULATED", default=None)
+"""The context keys that a simulation was given."""
 
 Request = Mapping[str, Any]
 
@@ -34,6 +36,7 @@ def resource(action: str, request: Request, *, region: str, account: str) -> str
         "ecs:DescribeTasks": task_arn(ecs, cluster, first(request, "tasks")),
         "ecs:ListServices": "*",
         "ecs:ListTasks": "*",
+        "ecs:RegisterTaskDefinition": f"{ecs}:task-definition/{request.get('family', '')}:1",
         "ecs:RunTask": str(request.get("taskDefinition", "")),
         "ecs:StopTask": task_arn(ecs, cluster, str(request.get("task", ""))),
         "ecs:TagResource": str(request.get("resourceArn", "")),
@@ -104,10 +107,18 @@ def correct_permissions(account: str, region: str) -> None:
 
     evaluate = iam_evaluator.evaluate
 
-    def evaluate_with_service(context: Any, *rest: Any) -> Any:
-        if context.action == "iam:PassRole":
-            context.service_context = {"iam:passedtoservice": PASSED_TO}
+    def evaluate_with_context(context: Any, *rest: Any) -> Any:
+        context.service_context = {**context.service_context, **(SIMULATED.get() or {})}
         return evaluate(context, *rest)
+
+    simulate = iam._IAM_HANDLERS["SimulatePrincipalPolicy"]
+
+    def simulate_with_context(parameters: Request) -> Any:
+        given = SIMULATED.set(context_entries(parameters))
+        try:
+            return simulate(parameters)
+        finally:
+            SIMULATED.reset(given)
 
     pin_origin = app.pin_request_origin
 
@@ -116,9 +127,21 @@ def correct_permissions(account: str, region: str) -> None:
         pin_origin(address, True)
 
     app.pin_request_origin = pin_secure_origin
-    iam_evaluator.evaluate = evaluate_with_service
+    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate_with_context
+    iam_evaluator.evaluate = evaluate_with_context
     iam_actions.extract_resource_arn = resource_arn
     iam_actions.request_tag_context = context
+
+
+def context_entries(parameters: Request) -> dict[str, str]:
+    """Return the context keys of a simulation, in lower case as the evaluator looks for them."""
+    found = {}
+    for number in range(1, len(parameters)):
+        entry = f"ContextEntries.member.{number}"
+        if f"{entry}.ContextKeyName" in parameters:
+            key = first(parameters, f"{entry}.ContextKeyName").lower()
+            found[key] = first(parameters, f"{entry}.ContextKeyValues.member.1")
+    return found
 
 
 def request_of(body: bytes, parameters: Request) -> Request:

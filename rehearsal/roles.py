@@ -20,6 +20,7 @@ UNUSED: Mapping[str, Mapping[str, str]] = {
         "ecr:InitiateLayerUpload": PROTOCOL,
         "ecr:PutImage": PROTOCOL,
         "ecr:UploadLayerPart": PROTOCOL,
+        "logs:DescribeLogStreams": "only where no task of the last hour is known any more",
         "ec2:DescribeVpcEndpoints": "only where a subnet has no route to the internet",
         "ecs:DescribeServices": "only where somebody runs a service in the cluster",
         "iam:PassRole": "AWS asks for it along with another call; the emulator does not",
@@ -33,7 +34,6 @@ UNUSED: Mapping[str, Mapping[str, str]] = {
         "logs:PutLogEvents": BY_ECS,
     },
     "task_role": {
-        "s3:AbortMultipartUpload": "only when the upload of a large table is cut short",
         "s3:ListBucket": "with it, S3 answers 404 for a missing object; without it, 403",
     },
 }

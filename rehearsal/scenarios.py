@@ -23,6 +23,10 @@ BAD_DATA, SOURCE_DOWN, BAD_TARGET, DENIED, KILLED = 65, 69, 74, 77, 137
 """How the service ends, and deploy.sh with it."""
 
 CODE_CHANGE_LIMIT = 1_000_000
+ADDED_LIMIT = 35_000_000
+"""How many bytes may be pushed after a change of code, and added to the base, compressed."""
+REMOVALS_LIMIT = 10_000
+"""How large the layer is, at most, that only removes: its times differ with each build."""
 STALL_SECONDS = 60
 
 MEMORY_HOG = """
@@ -87,6 +91,28 @@ print(json.dumps({
                    if importlib.util.find_spec(name)],
 }))
 """
+
+
+def same_image(stage: Stage) -> str:
+    """The same commit builds the same layers without a cache, and they add little to the base."""
+    digest = stage.images()[0]["imageDigest"]
+    pushed = stage.engine.layers(stage.image_reference(digest))
+    base = stage.variables["DEPLOY_BASE_IMAGE"]
+    again = stage.engine.run(
+        *("build", "--no-cache", "--quiet", "--build-arg", f"BASE_IMAGE={base}"),
+        str(stage.checkout),
+    )
+    try:
+        built = stage.engine.layers(again)
+    finally:
+        stage.engine.run("image", "rm", "--force", again)
+    sizes = [layer["size"] for layer in stage.manifest(digest)["layers"]]
+    other = [size for size, layer in zip(sizes, pushed, strict=True) if layer not in built]
+    expect(sum(other) < REMOVALS_LIMIT, f"layers of {other} bytes are not the same again")
+    of_base = len(stage.engine.layers(base))
+    added = sum(sizes[of_base:])
+    expect(added < ADDED_LIMIT, f"{added:,} bytes are added to the base")
+    return f"base {sum(sizes[:of_base]):,} bytes, added {added:,}, all {sum(sizes):,}, compressed"
 
 
 def nothing_changed(stage: Stage) -> str:
@@ -278,6 +304,7 @@ def interrupted(stage: Stage) -> str:
 SCENARIOS: tuple[Scenario, ...] = (
     first_deploy,
     locked_down,
+    same_image,
     nothing_changed,
     looking,
     new_launch,

@@ -3,9 +3,10 @@
 #
 #   rehearsal/with_engine.sh make rehearse
 #
-# Where Docker is missing, and mmdebstrap, which makes the stand-in base image, they are installed
-# from the distribution: Debian or Ubuntu, as root. Where no engine answers, one is started, and
-# stopped when the command is done. An engine that answers already is used and left alone.
+# An engine that answers already is used and left alone. Where none does, one is started, and stopped
+# when the command is done; where there is none, it is installed first. The same goes for mmdebstrap,
+# which makes the stand-in base image, where neither that image nor the real one can be had. Both come
+# from the distribution: Debian or Ubuntu, as root.
 set -euo pipefail
 
 folder=$(mktemp -d)
@@ -34,14 +35,23 @@ wait_for_engine() {
     return 1
 }
 
-if ! command -v dockerd >/dev/null || ! command -v mmdebstrap >/dev/null; then
+install() {
     apt-get update --quiet --quiet
-    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes docker.io mmdebstrap
-fi
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes "$1"
+}
+
+has_base() {
+    docker image inspect python:3.13-slim >/dev/null 2>&1 ||
+        docker image inspect python-stand-in:3.13-slim >/dev/null 2>&1 ||
+        docker pull --quiet python:3.13-slim >/dev/null 2>&1
+}
+
 if ! answers; then
+    command -v dockerd >/dev/null || install docker.io
     # A session of its own: Ctrl-C is for the command, whose containers still need the engine.
     setsid dockerd --pidfile "$pid_file" >"$folder/dockerd.log" 2>&1 &
     wait_for_engine
 fi
+has_base || command -v mmdebstrap >/dev/null || install mmdebstrap
 
 "$@"

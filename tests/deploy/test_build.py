@@ -234,6 +234,7 @@ def test_a_build_gives_an_image_that_a_task_can_run(
             "runs as root",
         ),
         ("build*) sleep 30 ;;", "not done after 1 s"),
+        ("'image inspect'*) echo 'No such image' >&2; exit 1 ;;", "No such image"),
     ],
 )
 def test_an_image_that_no_task_could_run_is_refused(
@@ -248,7 +249,7 @@ def test_an_image_that_no_task_could_run_is_refused(
 
 def test_an_image_that_does_not_start_is_refused(make_engine: MakeEngine) -> None:
     """With the end of what it said, and advice where the architecture is the cause."""
-    cases = "run*) echo 'exec /usr/local/bin/python: exec format error'; exit 1 ;;"
+    cases = "run*) echo 'exec /usr/local/bin/python: Exec format error'; exit 1 ;;"
     engine = engine_of(make_engine("a", version="x", cases=cases))
 
     with pytest.raises(Refused, match="`datasets` ended with 1:\nexec ") as caught:
@@ -285,6 +286,7 @@ def test_a_push_logs_in_tags_pushes_and_asks_for_the_digest(
         f"{engine.command} login --username AWS --password-stdin 1.dkr.ecr.eu-west-1.amazonaws.com",
         f"{engine.command} tag micro-etl:0123456789ab {remote}",
         f"{engine.command} push {remote}",
+        f"{engine.command} logout 1.dkr.ecr.eu-west-1.amazonaws.com",
     ]
 
 
@@ -379,3 +381,26 @@ def test_a_tag_that_ecr_does_not_know_is_not_there(
     recorded.answers = {"DescribeImages": [("ImageNotFoundException", "no")]}
 
     assert digest_of(recorded_clients.ecr, repository="trial-repo", tag="t") == ""
+
+
+def test_a_tag_is_looked_up_in_another_way_where_the_first_is_denied(
+    recorded: Recorded, recorded_clients: Clients
+) -> None:
+    """Whoever may push may ask for an image."""
+    denied = ("AccessDeniedException", "no")
+    recorded.answers = {
+        "DescribeImages": [denied],
+        "BatchGetImage": [
+            {"images": [{"imageId": {"imageDigest": "sha256:1"}}], "failures": []},
+            {"images": [], "failures": [{"failureCode": "ImageNotFound"}]},
+            denied,
+        ],
+    }
+
+    def look() -> str:
+        return digest_of(recorded_clients.ecr, repository="trial-repo", tag="t")
+
+    assert (look(), look()) == ("sha256:1", "")
+    with pytest.raises(Refused) as caught:
+        look()
+    assert "ecr:DescribeImages" in caught.value.advice

@@ -521,13 +521,81 @@ def test_flags_work_before_and_after_the_command(cloud: Cloud) -> None:
 
 def test_an_error_of_aws_that_no_step_foresaw_is_one_line(cloud: Cloud) -> None:
     """With the operation, and the code of how far the command had come."""
-    cloud.recorded.answers["ListTaskDefinitions"] = [("AccessDeniedException", "not you")]
+    cloud.recorded.answers["DescribeTaskDefinition"] = [("AccessDeniedException", "not you")]
+    cloud.deploy("--no-verify")
 
-    ended = cloud.deploy()
+    ended = cloud.deploy("run")
 
     assert ended.code == Exit.REFUSED
-    assert "ListTaskDefinitions: not you (AccessDeniedException)" in ended.err
+    assert "DescribeTaskDefinition: not you (AccessDeniedException)" in ended.err
+    assert "`./deploy.sh verify --policy` prints what the caller needs" in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("command", ["ship", "status"])
+def test_roles_are_asked_for_only_where_a_task_is_defined(
+    command: str, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking and shipping need none; a deploy names both that are missing, at once."""
+    assert cloud.deploy().code == Exit.OK
+    cloud.revisions.clear()
+    monkeypatch.setenv("DEPLOY_EXECUTION_ROLE", "")
+    monkeypatch.setenv("DEPLOY_TASK_ROLE", "")
+
+    assert cloud.deploy(command).code == Exit.OK
+    for arguments in ((), ("--no-verify",)):
+        ended = cloud.deploy(*arguments)
+        assert ended.code == Exit.REFUSED
+        assert "execution_role and task_role: not set, and no revision" in ended.err
+    assert "roles" in cloud.deploy("verify").out
+
+
+def test_the_log_of_the_last_task_is_shown_whatever_stream_seems_newest(cloud: Cloud) -> None:
+    """CloudWatch tells the time of the last event up to an hour late."""
+    cloud.recorded.answers["DescribeLogStreams"] = [
+        {"logStreams": [{"logStreamName": "run/micro-etl/an-older-one"}]}
+    ]
+    cloud.log = ("one",)
+
+    assert cloud.deploy("logs", "--json").verdict["stream"] == "run/micro-etl/0123abcd"
+    cloud.recorded.answers["ListTasks"] = [{"taskArns": []}]
+    assert cloud.deploy("logs", "--json").verdict["stream"] == "run/micro-etl/an-older-one"
+
+
+def test_sigterm_ends_what_was_started_and_gives_a_verdict(cloud: Cloud) -> None:
+    """During the test as well: no pytest is left running."""
+    note = cloud.root.parent / "pid"
+    replace_test(
+        cloud,
+        "import os, pathlib, signal, time\n"
+        "def test_slow():\n"
+        f"    pathlib.Path({str(note)!r}).write_text(str(os.getpid()))\n"
+        "    os.kill(os.getppid(), signal.SIGTERM)\n"
+        "    time.sleep(60)\n",
+    )
+
+    ended = cloud.deploy("--json")
+
+    assert (ended.code, ended.verdict["outcome"]) == (Exit.TERMINATED, "interrupted")
+    assert not Path(f"/proc/{note.read_text()}").exists()
+
+
+def test_a_program_gets_a_verdict_of_a_defect_and_of_wrong_flags(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One object on standard output, however it ended."""
+    assert cloud.deploy("--json", "--no-such-flag").verdict["outcome"] == "usage"
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(cli, "begin", broken)
+    with pytest.raises(ZeroDivisionError):
+        cloud.deploy("status", "--json")
+
+    verdict = json.loads(capsys.readouterr().out)
+    assert (verdict["outcome"], verdict["exit_code"]) == ("defect", Exit.DEFECT)
+    assert "a defect" in verdict["cause"]
 
 
 def test_policies_are_printed_as_json(cloud: Cloud) -> None:
@@ -544,11 +612,13 @@ def test_policies_need_no_permission(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Whoever asks for them may not even have credentials: placeholders stand for the rest."""
-    assert tmp_path
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    file = tmp_path / "no-region.toml"
+    file.write_text(Path(os.environ["DEPLOY_ENV"]).read_text().replace("region =", "# region ="))
+    monkeypatch.setenv("AWS_REGION", REGION)
 
-    ended = cloud.deploy("verify", "--policy")
+    ended = cloud.deploy("verify", "--policy", "--env", str(file))
 
     assert ended.code == Exit.OK
     assert f"arn:aws:ecr:{REGION}:ACCOUNT:repository/trial-repo" in ended.out

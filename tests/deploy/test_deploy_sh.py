@@ -101,6 +101,24 @@ def test_without_a_recent_python_it_says_so(checkout: Path, tmp_path: Path) -> N
     )
 
 
+def test_a_python_that_the_requirements_are_made_for_comes_first(
+    checkout: Path, tmp_path: Path
+) -> None:
+    """A later `python3` may have no wheels of them yet."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "python3").write_text("#!/bin/sh\necho a later one >&2; exit 0\n")
+    (programs / "python3").chmod(0o755)
+    (programs / "python3.13").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (programs / "python3.13").chmod(0o755)
+
+    path = f"{programs}:{os.environ['PATH']}"
+    done = run(checkout / "deploy.sh", cwd=checkout, PATH=path)
+
+    assert done.returncode == 65, done.stderr
+    assert "a later one" not in done.stderr
+
+
 def test_without_its_requirements_it_says_so(checkout: Path) -> None:
     """An incomplete checkout is told as one."""
     (checkout / "requirements-deploy.txt").unlink()

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import SSOTokenLoadError
 
-from deploy.aws import Clients
-from deploy.discover import Target, discover, find_region, registry_of, with_roles
+from deploy.aws import Clients, advice_of
+from deploy.discover import (
+    Target,
+    discover,
+    find_region,
+    registry_of,
+    require_roles,
+    with_roles,
+)
 from deploy.environment import Environment
 from deploy.outcome import Refused
 from deploy.revisions import last_of_family
+from deploy.work import find_roles
 
 if TYPE_CHECKING:
-    from tests.deploy.conftest import Emulator
+    from tests.deploy.conftest import Emulator, Recorded
 
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/trial-repo"
 
@@ -94,6 +104,24 @@ def test_without_credentials_the_user_is_told(
         discover(replace(environment, region="eu-west-1"))
 
 
+def test_where_nothing_answers_the_user_is_told(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is the network's or the region's fault, and no question of permissions."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("deploy.aws.CONFIG", Config(retries={"total_max_attempts": 1}))
+
+    with pytest.raises(Refused, match="Could not connect") as caught:
+        discover(replace(environment, region="eu-west-1"))
+
+    assert "check the region, the network" in caught.value.advice
+
+
+def test_a_login_that_has_expired_is_told_as_one() -> None:
+    """With the command that renews it."""
+    assert "aws sso login" in advice_of(SSOTokenLoadError(error_msg="expired"))
+
+
 def test_an_unknown_profile_is_told(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,7 +168,10 @@ def test_roles_come_from_the_last_revision_then(target: Target) -> None:
 @pytest.mark.parametrize(
     ("last", "words"),
     [
-        (None, "execution_role: not set, and no revision of trial-task to take it from"),
+        (
+            None,
+            "execution_role and task_role: not set, and no revision of trial-task to take it from",
+        ),
         (
             {"revision": 4, "executionRoleArn": "arn:x"},
             "task_role: not set, and trial-task:4 has none",
@@ -152,10 +183,26 @@ def test_a_role_that_is_nowhere_is_asked_for(
 ) -> None:
     """In one line, with the ways to give it."""
     with pytest.raises(Refused) as caught:
-        with_roles(without_roles(target), last)
+        require_roles(with_roles(without_roles(target), last))
 
     assert str(caught.value) == words
-    assert f"DEPLOY_{words.partition(':')[0].upper()}" in caught.value.advice
+    assert "DEPLOY_TASK_ROLE" in caught.value.advice
+
+
+def test_a_revision_that_may_not_be_looked_at_is_told_so(
+    target: Target, recorded: Recorded, recorded_clients: Clients
+) -> None:
+    """With the action; it is not said that there is none. Named roles need no look."""
+    recorded.answers = {"DescribeTaskDefinition": [("AccessDeniedException", "no")]}
+
+    found = find_roles(without_roles(target, task_role="mine"), recorded_clients)
+
+    assert found.without == (
+        "execution_role: not set, and a revision of trial-task may not be looked at "
+        "(ecs:DescribeTaskDefinition)"
+    )
+    both = without_roles(target, execution_role="a", task_role="b")
+    assert find_roles(both, recorded_clients).without == ""
 
 
 def test_the_last_revision_is_found_whoever_registered_it(clients: Clients) -> None:
@@ -176,6 +223,7 @@ def test_the_last_revision_is_found_whoever_registered_it(clients: Clients) -> N
     [
         ("https://api.ecr.eu-west-1.amazonaws.com", "", URI),
         ("https://api.ecr.cn-north-1.amazonaws.com.cn", "", URI),
+        ("https://ecr.eu-west-1.api.aws", "", URI),
         ("http://localhost:4566", "", "localhost:4566/trial-repo"),
         ("https://api.ecr.eu-west-1.amazonaws.com", "proxy:5000", "proxy:5000/trial-repo"),
     ],

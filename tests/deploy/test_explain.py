@@ -6,9 +6,11 @@ answers. What a user sees is what the command raises, the text that `./deploy.sh
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +22,7 @@ from deploy.explain import explain
 from deploy.outcome import DeployError, Exit, NotLaunched, RunFailed
 from deploy.steps import run_step
 from deploy.work import names_of
+from micro_etl import errors
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import MakeWork, Recorded
@@ -161,10 +164,10 @@ CASES = (
     Case(
         "the image is for another architecture: told by nothing but exit 1 and the log",
         RunFailed,
-        1,
+        Exit.RUN_FAILED,
         ("another architecture", "X86_64 (amd64)"),
         task={"container": {"exitCode": 1}},
-        log=("exec /usr/local/bin/python: exec format error",),
+        log=("exec /usr/local/bin/python: Exec format error",),
     ),
     Case(
         "registry login: the role may not",
@@ -193,6 +196,38 @@ CASES = (
                 "ResourceInitializationError: unable to pull secrets or registry auth: execution "
                 "resource retrieval failed: RequestCanceled: request context canceled caused by: "
                 "context deadline exceeded"
+            ),
+            "container": NEVER_RAN,
+        },
+    ),
+    Case(
+        "registry login: which of the two can't be told",
+        NotLaunched,
+        Exit.NOT_LAUNCHED,
+        ("its role or the network", "unknown which", "ecr:GetAuthorizationToken", "NAT gateway"),
+        task={
+            "stopCode": "TaskFailedToStart",
+            "stoppedReason": (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution "
+                "resource retrieval failed: unable to retrieve ecr registry auth: EOF"
+            ),
+            "container": NEVER_RAN,
+        },
+    ),
+    Case(
+        "the log can't be opened, and why can't be told",
+        NotLaunched,
+        Exit.NOT_LAUNCHED,
+        (
+            "ECS could not open the log group /ecs/trial: ",
+            "unknown which",
+            "aws logs create-log-group",
+            "NAT gateway",
+        ),
+        task={
+            "stopCode": "TaskFailedToStart",
+            "stoppedReason": (
+                "ResourceInitializationError: failed to validate logger args: : signal: killed"
             ),
             "container": NEVER_RAN,
         },
@@ -275,6 +310,27 @@ CASES = (
         ),
     ),
     Case(
+        "a caller who may not start a task",
+        NotLaunched,
+        Exit.NOT_LAUNCHED,
+        ("the caller may not do this", "ecs:RunTask", "`./deploy.sh verify --policy`"),
+        run_task=(
+            "AccessDeniedException",
+            "User: arn:aws:iam::123456789012:user/deployer is not authorized to perform: "
+            "ecs:RunTask on resource: arn:aws:ecs:eu-west-1:123456789012:task-definition/t:7",
+        ),
+    ),
+    Case(
+        "the account's quota of vCPUs",
+        NotLaunched,
+        Exit.NOT_LAUNCHED,
+        ("a quota of the account: You've reached the limit", "Service Quotas"),
+        run_task={
+            "tasks": [],
+            "failures": [{"reason": "You've reached the limit on the number of vCPUs you can run"}],
+        },
+    ),
+    Case(
         "exit 137 with OutOfMemoryError",
         RunFailed,
         137,
@@ -287,11 +343,18 @@ CASES = (
         },
     ),
     Case(
-        "exit 137 without it",
+        "exit 137 without it, of a task that nobody stopped",
+        RunFailed,
+        137,
+        ("nobody had stopped it", "512 MiB", "memory = 1024"),
+        task={"container": {"exitCode": 137}},
+    ),
+    Case(
+        "exit 137 without it, of a task that was stopped",
         RunFailed,
         137,
         ("stopTimeout, 30 s after SIGTERM", "120 s at most"),
-        task={"container": {"exitCode": 137}},
+        task={"stopCode": "Other", "container": {"exitCode": 137}},
     ),
     Case(
         "Spot took the capacity back; the exit code 0 does not count",
@@ -326,7 +389,7 @@ CASES = (
     Case(
         "an exit code that nobody knows",
         RunFailed,
-        3,
+        Exit.RUN_FAILED,
         ("the container ended with 3: CannotStartContainerError: odd",),
         task={"container": {"exitCode": 3, "reason": "CannotStartContainerError: odd"}},
     ),
@@ -369,13 +432,65 @@ def test_an_ending_is_explained(
     assert caught.value.exit_code == case.code
 
 
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        ({"manifests": [{"platform": {"architecture": "arm64"}}]}, "the image is for arm64, "),
+        ({"config": {"digest": "sha256:c0"}}, "the image is for arm64, "),
+        ({}, "the image is for another architecture, "),
+    ],
+)
+def test_the_architecture_of_an_image_that_could_not_start_is_told(
+    manifest: dict[str, Any],
+    words: str,
+    target: Target,
+    recorded: Recorded,
+    recorded_clients: Clients,
+    make_work: MakeWork,
+    make_revision: Callable[..., Any],
+    make_task: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    """From its manifest, or the configuration that this names; where the caller may look."""
+    config = tmp_path / "config.json"
+    config.write_text('{"architecture": "arm64"}')
+    reason = "CannotPullContainerError: no descriptor matching platform 'linux/amd64'"
+    recorded.answers = {
+        "RunTask": [{"tasks": [{"taskArn": TASK}], "failures": []}],
+        "DescribeTasks": [
+            {
+                "tasks": [
+                    make_task(
+                        stopCode="TaskFailedToStart", stoppedReason=reason, container=NEVER_RAN
+                    )
+                ],
+                "failures": [],
+            }
+        ],
+        "GetLogEvents": [("ResourceNotFoundException", "no such stream")],
+        "BatchGetImage": [{"images": [{"imageManifest": json.dumps(manifest)}]}],
+        "GetDownloadUrlForLayer": [{"downloadUrl": config.as_uri()}],
+    }
+
+    with pytest.raises(NotLaunched, match=words):
+        run_step(make_work(target, recorded_clients), make_revision(7))
+
+
 @pytest.fixture
 def names(target: Target) -> Names:
     """What explanations refer to."""
     return names_of(target, image="repo@sha256:a1")
 
 
-@pytest.mark.parametrize("code", [64, 65, 69, 70, 74, 75, 77, 78, 130, 143])
+def codes_of_the_service() -> list[int]:
+    """Return the exit code of each error that the service raises, and of its interruptions."""
+    found = [errors.MicroEtlError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return sorted({kind.exit_code for kind in found} | {130, 143})
+
+
+@pytest.mark.parametrize("code", codes_of_the_service())
 def test_every_code_of_the_service_is_explained(names: Names, code: int) -> None:
     """No exit code that the service documents is called unknown."""
     explanation = explain(Ending(exit_code=code, stop_code="EssentialContainerExited"), names)

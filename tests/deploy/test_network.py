@@ -33,6 +33,9 @@ ALL = endpoints("ecr.api", "ecr.dkr", "logs", "s3")
         (table(NatGatewayId="nat-1"), True, [], True, "its way out is NAT gateway nat-1"),
         (table(NatGatewayId="nat-1"), False, [], True, "its way out is NAT gateway nat-1"),
         (table(TransitGatewayId="tgw-1"), False, [], True, "transit gateway tgw-1"),
+        (table(GatewayId="vgw-1"), False, [], True, "its way out is gateway vgw-1"),
+        (table(CoreNetworkArn="arn:c"), False, [], True, "core network arn:c"),
+        (table(CarrierGatewayId="cagw-1"), False, [], True, "carrier gateway cagw-1"),
         (table(NatGatewayId="nat-1", State="blackhole"), True, [], False, "has no way out"),
         ({"Routes": []}, True, [], False, "no endpoint for ecr.api, ecr.dkr, logs, s3"),
         ({"Routes": []}, True, endpoints("s3", "logs"), False, "no endpoint for ecr.api, ecr.dkr"),
@@ -49,7 +52,12 @@ def test_the_way_out_of_a_subnet(
 ) -> None:
     """Public with a public IP, or private with a gateway; whatever is missing is named."""
     found = way_out(
-        "subnet-1", table=routes, endpoints=present, public_ip=public_ip, region="eu-west-1"
+        "subnet-1",
+        table=routes,
+        endpoints=present,
+        public_ip=public_ip,
+        region="eu-west-1",
+        source_url="",
     )
 
     assert (found.good, words in found.text) == (good, True), found
@@ -60,9 +68,25 @@ def test_endpoints_of_another_region_do_not_count() -> None:
     """They are told apart by their names."""
     elsewhere = [{"ServiceName": item["ServiceName"].replace("west", "east")} for item in ALL]
 
-    found = way_out("s", table=None, endpoints=elsewhere, public_ip=True, region="eu-west-1")
+    found = way_out(
+        "s", table=None, endpoints=elsewhere, public_ip=True, region="eu-west-1", source_url=""
+    )
 
     assert "no endpoint for ecr.api, ecr.dkr, logs, s3" in found.text
+
+
+def test_endpoints_are_enough_for_a_source_in_s3() -> None:
+    """As the advice says; on the internet, no endpoint reaches it."""
+    found = way_out(
+        "s",
+        table=None,
+        endpoints=ALL,
+        public_ip=True,
+        region="eu-west-1",
+        source_url="s3://mirror/launches.json",
+    )
+
+    assert found.good
 
 
 def test_a_subnet_without_a_table_of_its_own_uses_the_main_one() -> None:

@@ -26,7 +26,6 @@ ANYWHERE = {
     "ecs:ListTaskDefinitions",
     "ecs:ListServices",
     "ecs:ListTasks",
-    "ecs:RegisterTaskDefinition",
     "logs:DescribeLogGroups",
 }
 
@@ -41,14 +40,34 @@ def test_the_task_role_may_write_one_object(target: Target) -> None:
     found = statements(target, "task_role")
 
     assert found["Publish"]["Resource"] == "arn:aws:s3:::trial-bucket/launches.parquet"
-    assert found["Publish"]["Action"] == [
-        "s3:AbortMultipartUpload",
-        "s3:GetObject",
-        "s3:PutObject",
-    ]
+    assert found["Publish"]["Action"] == ["s3:GetObject", "s3:PutObject"]
     assert found["TellMissingFromDenied"]["Action"] == ["s3:ListBucket"]
     assert found["TellMissingFromDenied"]["Resource"] == "arn:aws:s3:::trial-bucket"
     assert len(found) == 2
+
+
+def test_the_task_role_may_use_what_else_in_s3_the_environment_names(target: Target) -> None:
+    """A source that lies there, and the place for raw answers."""
+    environment = replace(
+        target.environment,
+        source_url="s3://mirror/launches.json",
+        variables={"RAW_URL": "s3://archive/raw"},
+    )
+
+    found = statements(replace(target, environment=environment), "task_role")
+
+    assert found["ReadSource"]["Action"] == ["s3:GetObject"]
+    assert found["ReadSource"]["Resource"] == "arn:aws:s3:::mirror/launches.json"
+    assert found["KeepRaw"]["Action"] == ["s3:PutObject"]
+    assert found["KeepRaw"]["Resource"] == "arn:aws:s3:::archive/raw/*"
+
+
+def test_the_caller_registers_one_family_alone(target: Target) -> None:
+    """As RunTask does."""
+    found = statements(target, "caller")
+
+    assert found["Register"]["Resource"] == found["Run"]["Resource"]
+    assert found["Register"]["Resource"].endswith(":task-definition/trial-task:*")
 
 
 def test_the_execution_role_may_pull_and_log(target: Target) -> None:
@@ -97,7 +116,7 @@ def test_the_caller_acts_in_one_cluster(target: Target) -> None:
         ("arn:aws:iam::123456789012:user/me", ["arn:aws:iam::123456789012:user/me"]),
         (
             "arn:aws:sts::123456789012:assumed-role/ci/session",
-            ["arn:aws:iam::123456789012:role/ci"],
+            ["arn:aws:iam::123456789012:role/ci", "arn:aws:iam::123456789012:role/*/ci"],
         ),
         ("arn:aws:iam::123456789012:root", []),
         ("", []),

@@ -116,7 +116,7 @@ def test_an_object_that_was_replaced_meanwhile_is_a_failed_test(
 @pytest.mark.parametrize(
     ("writer", "log", "denied", "words", "advice"),
     [
-        ("another", [], False, "not of this run (mine), but of another", "another run"),
+        ("another", [], False, "can't be told without the end of its log", "came too late"),
         (
             "another",
             ['{"event": "run_finished", "result": "published"}'],
@@ -266,13 +266,17 @@ def test_without_a_checkout_the_test_does_not_start(target: Target, tmp_path: Pa
 def test_the_source_is_the_environments(target: Target) -> None:
     """The test must fetch what the task fetched, not what the user's shell names."""
     environment = replace(target.environment, source_url="https://example.org/x")
-    mine = {"SOURCE_URL": "https://example.org/mine", "HOME": "/home/me"}
+    mine = {
+        "SOURCE_URL": "https://example.org/mine",
+        "HOME": "/home/me",
+        "PYTEST_ADDOPTS": "-k nothing",
+    }
 
     found = pytest_variables(replace(target, environment=environment), mine, expected_run_id="")
 
     assert found["SOURCE_URL"] == "https://example.org/x"
     assert found["HOME"] == "/home/me"
-    assert "EXPECTED_RUN_ID" not in found
+    assert not {"EXPECTED_RUN_ID", "PYTEST_ADDOPTS"} & found.keys()
     assert "SOURCE_URL" not in pytest_variables(target, mine, expected_run_id="")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from deploy.aws import Clients
@@ -15,7 +16,7 @@ from deploy.discover import Target
 from deploy.ending import Names
 from deploy.environment import Environment
 from deploy.outcome import NotLaunched, Refused
-from deploy.pipeline import run_command
+from deploy.pipeline import _revision, run_command
 from deploy.prune import prune, to_prune
 from deploy.register import register
 from deploy.revisions import (
@@ -318,8 +319,67 @@ def test_a_mark_that_is_not_allowed_is_no_failure(
     with denied:
         promote_step(work, revision)
 
-    assert "trial-task:1 could not be marked: no" in told(work)
+    assert "not all marks of trial-task:1 were made: TagResource: no" in told(work)
     assert "--to NUMBER" in told(work)
+
+
+def test_whatever_comes_after_the_test_fails_nothing(
+    clients: Clients, world: Target, make_work: MakeWork, told: Callable[[Work], str]
+) -> None:
+    """What has been proven stays proven: no mark and no pruning is worth a failed deploy."""
+    (revision,) = register_many(clients, world, 1)
+    work = make_work(world, clients)
+    throttled = Stubber(clients.ecs)
+    throttled.add_client_error("tag_resource", "ThrottlingException", "slow down")
+    throttled.add_client_error("list_task_definitions", "ThrottlingException", "slow down")
+
+    with throttled:
+        promote_step(work, revision)
+
+    assert work.verdict.facts["good"] is None
+    assert "prune      left as it is: ListTaskDefinitions: slow down" in told(work)
+
+
+def test_an_image_that_could_not_be_deleted_is_told(
+    clients: Clients, world: Target, frugal: Environment
+) -> None:
+    """ECR answers 200 with a list of failures."""
+    revisions = register_many(clients, world, 4)
+    with Stubber(clients.ecr) as stub:
+        stub.add_response(
+            "batch_delete_image",
+            {
+                "imageIds": [{"imageDigest": digest(2)}],
+                "failures": [
+                    {"imageId": {"imageDigest": digest(1)}, "failureReason": "referenced by a list"}
+                ],
+            },
+        )
+        pruned = prune(clients, frugal, revisions)
+
+    assert pruned.revisions == ["trial-task:2", "trial-task:1"]
+    assert (pruned.images, pruned.refused) == ([digest(2)], [f"{digest(1)}: referenced by a list"])
+
+
+def test_whoever_may_not_list_sees_the_latest_and_can_name_another(
+    clients: Clients, world: Target, make_work: MakeWork
+) -> None:
+    """A deploy goes on without ecs:ListTaskDefinitions; so does a rollback --to NUMBER."""
+    register_many(clients, world, 3)
+    work = make_work(world, clients)
+    denied = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+
+    def deny(**_: object) -> None:
+        raise ClientError(denied, "ListTaskDefinitions")  # type: ignore[arg-type]
+
+    clients.ecs.meta.events.register("before-call.ecs.ListTaskDefinitions", deny)
+
+    found = list(our_revisions(clients.ecs, world.environment))
+    first = _revision(work, found, 1)
+
+    assert [item.number for item in found] == [3]
+    assert first is not None
+    assert first.number == 1
 
 
 def test_a_revision_that_is_not_there_is_told_with_those_that_are(

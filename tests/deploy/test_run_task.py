@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
 
-from deploy.aws import Clients
+from deploy.aws import CONFIG, Clients
 from deploy.discover import Target
-from deploy.outcome import Exit, RunFailed
+from deploy.outcome import Exit, NotLaunched, RunFailed
 from deploy.signals import Stop, stoppable
 from deploy.steps import run_step
 from deploy.task_definition import task_definition
-from deploy.work import Work
+from deploy.work import Limits, Work
+from tests.deploy.conftest import REGION
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import MakeWork, Recorded
@@ -140,7 +144,7 @@ def test_a_task_that_ecs_does_not_know_yet_is_waited_for(
     lines = [line.strip() for line in told(work).splitlines()]
     assert lines[:4] == ["run        trial-task:7 as task 0123abcd", "provisioning", "pending",
                          "running"]  # fmt: skip
-    assert lines[-1] == "stopped after 0 s, exit code 0"
+    assert re.fullmatch(r"stopped after \d s, exit code 0", lines[-1])
 
 
 def test_a_task_that_stays_unknown_is_an_error(
@@ -154,7 +158,7 @@ def test_a_task_that_stays_unknown_is_an_error(
         "StopTask": [{"task": {}}],
     }
 
-    with pytest.raises(RunFailed, match=r"\(MISSING\): arn:aws:ecs.*0123abcd"):
+    with pytest.raises(RunFailed, match=r"\(MISSING\); the task has been told to stop: arn:aws:"):
         run_step(work, make_revision(7))
 
     assert recorded.calls("StopTask")
@@ -180,27 +184,44 @@ def test_lines_that_arrive_after_the_end_are_read(
     make_revision: MakeRevision,
     told: Callable[[Work], str],
 ) -> None:
-    """The log is read on until it is quiet."""
+    """The service's own last line is waited for: an unchanged table is proven by it."""
     recorded.answers = {
         "RunTask": [STARTED],
         "DescribeTasks": described(make_task(lastStatus="RUNNING"), make_task()),
         "GetLogEvents": [
-            NO_STREAM,
-            NO_STREAM,
-            NO_STREAM,
+            *[NO_STREAM] * 8,
             log_page("first", token="f/1"),
             log_page(token="f/1"),
             log_page(token="f/1"),
-            log_page("last", token="f/2"),
+            log_page('{"event": "run_finished"}', token="f/2"),
             log_page(token="f/2"),
         ],
     }
 
     run = run_step(work, make_revision(7))
 
-    assert run.lines == ["first", "last"]
+    assert run.lines == ["first", '{"event": "run_finished"}']
     assert "| first" in told(work)
-    assert "| last" in told(work)
+    assert "| run_finished" in told(work)
+
+
+def test_a_log_of_which_nothing_comes_is_said(
+    work: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+    told: Callable[[Work], str],
+) -> None:
+    """It may be late, and the proof may need it."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    run_step(work, make_revision(7))
+
+    assert "no line of its log has come" in told(work)
 
 
 def test_a_log_that_may_not_be_read_is_said(
@@ -265,10 +286,6 @@ def test_a_task_that_takes_too_long_is_stopped(
     emulated: tuple[Work, Any], clients: Clients
 ) -> None:
     """It does not go on and cost; the user is told what was too short."""
-    from dataclasses import replace
-
-    from deploy.work import Limits
-
     work, revision = emulated
     work = replace(work, limits=Limits(run=1.0))
 
@@ -323,34 +340,230 @@ def test_an_interrupt_in_the_last_moment_counts_too(
     assert not recorded.calls("StopTask")
 
 
+@pytest.fixture
+def hasty(work: Work, recorded: Recorded, session: boto3.Session) -> Work:
+    """What the run step takes, with clients that try each call once."""
+    config = CONFIG.merge(Config(retries={"total_max_attempts": 1}))
+    ecs = session.client("ecs", region_name=REGION, endpoint_url=recorded.url, config=config)
+    return replace(work, clients=replace(work.clients, ecs=ecs))
+
+
+THROTTLED = ("ThrottlingException", "slow down")
+FAULT = ("ServerException", "a fault")
+EXPIRED = ("ExpiredTokenException", "the token has expired")
+DENIED = ("AccessDeniedException", "not any more")
+UNKNOWN = ("InvalidParameterException", "The referenced task was not found.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"), [(DENIED, "verify --policy"), (EXPIRED, "log in again")]
+)
 def test_a_task_is_stopped_when_it_can_no_longer_be_followed(
-    work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+    answer: tuple[str, str],
+    advice: str,
+    work: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
 ) -> None:
-    """An error while following never leaves a task behind."""
+    """An error while following never leaves a task behind, and the user learns both."""
     recorded.answers = {
         "RunTask": [STARTED],
-        "DescribeTasks": [
-            *described(make_task(lastStatus="RUNNING")),
-            ("AccessDeniedException", "not any more"),
-        ],
+        "DescribeTasks": [*described(make_task(lastStatus="RUNNING")), answer],
         "GetLogEvents": [NO_STREAM],
         "StopTask": [{"task": {}}],
     }
 
-    with pytest.raises(ClientError, match="not any more"):
+    with pytest.raises(RunFailed, match=r"following it failed: DescribeTasks: .*told to") as caught:
         run_step(work, make_revision(7))
 
+    assert (caught.value.exit_code, advice in caught.value.advice) == (Exit.RUN_FAILED, True)
     assert recorded.calls("StopTask")[0]["task"] == TASK
+
+
+def test_a_task_that_can_neither_be_followed_nor_stopped_is_named(
+    work: Work, recorded: Recorded, make_revision: MakeRevision
+) -> None:
+    """Credentials that expire while it runs leave it running: it goes on and costs."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": [EXPIRED],
+        "GetLogEvents": [NO_STREAM],
+        "StopTask": [EXPIRED],
+    }
+
+    with pytest.raises(RunFailed, match=r"following it failed: .* can't be stopped: ") as caught:
+        run_step(work, make_revision(7))
+
+    assert caught.value.exit_code == Exit.RUN_FAILED
+    assert "goes on and costs" in caught.value.advice
+    assert TASK in caught.value.advice
+    assert len(recorded.calls("StopTask")) == 1
+
+
+@pytest.mark.parametrize("answer", [THROTTLED, FAULT, MISSING])
+def test_a_healthy_task_is_not_stopped_for_a_moment_without_an_answer(
+    answer: Any,
+    hasty: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+) -> None:
+    """A throttle, a fault of AWS's, and MISSING after the task was seen are waited out."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": [
+            *described(make_task(lastStatus="RUNNING")),
+            *[answer] * 3,
+            *described(make_task(lastStatus="RUNNING")),
+            *[answer] * 3,
+            *described(make_task()),
+        ],
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    run = run_step(hasty, make_revision(7))
+
+    assert run.stopped
+    assert not recorded.calls("StopTask")
+
+
+def test_throttles_without_an_end_stop_the_task(
+    hasty: Work, recorded: Recorded, make_revision: MakeRevision
+) -> None:
+    """Once the patience is over."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": [THROTTLED],
+        "GetLogEvents": [NO_STREAM],
+        "StopTask": [{"task": {}}],
+    }
+
+    with pytest.raises(RunFailed, match=r"following it failed: .*slow down"):
+        run_step(hasty, make_revision(7))
+
+    assert len(recorded.calls("DescribeTasks")) > 6
+
+
+@pytest.mark.parametrize("answer", [UNKNOWN, THROTTLED])
+def test_an_interrupt_right_after_the_start_stops_the_task(
+    answer: tuple[str, str],
+    hasty: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+) -> None:
+    """ECS may not know it for some seconds: it is told again until it does."""
+
+    def started(_: dict[str, Any]) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return STARTED
+
+    recorded.answers = {
+        "RunTask": [started],
+        "DescribeTasks": [MISSING, *described(make_task(stopCode="UserInitiated"))],
+        "GetLogEvents": [NO_STREAM],
+        "StopTask": [answer, answer, answer, {"task": {}}],
+    }
+
+    with pytest.raises(RunFailed, match="interrupted; the task has been stopped") as caught:
+        run_step(hasty, make_revision(7))
+
+    assert caught.value.exit_code == Exit.INTERRUPTED
+    assert len(recorded.calls("StopTask")) == 4
+
+
+def test_a_second_interrupt_still_says_what_goes_on(
+    hasty: Work, recorded: Recorded, make_revision: MakeRevision, told: Callable[[Work], str]
+) -> None:
+    """Whoever does not wait must know that the task was not stopped."""
+
+    def impatient(_: dict[str, Any]) -> tuple[str, str]:
+        if len(recorded.calls("StopTask")) < 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return UNKNOWN
+
+    def started(_: dict[str, Any]) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return STARTED
+
+    recorded.answers = {
+        "RunTask": [started],
+        "DescribeTasks": [MISSING],
+        "GetLogEvents": [NO_STREAM],
+        "StopTask": [impatient],
+    }
+
+    with pytest.raises(KeyboardInterrupt):
+        run_step(hasty, make_revision(7))
+
+    assert f"goes on and costs: stop it in the console: {TASK}" in told(hasty)
+
+
+def test_a_start_without_an_answer_is_looked_into(
+    hasty: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """The task that it may have started is found by its mark, and followed."""
+    recorded.answers = {
+        "RunTask": [FAULT],
+        "ListTasks": [{"taskArns": []}, THROTTLED, {"taskArns": [TASK]}],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    run = run_step(hasty, make_revision(7))
+
+    assert run.arn == TASK
+    (mark,) = {call["startedBy"] for call in recorded.calls("ListTasks")}
+    assert mark == recorded.calls("RunTask")[0]["startedBy"]
+
+
+@pytest.mark.parametrize("answer", [{"taskArns": []}, DENIED])
+def test_a_start_of_which_nothing_is_known_is_told_so(
+    answer: Any, hasty: Work, recorded: Recorded, make_revision: MakeRevision
+) -> None:
+    """Nobody is told that no container ran, and the mark is named."""
+    recorded.answers = {"RunTask": [FAULT], "ListTasks": [answer]}
+
+    with pytest.raises(RunFailed, match="whether a task was started is not known") as caught:
+        run_step(hasty, make_revision(7))
+
+    assert caught.value.exit_code == Exit.RUN_FAILED
+    assert recorded.calls("RunTask")[0]["startedBy"] in caught.value.advice
+
+
+def test_a_throttled_start_is_no_riddle(
+    hasty: Work, recorded: Recorded, make_revision: MakeRevision
+) -> None:
+    """It started nothing."""
+    recorded.answers = {"RunTask": [THROTTLED]}
+
+    with pytest.raises(NotLaunched, match="slow down"):
+        run_step(hasty, make_revision(7))
+
+
+@pytest.mark.parametrize("code", [1, 2, 10, 13, 130, 143])
+def test_no_container_ends_the_command_with_a_code_of_the_tools_own(
+    code: int, work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """12 then; the real one is in the verdict. Its 143 is not the user's interruption."""
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task(container={"exitCode": code})),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    with pytest.raises(RunFailed) as caught:
+        run_step(work, make_revision(7))
+
+    assert caught.value.exit_code == Exit.RUN_FAILED
+    assert work.verdict.facts["task"]["exit_code"] == code
 
 
 def test_a_task_that_cannot_be_stopped_is_named(
     work: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
 ) -> None:
     """The user must know what goes on and costs."""
-    from dataclasses import replace
-
-    from deploy.work import Limits
-
     recorded.answers = {
         "RunTask": [STARTED],
         "DescribeTasks": described(make_task(lastStatus="RUNNING")),
@@ -358,7 +571,7 @@ def test_a_task_that_cannot_be_stopped_is_named(
         "StopTask": [("AccessDeniedException", "may not stop")],
     }
 
-    with pytest.raises(RunFailed, match="the task can't be stopped: may not stop") as caught:
+    with pytest.raises(RunFailed, match=r"the task can't be stopped: .*may not stop") as caught:
         run_step(replace(work, limits=Limits(run=0.05)), make_revision(7))
 
     assert TASK in caught.value.advice

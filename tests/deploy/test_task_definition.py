@@ -132,6 +132,23 @@ def test_each_change_is_a_line(target: Target) -> None:
     ]
 
 
+def test_what_somebody_set_in_the_console_is_a_difference(target: Target) -> None:
+    """Also what this tool never sets, and items of lists that have no name."""
+    built = task_definition(target, image=IMAGE)
+    old = as_ecs_describes_it(built)
+    old |= {"ephemeralStorage": {"sizeInGiB": 50}, "pidMode": "task"}
+    container = old["containerDefinitions"][0]
+    container["portMappings"] = [{"containerPort": 80, "protocol": "tcp"}]
+    container["dependsOn"] = [{"containerName": "web", "condition": "START"}]
+
+    assert difference(old, built) == [
+        "- ephemeralStorage.sizeInGiB = 50",
+        '- micro-etl.dependsOn.{"condition": "START", "containerName": "web"} = set',
+        '- micro-etl.portMappings.{"containerPort": 80, "protocol": "tcp"} = set',
+        "- pidMode = task",
+    ]
+
+
 def test_without_an_old_one_everything_is_new(target: Target) -> None:
     """The first revision is told like any other."""
     lines = difference(None, task_definition(target, image=IMAGE))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.stub import Stubber
 
 from deploy.aws import Clients
+from deploy.check_resources import check_subnets
 from deploy.check_roles import trusts_tasks
-from deploy.discover import Target
+from deploy.discover import Target, with_roles
 from deploy.findings import Findings
+from deploy.policies import document, task_role_statements
 from deploy.verify import verify
+from tests.deploy.conftest import TRUST
 
 Breakage = Callable[[Target, Clients], Target]
 
@@ -134,9 +138,36 @@ def with_foreign_trust(world: Target, clients: Clients) -> Target:
     return world
 
 
-def without_pass_role(world: Target, clients: Clients) -> Target:
+def without_permissions(world: Target, clients: Clients) -> Target:
     """Take the caller's permissions away."""
     clients.iam.delete_user_policy(UserName="deployer", PolicyName="own")
+    return world
+
+
+def with_roles_of_nobody(world: Target, _: Clients) -> Target:
+    """Name no role."""
+    return with_roles(replace(world, execution_role="", task_role=""), None)
+
+
+def with_group_elsewhere(world: Target, clients: Clients) -> Target:
+    """Name a security group of another network."""
+    vpc = clients.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    group = clients.ec2.create_security_group(GroupName="far", Description="far", VpcId=vpc)
+    return with_names(security_groups=(group["GroupId"],))(world, clients)
+
+
+def with_path_of_its_own(world: Target, clients: Clients) -> Target:
+    """Give the task role a path, which the environment does not name."""
+    clients.iam.delete_role_policy(RoleName="task", PolicyName="own")
+    clients.iam.delete_role(RoleName="task")
+    clients.iam.create_role(
+        RoleName="task", Path="/teams/", AssumeRolePolicyDocument=json.dumps(TRUST)
+    )
+    clients.iam.put_role_policy(
+        RoleName="task",
+        PolicyName="own",
+        PolicyDocument=json.dumps(document(*task_role_statements(world))),
+    )
     return world
 
 
@@ -163,15 +194,33 @@ def without_pass_role(world: Target, clients: Clients) -> Target:
             ("execution may not logs:CreateLogStream on", "logs:PutLogEvents", "--policy"),
         ),
         (
-            with_policy("task", "s3:GetObject", "s3:ListBucket", "s3:AbortMultipartUpload"),
+            with_policy("task", "s3:GetObject", "s3:ListBucket"),
             ("task may not s3:PutObject on arn:aws:s3:::trial-bucket/launches.parquet",),
         ),
         (
-            with_policy("task", "s3:*Object", "s3:AbortMultipartUpload"),
-            ("task may not s3:ListBucket on arn:aws:s3:::trial-bucket ",),
+            with_policy("task", "s3:*Object"),
+            (
+                "task may not s3:ListBucket on arn:aws:s3:::trial-bucket, by its own policies",
+                "--no-verify",
+            ),
         ),
         (with_foreign_trust, ("task does not trust ecs-tasks.amazonaws.com", "--policy")),
-        (without_pass_role, ("user/deployer may not iam:PassRole execution, task", "--policy")),
+        (
+            without_permissions,
+            (
+                "user/deployer may not ",
+                "ecr:PutImage",
+                "ecs:RegisterTaskDefinition",
+                "ecs:RunTask",
+                "iam:PassRole",
+                "s3:GetObject",
+                "--policy",
+                "--no-verify",
+            ),
+        ),
+        (with_roles_of_nobody, ("execution_role and task_role: not set", "DEPLOY_TASK_ROLE")),
+        (with_group_elsewhere, (" is in vpc-", ", the subnets are in vpc-", "network")),
+        (with_path_of_its_own, ("role/task does not exist", "role/teams/task")),
     ],
 )
 def test_what_would_fail_later_is_told_beforehand(
@@ -182,7 +231,7 @@ def test_what_would_fail_later_is_told_beforehand(
 
     assert [word for word in words if word not in problems(found)] == [], problems(found)
     assert len(found.problems) == 1
-    assert len(found.seen) >= 8
+    assert len(found.seen) >= 7
 
 
 def test_a_role_that_is_not_there_is_told(world: Target, clients: Clients) -> None:
@@ -195,8 +244,8 @@ def test_a_role_that_is_not_there_is_told(world: Target, clients: Clients) -> No
     assert "task role: arn:aws:iam::123456789012:role/task does not exist" in problems(found)
 
 
-def test_passing_a_role_is_simulated_as_ecs_does_it(world: Target, clients: Clients) -> None:
-    """With the service that the role is passed to: policies have a condition on it."""
+def test_calls_are_simulated_as_they_will_be_made(world: Target, clients: Clients) -> None:
+    """On a resource and not a pattern, and with the keys that policies have conditions on."""
     asked: list[dict[str, Any]] = []
     clients.iam.meta.events.register(
         "provide-client-params.iam.SimulatePrincipalPolicy",
@@ -205,6 +254,12 @@ def test_passing_a_role_is_simulated_as_ecs_does_it(world: Target, clients: Clie
 
     verify(world, clients)
 
+    resources = [resource for call in asked for resource in call["ResourceArns"]]
+    assert [resource for resource in resources if "*" in resource[1:]] == []
+    stream = ":log-group:/ecs/trial:log-stream:run/micro-etl/1"
+    assert [resource for resource in resources if resource.endswith(stream)]
+    (run,) = (call for call in asked if call["ActionNames"] == ["ecs:RunTask"])
+    assert run["ContextEntries"][0]["ContextKeyValues"] == [world.cluster_arn]
     passed = [call for call in asked if call["ActionNames"] == ["iam:PassRole"]]
     assert [call["ResourceArns"] for call in passed] == [[world.execution_role], [world.task_role]]
     assert passed[0]["ContextEntries"] == [
@@ -281,6 +336,41 @@ def test_a_denied_look_is_said_once_and_fails_nothing(world: Target, clients: Cl
     )
 
 
+@pytest.mark.parametrize("code", ["InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed"])
+def test_a_subnet_that_can_be_none_is_told(code: str, world: Target, clients: Clients) -> None:
+    """A malformed id is no better than one that is not there."""
+    with Stubber(clients.ec2) as ec2:
+        ec2.add_client_error("describe_subnets", code)
+        found = list(check_subnets(world, clients))
+
+    assert [(item.about, item.good) for item in found] == [("subnet", False)]
+
+
+def test_a_look_that_fails_is_said_and_fails_nothing(world: Target, clients: Clients) -> None:
+    """A federated user can't be simulated: that says nothing of the deploy."""
+    with Stubber(clients.iam) as iam:
+        for _ in range(2):
+            iam.add_response(
+                "get_role",
+                {
+                    "Role": {
+                        "Path": "/",
+                        "RoleName": "any",
+                        "RoleId": "AROA0123456789ABCDEF",
+                        "Arn": world.execution_role if _ == 0 else world.task_role,
+                        "CreateDate": datetime(2026, 1, 1, tzinfo=UTC),
+                        "AssumeRolePolicyDocument": json.dumps(TRUST),
+                    }
+                },
+            )
+        for _ in range(3):
+            iam.add_client_error("simulate_principal_policy", "InvalidInput", "not a role or user")
+        found = verify(world, clients)
+
+    assert found.problems == ()
+    assert found.unseen == ("SimulatePrincipalPolicy: not a role or user (InvalidInput)",)
+
+
 def test_a_session_is_judged_by_its_role(world: Target, clients: Clients) -> None:
     """For an assumed role, IAM is asked about the role: it knows no policies of a session."""
     clients.iam.create_role(RoleName="ci", Path="/teams/", AssumeRolePolicyDocument="{}")
@@ -288,7 +378,8 @@ def test_a_session_is_judged_by_its_role(world: Target, clients: Clients) -> Non
 
     found = verify(replace(world, caller=caller), clients)
 
-    assert "session-1 may not iam:PassRole" in problems(found)
+    assert "session-1 may not " in problems(found)
+    assert "iam:PassRole" in problems(found)
 
 
 def test_root_needs_no_permission(world: Target, clients: Clients) -> None:
