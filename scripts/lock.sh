@@ -21,4 +21,5 @@ pin() {
 pin requirements.txt pyproject.toml "$@"
 pin requirements-quickstart.txt pyproject.toml --group quickstart -c requirements.txt "$@"
 pin requirements-dev.txt pyproject.toml --group dev -c requirements-quickstart.txt "$@"
+pin requirements-torture.txt pyproject.toml --group torture -c requirements-dev.txt "$@"
 pin requirements-deploy.txt --group deploy -c requirements-dev.txt "$@"
