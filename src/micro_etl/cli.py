@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from micro_etl.settings import (
     run_options,
     store_options,
 )
+from micro_etl.urls import SHORTEST_SECRET, secrets
 
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _EXIT_CODES = """
 \b
 Exit codes:
@@ -72,6 +75,7 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
         log_level=settings.log_level,
         run_id=run_id,
         metrics=(settings.metrics_namespace, Path(settings.dataset).stem),
+        secrets=_secrets(settings.source_url or "", settings.dataset),
     )
     with workspace(report) as scratch:
         from micro_etl.run import run as run_pipeline
@@ -100,7 +104,7 @@ def check(url: str, dataset: str, **limits: float) -> None:
     the file has the columns, types and nullability of the dataset, no repeated value where one
     must be unique, and enough rows; else with 65 and every way in which it has not.
     """
-    report = open_report(log_format="text")
+    report = open_report(log_format="text", secrets=_secrets(url, dataset))
     with workspace(report) as scratch:
         from micro_etl.check import check as check_file
 
@@ -118,7 +122,7 @@ def show(url: str, rows: int, **limits: float) -> None:
 
     URL is a path or the URL of a store, such as s3://bucket/launches.parquet.
     """
-    report = open_report(log_format="text")
+    report = open_report(log_format="text", secrets=_secrets(url))
     with workspace(report) as scratch:
         from micro_etl.show import head, profile
 
@@ -136,6 +140,14 @@ def datasets() -> None:
         for column in dataset.columns:
             rules = [rule for rule in ("required", "unique") if getattr(column, rule)]
             click.echo(f"  {column.name:<20}{column.type:<11}{', '.join(rules)}".rstrip())
+
+
+def _secrets(*urls: str) -> set[str]:
+    """What no message may hold: of these URLs and of the environment."""
+    said = {os.environ.get(name, "") for name in _SECRET_VARIABLES}
+    return {text for text in said if len(text) >= SHORTEST_SECRET}.union(
+        *(secrets(url) for url in urls)
+    )
 
 
 def _given_flags() -> set[str]:

@@ -25,6 +25,7 @@ TYPES = ("int32", "int64", "float64", "string", "boolean", "timestamp", "date", 
 BARE_KEY = r'[^."\s\[\]*]+'
 """A key that needs no quotes in a path, as a regular expression."""
 
+_SHOWN = 100  # characters of a wrong line
 _BUNDLED = resources.files("micro_etl") / "datasets"
 _SEGMENT = re.compile(rf'"(?:[^"\\]|\\.)+"|{BARE_KEY}')
 
@@ -136,9 +137,10 @@ def parse_dataset(text: str, *, label: str) -> Dataset:
     """
     try:
         root = tomllib.loads(f"{text}\n")  # at its very end, tomllib would not name the line
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # the first: a number of thousands of digits too
         line = re.search(r"at line (\d+)", str(error))
-        shown = f": {text.splitlines()[int(line[1]) - 1].strip()}" if line else ""
+        lines = f"{text}\n".split("\n")  # as tomllib counts them
+        shown = f": {lines[int(line[1]) - 1].strip()[:_SHOWN]}" if line else ""
         once = "; a key may stand once" if "overwrite" in str(error) else ""
         raise ConfigError(f"{label} is not TOML: {error}{shown}{once}") from None
     top = _Section(label, "", root, ("name", "description", "source", "publish", "columns"))

@@ -5,6 +5,8 @@ The codes are those of BSD's ``sysexits.h``, so that a scheduler can tell what i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 
@@ -42,6 +44,19 @@ class MachineError(MicroEtlError):
     """The machine gave out: no memory, no disk, no scratch folder."""
 
     exit_code = 71
+
+
+@contextmanager
+def scratch_errors() -> Iterator[None]:
+    """Turn what the operating system says of the scratch folder into an error of ours.
+
+    Raises:
+        MachineError: it can't be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(f"the scratch folder can't be written: {error.strerror}") from error
 
 
 class TargetError(MicroEtlError):

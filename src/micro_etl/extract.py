@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from types import FrameType
 
 from urllib3.response import BaseHTTPResponse
 
-from micro_etl.errors import ConfigError, MachineError, SourceError, TargetError
+from micro_etl.errors import ConfigError, SourceError, TargetError, scratch_errors
 from micro_etl.http_get import HttpOptions, OnRetry, get
 from micro_etl.urls import redact
 
@@ -101,10 +102,10 @@ def extract(
         return _spool(chunks, total, file, redact(url), options, on_progress)
 
     def consume(response: BaseHTTPResponse) -> Extract:
-        length = response.headers.get("Content-Length", "")
+        length = re.fullmatch(r"[0-9]{1,18}", response.headers.get("Content-Length", ""))
         chunks = iter(lambda: response.read1(_CHUNK), b"")  # each as it comes, for the progress
         return replace(
-            spool(chunks, int(length) if length.isdecimal() else None),
+            spool(chunks, int(length[0]) if length else None),
             etag=response.headers.get("ETag"),
             last_modified=response.headers.get("Last-Modified"),
             content_type=response.headers.get("Content-Type"),
@@ -122,7 +123,7 @@ def _from_path(path: Path, spool: Callable[[Iterable[bytes], int | None], Extrac
     try:
         source = path.open("rb")
     except OSError as error:
-        raise SourceError(f"{path} can't be read: {error.strerror}") from error
+        raise SourceError(f"{redact(str(path))} can't be read: {error.strerror}") from error
     with source:
         return spool(iter(lambda: source.read(_CHUNK), b""), path.stat().st_size)
 
@@ -178,19 +179,16 @@ def _spool(
             on_progress(received, total)
             yield chunk
 
-    try:
-        with file.open("wb") as spool:
-            for piece in _unpacked(counted(), shown):
-                size += len(piece)
-                if size > options.max_unpacked_bytes:
-                    raise SourceError(
-                        f"{shown}: the body unpacks to more than {options.max_unpacked_bytes:,} "
-                        "bytes; SOURCE_MAX_UNPACKED_BYTES allows no more"
-                    )
-                digest.update(piece)
-                spool.write(piece)
-    except OSError as error:
-        raise MachineError(f"the scratch folder can't be written: {error.strerror}") from error
+    with scratch_errors(), file.open("wb") as spool:
+        for piece in _unpacked(counted(), shown):
+            size += len(piece)
+            if size > options.max_unpacked_bytes:
+                raise SourceError(
+                    f"{shown}: the body unpacks to more than {options.max_unpacked_bytes:,} "
+                    "bytes; SOURCE_MAX_UNPACKED_BYTES allows no more"
+                )
+            digest.update(piece)
+            spool.write(piece)
     return Extract(file, size, received, digest.hexdigest())
 
 

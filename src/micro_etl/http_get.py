@@ -9,10 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 import urllib3
 from urllib3.exceptions import (
+    ConnectTimeoutError,
     HTTPError,
     InvalidHeader,
     LocationParseError,
@@ -23,7 +24,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry, Timeout, Url, parse_url
+from urllib3.util import Retry, Timeout, Url, make_headers, parse_url
 
 from micro_etl import __version__
 from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
@@ -139,7 +140,7 @@ def _retry(options: HttpOptions, on_retry: OnRetry) -> Retry:
         def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
             try:
                 return super().get_retry_after(response)
-            except InvalidHeader:
+            except (InvalidHeader, ValueError, OverflowError):  # no time that can be waited for
                 return None
 
     return CountedRetry(
@@ -193,8 +194,19 @@ def _pool(url: str, options: HttpOptions) -> _Pool:
     timeout = Timeout(connect=options.connect_timeout, read=options.read_timeout)
     proxy = _proxy(parsed)
     if proxy:
-        return _ProxyPool(proxy, timeout=timeout, headers=headers)
+        return _proxy_pool(proxy, timeout=timeout, headers=headers)
     return _Pool(timeout=timeout, headers=headers)
+
+
+def _proxy_pool(proxy: str, **options: Any) -> _ProxyPool:
+    try:
+        parsed = parse_url(proxy)
+    except LocationParseError:
+        parsed = Url()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ConfigError(f"the proxy is {redact(proxy)}; it should be like http://host:port")
+    said = {"proxy_basic_auth": unquote(parsed.auth)} if parsed.auth else {}
+    return _ProxyPool(proxy, proxy_headers=make_headers(**said), **options)  # type: ignore[arg-type]
 
 
 def _proxy(url: Url) -> str | None:
@@ -227,7 +239,10 @@ def _check_status(response: BaseHTTPResponse, shown: str) -> None:
 def _reason(error: Exception | None) -> str:
     """What went wrong, in one line, without the addresses of objects."""
     if isinstance(error, SSLError):
-        return f"TLS: {str(error).removeprefix('[SSL: ')}"
+        said = re.sub(r"^\[SSL: \w+\] | \(_ssl\.c:\d+\)$", "", str(error))
+        return f"TLS: {said}"
+    if type(error) is ConnectTimeoutError:  # what is refused, or not found, is a kind of it
+        return "no connection within the connect time-out"
     if isinstance(error, ReadTimeoutError):
         return "no data within the read time-out"
     return re.sub(r"^\w+\(host=.*?\): ", "", str(error))

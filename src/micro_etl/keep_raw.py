@@ -10,7 +10,7 @@ from pathlib import Path
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from micro_etl.errors import ConfigError
+from micro_etl.errors import ConfigError, scratch_errors
 from micro_etl.extract import Extract
 from micro_etl.store import open_place, target_errors
 
@@ -33,6 +33,7 @@ def keep_raw(
 
     Raises:
         TargetError: it can't be written.
+        MachineError: no room in the scratch folder.
         AccessDeniedError: the store doesn't allow it.
         ConfigError: the URL is not one.
     """
@@ -43,6 +44,7 @@ def keep_raw(
     packed = scratch / "raw.json.gz"
     # The time stays out of the file: the same response gives the same bytes.
     with (
+        scratch_errors(),
         fetched.file.open("rb") as body,
         packed.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as file,

@@ -6,7 +6,9 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -15,7 +17,7 @@ import obstore
 from obstore.exceptions import BaseError, GenericError, PreconditionError
 
 from micro_etl.dataset import Dataset
-from micro_etl.errors import DataError, RaceLostError, TargetError
+from micro_etl.errors import DataError, MicroEtlError, RaceLostError, TargetError, scratch_errors
 from micro_etl.store import Place, error_code, target_errors
 from micro_etl.transform import Table, count_rows
 
@@ -101,7 +103,7 @@ def load(
     if dry_run:
         return Outcome("would publish", previous.etag if previous else None, previous)
     if place.local:
-        etag = _put_locally(table, place, previous)
+        etag = _put_locally(table, place, previous, scratch)
     else:
         etag = _put(table, place, previous, metadata, scratch)
     return Outcome("published", etag, previous, superseded=not _verify(table, place, etag))
@@ -139,7 +141,7 @@ def look(place: Place, *, scratch: Path) -> Previous | None:
         return None
     said = {key.replace("_", "-"): value for key, value in head.attributes.items()}
     rows, sha256 = said.get("rows", ""), said.get("content-sha256")
-    if sha256 is None or not rows.isdigit():
+    if sha256 is None or not re.fullmatch("[0-9]{1,18}", rows):
         copy = download(place, scratch / "previous.parquet")
         with copy.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -176,10 +178,13 @@ def download(place: Place, file: Path) -> Path:
     Raises:
         TargetError: there is no such object, or it can't be read.
         AccessDeniedError: the store doesn't allow it.
+        MachineError: no room for the copy.
     """
-    with target_errors("read", place.url), file.open("wb") as copy:
-        for chunk in obstore.get(place.store, place.key).stream():
-            copy.write(chunk)
+    with target_errors("read", place.url):
+        chunks = obstore.get(place.store, place.key).stream()
+        with scratch_errors(), file.open("wb") as copy:
+            for chunk in chunks:
+                copy.write(chunk)
     return file
 
 
@@ -215,16 +220,24 @@ def _put(
                 return put()
             except GenericError:  # nobody knows whether it is there: its condition will tell
                 return put()
-    except RaceLostError:
-        # An upload that was repeated because its answer got lost meets its own object.
-        now = look(place, scratch=scratch)
-        if now and (now.sha256, now.run_id) == (table.sha256, metadata["run-id"]):
-            return now.etag
+    except (RaceLostError, TargetError):
+        # An upload whose answer got lost has succeeded, and meets its own object when repeated.
+        with suppress(MicroEtlError):  # the first error says more
+            now = look(place, scratch=scratch)
+            if now and (now.sha256, now.run_id) == (table.sha256, metadata["run-id"]):
+                return now.etag
         raise
 
 
-def _put_locally(table: Table, place: Place, previous: Previous | None) -> str | None:
-    """Replace a local file, which has no conditional put: compare and replace under a lock."""
+def _put_locally(
+    table: Table, place: Place, previous: Previous | None, scratch: Path
+) -> str | None:
+    """Replace a local file, which has no conditional put: compare and replace under a lock.
+
+    The table is complete on the disk before it gets the target's name, so that not even a power
+    cut leaves a part of it there. Its name until then is always the same: what a killed run leaves
+    is overwritten by the next. A link in the scratch folder names it, so that it goes with that.
+    """
     assert place.local is not None  # noqa: S101 - the caller asked
     with target_errors("write", place.url):
         place.local.parent.mkdir(parents=True, exist_ok=True)
@@ -237,7 +250,17 @@ def _put_locally(table: Table, place: Place, previous: Previous | None) -> str |
                 now = None
             if now != (previous.etag if previous else None):
                 raise PreconditionError
-            return obstore.put(place.store, place.key, table.file, use_multipart=False)["e_tag"]
+            staged = place.local.with_name(f".{place.local.name}.part")
+            link = scratch / "staged"
+            link.unlink(missing_ok=True)
+            link.symlink_to(staged)
+            with staged.open("wb") as copy, table.file.open("rb") as parquet:
+                shutil.copyfileobj(parquet, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            staged.replace(place.local)
+            os.fsync(folder)
+            return obstore.head(place.store, place.key)["e_tag"]
         finally:
             os.close(folder)
 

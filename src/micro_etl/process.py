@@ -10,7 +10,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from micro_etl.errors import ContractError, MachineError, MicroEtlError
@@ -20,6 +20,7 @@ STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 """The signals that stop a command."""
 
 _DEFECT = 70
+_STOP_SECONDS = 5
 
 
 def block_stop_signals() -> None:
@@ -46,14 +47,14 @@ def workspace(report: Report) -> Iterator[Path]:
             scratch = Path(tempfile.mkdtemp(prefix="micro-etl-"))
         except OSError as error:
             raise MachineError(
-                f"no scratch folder: {error.strerror} ({tempfile.gettempdir()}); TMPDIR should "
-                "name a folder that can be written"
+                f"no scratch folder: {error.strerror}; TMPDIR should name a folder that can be "
+                "written"
             ) from error
         try:
             threading.Thread(target=_wait_for_stop, args=(report, scratch), daemon=True).start()
             yield scratch
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            _remove(scratch)
     except ContractError as error:
         report.event(
             "run_failed",
@@ -67,9 +68,13 @@ def workspace(report: Report) -> Iterator[Path]:
     except MicroEtlError as error:
         report.event("run_failed", level="error", exit_code=error.exit_code, error=str(error))
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # nobody reads any more, as after `| head`: click ends it quietly
-        raise
-    except Exception as error:
+    except (BrokenPipeError, SystemExit, KeyboardInterrupt, GeneratorExit):
+        raise  # the first: nobody reads any more, as after `| head`; click ends it quietly
+    except BaseException as error:  # a panic of the store's engine is no Exception
+        if isinstance(error, MemoryError) or "failed to map segment" in str(error):
+            code, said = MachineError.exit_code, "out of memory; give the task more"
+            report.event("run_failed", level="error", exit_code=code, error=said)
+            sys.exit(code)
         traceback.print_exc()
         report.event(
             "run_failed",
@@ -84,9 +89,21 @@ def _wait_for_stop(report: Report, scratch: Path) -> None:
     """End the process at once on a stop signal, whatever the other threads wait for."""
     number = signal.sigwait(STOP_SIGNALS)
     name, code = signal.Signals(number).name, 128 + number
+    impatience = threading.Timer(_STOP_SECONDS, os._exit, [code])  # nobody reads what it prints
+    impatience.daemon = True
+    impatience.start()
     target = "the target is untouched"
     if report.last_event == "transformed":
         target = "the target holds the old table or the new one, whole"
     report.event("run_failed", level="error", exit_code=code, error=f"stopped by {name}; {target}")
-    shutil.rmtree(scratch, ignore_errors=True)
+    _remove(scratch)
     os._exit(code)
+
+
+def _remove(scratch: Path) -> None:
+    """Remove the scratch folder, and what a link in it names: a file beside a local target."""
+    with suppress(OSError):
+        for entry in scratch.iterdir():
+            if entry.is_symlink():
+                entry.readlink().unlink(missing_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +18,8 @@ import click
 
 _LEVELS = ("info", "warning", "error")
 _RESULTS = ("run_finished", "run_failed")
+# What would steer a terminal, or break a line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _REDRAW_SECONDS = 0.1
 
 
@@ -38,18 +42,37 @@ class Report(Protocol):
         """Show the first rows of a Parquet file to whoever reads."""
 
 
+class _Ending:
+    """The first result of a run is its last word, whichever thread says it."""
+
+    def __init__(self) -> None:
+        self._claimed = threading.Lock()
+
+    def claim(self, name: str) -> None:
+        """Go on, or wait for the end of the process where a result has been told already."""
+        if name in _RESULTS and not self._claimed.acquire(blocking=False):
+            threading.Event().wait()
+
+
 class JsonReport:
     """One JSON object a line on standard output."""
 
     def __init__(
-        self, *, level: str, run_id: str | None, metrics: tuple[str | None, str] = (None, "")
+        self,
+        *,
+        level: str,
+        run_id: str | None,
+        metrics: tuple[str | None, str] = (None, ""),
+        secrets: Collection[str] = (),
     ) -> None:
+        self._secrets, self._ending = secrets, _Ending()
         self._level, self._run_id, self._metrics = _LEVELS.index(level), run_id, metrics
         self.last_event = ""
 
     def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
         """Print the event, unless it is less important than what is asked for."""
-        self.last_event = name
+        self._ending.claim(name)
+        self.last_event, fields = name, without(self._secrets, fields)
         namespace, dataset = self._metrics
         if namespace and name in _RESULTS:
             _print(embedded_metrics(namespace, dataset, name, fields))
@@ -68,23 +91,27 @@ class JsonReport:
 class TextReport:
     """Aligned lines for people; errors go to standard error."""
 
-    def __init__(self, *, level: str, color: bool | None, live: bool) -> None:
+    def __init__(
+        self, *, level: str, color: bool | None, live: bool, secrets: Collection[str] = ()
+    ) -> None:
+        self._secrets, self._ending = secrets, _Ending()
         self._level, self._color, self._live = _LEVELS.index(level), color, live
         self._started = self._drawn = time.monotonic()
         self.last_event = ""
 
     def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
         """Print what the event means."""
-        self.last_event = name
+        self._ending.claim(name)
+        self.last_event, fields = name, without(self._secrets, fields)
         self._clear()
         if name == "run_failed":
             click.echo(
-                click.style("error", fg="red", bold=True) + f"     {fields['error']}",
+                click.style("error", fg="red", bold=True) + f"     {printable(fields['error'])}",
                 err=True,
                 color=self._color,
             )
             for violation in fields.get("violations", [])[1:]:
-                click.echo(f"          {violation}", err=True)
+                click.echo(f"          {printable(violation)}", err=True)
         elif name == "run_finished" or _LEVELS.index(level) >= self._level:
             line = _line(name, fields)
             if line:
@@ -117,6 +144,7 @@ def open_report(
     log_level: str = "info",
     run_id: str | None = None,
     metrics: tuple[str | None, str] = (None, ""),
+    secrets: Collection[str] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Report:
     """The report that a format asks for; ``auto`` is text where somebody reads it.
@@ -126,12 +154,13 @@ def open_report(
         log_level: the least important event that is printed.
         run_id: goes with each JSON line.
         metrics: namespace and dataset; with a namespace, JSON lines have metrics among them.
+        secrets: what no message may hold, wherever it was heard.
         environ: where ``NO_COLOR`` stands.
     """
     if log_format == "json" or (log_format == "auto" and not sys.stdout.isatty()):
-        return JsonReport(level=log_level, run_id=run_id, metrics=metrics)
+        return JsonReport(level=log_level, run_id=run_id, metrics=metrics, secrets=secrets)
     color = False if environ.get("NO_COLOR") else None
-    return TextReport(level=log_level, color=color, live=sys.stderr.isatty())
+    return TextReport(level=log_level, color=color, live=sys.stderr.isatty(), secrets=secrets)
 
 
 def embedded_metrics(
@@ -165,6 +194,23 @@ def embedded_metrics(
     }
 
 
+def without(secrets: Collection[str], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an event, in which what others said holds no secret of ours.
+
+    A server's error page, for one, may repeat the URL that it was asked for.
+    """
+    kept = dict(fields)
+    for name in ("error", "reason"):
+        for secret in secrets if name in kept else ():
+            kept[name] = kept[name].replace(secret, "…")
+    return kept
+
+
+def printable(text: str) -> str:
+    """A text on one line, in which nothing steers a terminal: control characters as escapes."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def size(count: int) -> str:
     """A number of bytes for a reader."""
     if count < 1000:
@@ -181,14 +227,14 @@ def _print(line: Mapping[str, Any]) -> None:
 def _line(name: str, fields: Mapping[str, Any]) -> tuple[str, str] | None:
     """Head and text of the line that an event prints, if it prints one."""
     if name == "source_retry":
-        return "retry", f"{fields['attempt']}: {fields['reason']}"
+        return "retry", f"{fields['attempt']}: {printable(fields['reason'])}"
     if name == "extracted":
-        return "source", f"{size(fields['received'])} from {fields['source']}"
+        return "source", f"{size(fields['received'])} from {printable(fields['source'])}"
     if name == "transformed":
         return "table", f"{fields['rows']:,} rows, {size(fields['bytes'])} of Parquet"
     if name != "run_finished":
         return None
-    target, result = fields["target"], fields["result"]
+    target, result = printable(fields["target"]), fields["result"]
     seconds = f"in {fields['seconds']['total']:.2f} s"
     before = "" if fields["previous_rows"] is None else f", {fields['previous_rows']:,} rows before"
     styled = click.style(result, fg="yellow" if result == "would publish" else "green")

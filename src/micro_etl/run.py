@@ -19,6 +19,8 @@ from micro_etl.store import open_place
 from micro_etl.transform import transform
 from micro_etl.urls import names_ndjson, redact
 
+_LARGEST_RECORD = (1 << 32) - 1  # the engine counts the bytes of a record in 32 bits
+
 
 def run(
     dataset: Dataset,
@@ -148,7 +150,7 @@ def _body(fetched: Extract, dataset: Dataset, settings: Settings, source: str) -
     largest = settings.source_max_record_bytes
     if layout is Layout.WRAPPED:  # the engine takes the whole body for one record
         largest = max(largest, fetched.size)
-    return Body(fetched.file, layout, largest)
+    return Body(fetched.file, layout, min(largest, _LARGEST_RECORD))
 
 
 class _Watch:

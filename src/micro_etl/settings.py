@@ -122,6 +122,19 @@ class BucketName(Setting):
         return text
 
 
+class RunId(Setting):
+    """A name that an object's metadata can carry."""
+
+    name = "id"
+    should = "1 to 200 printable ASCII characters"
+
+    def parse(self, text: str) -> str:
+        """Check the characters."""
+        if not re.fullmatch(r"[ -~]{1,200}", text):
+            raise ValueError
+        return text
+
+
 DATASET = _option("DATASET", str, "launches", "Bundled name, path or URL of a dataset file.")
 
 _TARGET = (
@@ -179,7 +192,7 @@ _RUN = (
     *_TARGET,
     _option(
         "RUN_ID",
-        str,
+        RunId(),
         None,
         "Names the run in its log and in the object's metadata.  [default: random]",
     ),

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from micro_etl.errors import DataError
+from micro_etl.report import printable
 from micro_etl.sql import identifier, literal
 
 _WIDTH = 120  # where nobody's terminal tells
@@ -75,7 +76,7 @@ def _render(connection: duckdb.DuckDBPyConnection, query: str, *, rows: int) -> 
             connection.sql(query).show(max_rows=rows, max_width=width)
     except duckdb.Error as error:
         raise _not_parquet(error) from error
-    return table.getvalue().rstrip()
+    return "\n".join(printable(line) for line in table.getvalue().rstrip().split("\n"))
 
 
 def _not_parquet(error: duckdb.Error) -> DataError:

@@ -27,12 +27,14 @@ from micro_etl.urls import redact
 SCHEMES = ("s3", "gs", "az", "file")
 """The schemes of stores; a URL without one is a local path."""
 
+_BUCKET = re.compile(r"(?!\.+$)[\w.:-]+", re.ASCII)  # also an access point's ARN
 # Keys that no store keeps as they are: an empty segment, . or .. as one, control characters.
 _BAD_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
 # A local file of such a name would look like one that is being written.
 _BAD_LOCAL_KEY = re.compile(rf"{_BAD_KEY.pattern}|#\d+$")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 _ENDPOINT = re.compile(r"https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?", re.IGNORECASE)
+_LAST_PORT = 65_535
 _PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 # Where the last resort, the instance's metadata service, keeps its token and its credentials.
 _CREDENTIAL_ENDPOINTS = ("/latest/api/token", "/latest/meta-data/iam/")
@@ -85,6 +87,8 @@ def open_place(
         path = Path(rest if separator else url).resolve()
         if path.is_dir() or url.endswith("/"):
             raise ConfigError(f"{url} is a folder; it should be a file's path")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{url} is a device or a pipe; it should be a file's path")
         key = str(path).lstrip("/")
         if _BAD_LOCAL_KEY.search(key):
             raise ConfigError(
@@ -93,7 +97,7 @@ def open_place(
             )
         return Place(url, LocalStore(), key, local=path)
     bucket, _, key = rest.partition("/")
-    if scheme not in SCHEMES or not bucket or "@" in bucket:
+    if scheme not in SCHEMES or not _BUCKET.fullmatch(bucket):
         raise ConfigError(
             f"{redact(url)} names no object; it should be "
             f"{', '.join(f'{name}://' for name in SCHEMES)} followed by bucket and key, or a "
@@ -118,20 +122,34 @@ def _remote(
             "timeout": timedelta(seconds=timeout),
             "connect_timeout": timedelta(seconds=min(timeout, 10)),
             "allow_http": _is_any_endpoint_plain(environ),
+            "allow_invalid_certificates": False,  # whatever the environment says
         },
         "retry_config": {"max_retries": 8, "retry_timeout": timedelta(seconds=deadline)},
     }
     if scheme != "s3":
         return from_url(f"{scheme}://{bucket}", **options)
+    _check_variables(environ)
     if _wants_profile(environ):
         options["credential_provider"] = _boto3_credentials()
     return S3Store(bucket, **options)
 
 
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Refuse what can't stand in a request, such as a key with a line break; it may be secret."""
+    for name, value in environ.items():
+        named = name.startswith("AWS_") and not name.endswith(("_PROFILE", "_FILE"))
+        if named and not (value.isascii() and value.isprintable()):
+            raise ConfigError(
+                f"{name} holds a line break, or another character that it can't have; "
+                "it should be printable ASCII"
+            )
+
+
 def _is_any_endpoint_plain(environ: Mapping[str, str]) -> bool:
     endpoints = {name: environ[name] for name in _ENDPOINT_VARIABLES if environ.get(name)}
     for name, value in endpoints.items():
-        if not _ENDPOINT.fullmatch(value):
+        found = _ENDPOINT.fullmatch(value)
+        if not found or int((found[2] or ":0")[1:]) > _LAST_PORT:
             raise ConfigError(f"{name} is {redact(value)!r}; it should be like https://host:port")
     return any(value.lower().startswith("http:") for value in endpoints.values())
 

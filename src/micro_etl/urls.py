@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
 _NDJSON_ENDINGS = (".ndjson", ".jsonl")
+SHORTEST_SECRET = 6  # a shorter text would be found, and hidden, where it is not meant
+_USER = re.compile(r"[^/@\s]*:[^/@\s]*@")  # where the scheme of a URL is missing or misspelt
 _STORES = ("s3", "gs", "az", "file")  # where ? and # are characters of a key like any other
 
 
@@ -15,7 +19,7 @@ def redact(url: str) -> str:
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return url
+        return _USER.sub("", url)
     end = re.search(r"[/?#]|$", rest).start()  # type: ignore[union-attr] # $ always matches
     host, path = rest[:end].rpartition("@")[2], rest[end:]
     if scheme.lower() not in _STORES:
@@ -27,6 +31,18 @@ def redact(url: str) -> str:
 def _without_value(pair: str) -> str:
     name, separator, _ = pair.partition("=")
     return f"{name}=…" if separator else "…" if pair else ""
+
+
+def secrets(url: str) -> set[str]:
+    """What of a URL nobody else may see, in each form in which it could come back."""
+    rest = url.partition("://")[2]
+    end = re.search(r"[/?#]|$", rest).start()  # type: ignore[union-attr] # $ always matches
+    user, _, password = rest[:end].rpartition("@")[0].partition(":")
+    pairs = rest.partition("#")[0].partition("?")[2].split("&")
+    raw = {password, *(pair.partition("=")[2] or pair for pair in pairs)}
+    forms = {*raw, *(unquote(text) for text in raw), *(unquote_plus(text) for text in raw)}
+    forms.add(b64encode(unquote_to_bytes(f"{user}:{password}")).decode())
+    return {text for text in forms if len(text) >= SHORTEST_SECRET}
 
 
 def names_ndjson(url: str, content_type: str | None) -> bool:

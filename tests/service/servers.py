@@ -39,6 +39,7 @@ class Answer:
         headers: on top of Content-Length, which tells the truth about the body.
         sent: how many bytes of the body are sent before the connection is closed; all, if none.
         chunked: send the body in chunks of 1,000 bytes, without Content-Length.
+        begun: how many bytes of the answer, headers included, come before it is reset or stalls.
         reset: break the connection instead of answering.
         stall: send nothing for as long as the server runs.
         trickle: seconds between two bytes, of the headers too.
@@ -50,6 +51,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     sent: int | None = None
     chunked: bool = False
+    begun: int = 0
     reset: bool = False
     stall: bool = False
     trickle: float = 0
@@ -123,6 +125,8 @@ class Server:
     def _send(
         self, connection: socket.socket, plain: socket.socket, request: Request, answer: Answer
     ) -> None:
+        if answer.begun:
+            connection.sendall(b"".join(_encode(answer))[: answer.begun])
         if answer.stall:
             self._stopping.wait()
         elif answer.reset:

@@ -270,7 +270,7 @@ def test_attempt_that_broke_off_under_https_starts_again_from_http(tls: ssl.SSLC
 def test_certificate_of_an_unknown_authority_is_refused_at_once(tls: ssl.SSLContext) -> None:
     del tls
     with serve(GOOD, tls=_server_side(trustme.CA())) as server:
-        with pytest.raises(SourceError, match=r"TLS: .*CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(SourceError, match="TLS: certificate verify failed"):
             fetch(server.url)
         assert not server.requests
 

@@ -1,0 +1,1 @@
+"""The service under faults, kills, random inputs and long use: nothing destroys good data."""

@@ -1,0 +1,87 @@
+"""The document of the fault matrix, made from what the suite has seen."""
+
+# ruff: noqa: E501 - its lines are those of the document
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+FILE = Path(__file__).parents[2] / "docs" / "reliability.md"
+
+KILLS, KILL_SEED = 90, 20061
+FUZZ_SECONDS, FUZZ_SEED = 40, 20062
+SOAK_RUNS, SOAK_SEED = 1000, 20063
+PROPERTY_EXAMPLES = 1500
+
+_LONGEST = 160
+_HEADINGS = {
+    "source": "Source and network",
+    "data": "Data",
+    "store": "Store",
+    "machine": "Machine",
+}
+
+
+class Row(NamedTuple):
+    """One fault as it was seen."""
+
+    group: str
+    fault: str
+    message: str
+    code: int
+    tries: str
+    object: str
+
+    def line(self) -> str:
+        """The row of the table."""
+        message = self.message.replace("|", "\\|").replace("<", "&lt;")
+        if len(message) > _LONGEST:
+            message = message[:_LONGEST] + "…"
+        return f"| {self.fault} | {message} | {self.code} | {self.tries} | {self.object} |"
+
+
+def render(rows: list[Row]) -> str:
+    """The whole document."""
+    parts = [HEAD.format(faults=len(rows))]
+    for group, heading in _HEADINGS.items():
+        parts.append(f"## {heading}\n")
+        parts.append("| fault | what the user sees | exit code | requests | object |")
+        parts.append("| --- | --- | --- | --- | --- |")
+        parts += [row.line() for row in rows if row.group == group]
+        parts.append("")
+    return "\n".join([*parts, TAIL])
+
+
+def write(text: str) -> None:
+    """Write the document."""
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(text, "utf-8")
+
+
+HEAD = """# What can go wrong, and what then happens
+
+Made by `make reliability`; a test of each row fails when this page is not what the suite sees.
+
+Each of these {faults} faults is a run of the real command, as a process, against real servers on loopback, over an object
+that holds a table of five launches. `same`: the object is byte for byte what it was. `new`: it is the complete new table.
+*Requests* is how often the source was asked, with three attempts allowed. In each case nothing else is in the bucket, no
+upload is left open, standard error is empty, the scratch folder is gone, and the last line of the log says what is shown here.
+"""
+
+TAIL = f"""## Kills, races, fuzzing and a soak
+
+| what | how much | seed |
+| --- | --- | --- |
+| SIGTERM, SIGINT and SIGKILL at random moments of a run | {KILLS} runs | {KILL_SEED}, printed |
+| runs at once on one target, S3 and local | 2, 10 and 50 | |
+| lists of records against a plain Python reading of the contract | {PROPERTY_EXAMPLES:,} lists | Hypothesis, derandomized |
+| coverage-guided fuzzing of dataset file, settings and body | {FUZZ_SECONDS} s each | {FUZZ_SEED} |
+| runs in a row on changing sources and faults, with a reader | {SOAK_RUNS:,} runs | {SOAK_SEED} |
+
+`make test` has a fast cut of each; `make torture` runs them in full.
+
+What no program can promise: a store that accepts an upload and keeps other bytes has lost the object; the run reads it back,
+says so, and ends with 74. NDJSON whose length is not announced and that is cut between two lines is complete for all that can be
+seen; `max_shrink` is what refuses it. SIGKILL leaves the scratch folder `micro-etl-*`, which no later run reads, and next to
+a local target at most `.<name>.part`, which the next run overwrites.
+"""

@@ -1,0 +1,309 @@
+"""Faults of the store, and of a target on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from tests.service.servers import Answer, Request, forward, s3_error
+from tests.torture.faults import Fault, Store
+
+_store = partial(Fault, group="store", code=74)
+_READ, _WRITE = ("GET", "HEAD"), ("PUT", "POST")
+
+
+def _fails(answer: Answer, methods: tuple[str, ...] = _READ + _WRITE) -> Store:
+    """A store that always gives this answer to some methods."""
+
+    def respond(request: Request, endpoint: str) -> Answer:
+        return answer if request.method in methods else forward(request, endpoint)
+
+    return respond
+
+
+def _first(count: int, answer: Answer, methods: tuple[str, ...]) -> Store:
+    """A store that gives this answer to the first requests of some methods; for one run."""
+    seen: list[Request] = []
+
+    def respond(request: Request, endpoint: str) -> Answer:
+        if request.method in methods:
+            seen.append(request)
+            if len(seen) <= count:
+                return answer
+        return forward(request, endpoint)
+
+    return respond
+
+
+def _lose_answer(request: Request, endpoint: str) -> Answer:
+    """Do what is asked, and break the connection of each upload instead of saying so."""
+    answer = forward(request, endpoint)
+    return Answer(reset=True) if request.method == "PUT" else answer
+
+
+def _spoil_reads(request: Request, endpoint: str) -> Answer:
+    """Give each object back with its bytes reversed."""
+    answer = forward(request, endpoint)
+    spoilt = request.method == "GET" and answer.status == 200
+    return replace(answer, body=answer.body[::-1]) if spoilt else answer
+
+
+def _cut_upload(request: Request, endpoint: str) -> Answer:
+    """Break the connection of each upload and store nothing."""
+    return Answer(reset=True) if request.method == "PUT" else forward(request, endpoint)
+
+
+def _strange_metadata(request: Request, endpoint: str) -> Answer:
+    """Say nonsense in the object's metadata."""
+    answer = forward(request, endpoint)
+    if request.method in _READ:
+        answer = replace(answer, headers={**answer.headers, "x-amz-meta-rows": "9" * 5000})
+    return answer
+
+
+_DENIED = s3_error(403, "AccessDenied", "Access Denied")
+
+STORE = [
+    _store(
+        name="bucket does not exist",
+        says="no such bucket",
+        environ={"S3_BUCKET": "no-such-bucket"},
+        gets=0,
+        fast=True,
+    ),
+    _store(
+        name="bucket in another region",
+        says="region",
+        store=_fails(s3_error(301, "PermanentRedirect", "The bucket is in another region")),
+        gets=0,
+    ),
+    _store(
+        name="region that does not match the signature",
+        says="AuthorizationHeaderMalformed",
+        store=_fails(
+            s3_error(
+                400,
+                "AuthorizationHeaderMalformed",
+                "the region 'us-east-1' is wrong; expecting 'eu-west-1'",
+            )
+        ),
+        gets=0,
+    ),
+    _store(
+        name="access denied on read",
+        code=77,
+        says="can't read",
+        store=_fails(_DENIED, _READ),
+        gets=0,
+        fast=True,
+    ),
+    _store(
+        name="access denied on write",
+        code=77,
+        says="can't write",
+        store=_fails(_DENIED, _WRITE),
+        puts=1,
+        fast=True,
+    ),
+    _store(
+        name="access denied on read and write",
+        code=77,
+        says="AccessDenied",
+        store=_fails(_DENIED),
+        gets=0,
+        puts=0,
+    ),
+    _store(
+        name="credentials expired before the run",
+        code=77,
+        says="have expired",
+        store=_fails(s3_error(400, "ExpiredToken")),
+        gets=0,
+        fast=True,
+    ),
+    _store(
+        name="credentials expired before the upload",
+        code=77,
+        says="have expired",
+        store=_fails(s3_error(400, "ExpiredToken"), _WRITE),
+    ),
+    _store(
+        name="unknown access key",
+        code=77,
+        says="InvalidAccessKeyId",
+        store=_fails(s3_error(403, "InvalidAccessKeyId")),
+        gets=0,
+    ),
+    _store(
+        name="clock of this machine is wrong",
+        code=77,
+        says="RequestTimeTooSkewed",
+        store=_fails(
+            s3_error(
+                403,
+                "RequestTimeTooSkewed",
+                "The difference between the request time and the server's time is too large",
+            )
+        ),
+        gets=0,
+    ),
+    _store(
+        name="503 SlowDown on read twice, then sound",
+        code=0,
+        store=_first(2, s3_error(503, "SlowDown"), _READ),
+        published=True,
+    ),
+    _store(
+        name="503 SlowDown on write twice, then sound",
+        code=0,
+        store=_first(2, s3_error(503, "SlowDown"), _WRITE),
+        puts=3,
+        published=True,
+        fast=True,
+    ),
+    _store(
+        name="500 for ever on read",
+        says="can't read",
+        store=_fails(s3_error(500, "InternalError"), _READ),
+        gets=0,
+    ),
+    _store(
+        name="500 for ever on write",
+        says="can't write",
+        store=_fails(s3_error(500, "InternalError"), _WRITE),
+    ),
+    _store(
+        name="503 SlowDown for ever on write",
+        says="can't write",
+        store=_fails(s3_error(503, "SlowDown"), _WRITE),
+    ),
+    _store(
+        name="store is not there",
+        says="can't read",
+        environ={"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+        gets=0,
+    ),
+    _store(
+        name="store never answers a read",
+        says="can't read",
+        store=_fails(Answer(stall=True), _READ),
+        environ={"TARGET_TIMEOUT": "0.5"},
+        gets=0,
+    ),
+    _store(
+        name="store never answers an upload",
+        says="can't write",
+        store=_fails(Answer(stall=True), _WRITE),
+        environ={"TARGET_TIMEOUT": "0.5"},
+    ),
+    _store(name="reset during the upload, for ever", says="can't write", store=_cut_upload),
+    _store(
+        name="reset during the upload, then sound",
+        code=0,
+        store=_first(1, Answer(reset=True), _WRITE),
+        published=True,
+        fast=True,
+    ),
+    _store(
+        name="uploaded, but every answer is lost",
+        says="",
+        code=0,
+        store=_lose_answer,
+        published=True,
+    ),
+    _store(
+        name="object reads back differently",
+        says="was sent (SHA-256)",
+        store=_spoil_reads,
+        published=True,
+        fast=True,
+    ),
+    _store(
+        name="object's metadata is nonsense",
+        code=0,
+        store=_strange_metadata,
+        published=True,
+        fast=True,
+    ),
+    _store(
+        name="another run published meanwhile",
+        code=75,
+        says="another run published",
+        store=_fails(s3_error(412, "PreconditionFailed"), _WRITE),
+        fast=True,
+    ),
+    _store(
+        name="two uploads at the same moment",
+        code=75,
+        says="another run published",
+        store=_fails(s3_error(409, "ConditionalRequestConflict"), _WRITE),
+    ),
+    _store(
+        name="store knows no conditional upload",
+        says="can't write",
+        store=_fails(s3_error(501, "NotImplemented"), _WRITE),
+    ),
+    _store(
+        code=75,
+        name="uploads are answered with 404 and HTML",
+        says="another run published",
+        store=_fails(Answer(status=404, body=b"<html>not S3</html>"), _WRITE),
+    ),
+    _store(
+        name="key that is a folder",
+        code=78,
+        says="should be a name",
+        environ={"S3_KEY": "folder/"},
+        gets=0,
+    ),
+    _store(
+        name="key with .. in it",
+        code=78,
+        says="should be a name",
+        environ={"S3_KEY": "a/../../b"},
+        gets=0,
+    ),
+    _store(
+        name="access key with a line break",
+        code=78,
+        says="AWS_ACCESS_KEY_ID holds a line break",
+        environ={"AWS_ACCESS_KEY_ID": "key\n"},
+        gets=0,
+        fast=True,
+    ),
+    _store(
+        name="session token with a line break",
+        code=78,
+        says="AWS_SESSION_TOKEN holds",
+        environ={"AWS_SESSION_TOKEN": "to\r\nken"},
+        gets=0,
+    ),
+    _store(
+        name="region with a line break",
+        code=78,
+        says="AWS_REGION holds",
+        environ={"AWS_REGION": "us\neast"},
+        gets=0,
+    ),
+    _store(
+        name="endpoint with port 99999",
+        code=78,
+        says="AWS_ENDPOINT_URL is",
+        environ={"AWS_ENDPOINT_URL": "http://127.0.0.1:99999"},
+        gets=0,
+    ),
+    _store(
+        name="run id with a line break",
+        code=78,
+        says="RUN_ID is",
+        environ={"RUN_ID": "a\nb"},
+        gets=0,
+    ),
+    _store(
+        name="bucket whose name is no text",
+        code=78,
+        says="S3_BUCKET is",
+        environ={"S3_BUCKET": "b\udcff"},
+        gets=0,
+    ),
+]
