@@ -1,0 +1,136 @@
+"""Fuzz targets: each takes any bytes, and fails where the service does what it must not.
+
+Run as ``python -m tests.torture.fuzz TARGET SECONDS SEED``, it looks for inputs that reach new
+code.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+SEEDS = {
+    "dataset": [
+        (
+            b'name = "t"\n[source]\nurl = "https://h/x"\nrecords = "a.b"\n[publish]\nmin_rows = 1\n'
+            b'max_shrink = 0.1\n[columns]\nn = { from = "l.w", type = "int32", required = true }\n'
+        ),
+        b'name = "t"\n[columns]\n"a\'; \\"b" = { from = \'"c.d"\', type = "json" }\n',
+        b'name = "t"\n[columns]\na = { type = "date", unique = true }\n[publish]\nmin_rows = 0\n',
+    ],
+    "settings": [
+        b"SOURCE_ATTEMPTS=3\nS3_BUCKET=b\nS3_KEY=a/b\nAWS_REGION=us-east-1\n",
+        b"TARGET_URL=s3://b/k\nSOURCE_DEADLINE=1e3\nSOURCE_MAX_BYTES=64MiB\nRUN_ID=a b\n",
+        b"TARGET_URL=out/x\nAWS_ENDPOINT_URL=http://127.0.0.1:1\nSOURCE_URL=https://u:p@h/?q=1\n",
+        b"http_proxy=http://127.0.0.1:1\nSOURCE_URL=http://127.0.0.1:1/\nAWS_SESSION_TOKEN=t\n",
+    ],
+    "body": [
+        b'[{"n": 1, "s": "x", "t": "2020-01-01T00:00:00Z", "b": true, "l": {"w": 1.5}}]',
+        b'[{"n": -0, "s": "\\ud83d\\ude00"}, {"t": "2020-01-01 00:00:00.1+05:00", "l": null}]',
+        b'[{"n": 1, "\\u006e": 2}]',
+    ],
+}
+"""What each target starts from."""
+
+_BODY_COLUMNS = """
+name = "t"
+[columns]
+n = { type = "int32" }
+s = { type = "string" }
+t = { type = "timestamp" }
+b = { type = "boolean" }
+w = { from = "l.w", type = "float64" }
+"""
+
+
+def fuzz_dataset(data: bytes) -> None:
+    """A dataset file is read or refused in one line; one that is read compiles to sound SQL."""
+    from micro_etl.dataset import parse_dataset
+    from micro_etl.errors import ConfigError, MicroEtlError
+    from micro_etl.layout import Body, Layout
+    from micro_etl.transform import transform
+
+    with suppress(UnicodeDecodeError):
+        try:
+            dataset = parse_dataset(data.decode(), label="fuzz.toml")
+        except ConfigError:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            body = Path(folder, "body")
+            layout = Layout.WRAPPED if dataset.records else Layout.ARRAY
+            body.write_text("{}" if dataset.records else "[{}]")
+            with suppress(MicroEtlError):
+                transform(Body(body, layout, 1 << 20), dataset, scratch=Path(folder))
+
+
+def fuzz_settings(data: bytes) -> None:
+    """Settings are taken or refused in one line; those that are taken open a target."""
+    import click
+
+    from micro_etl.cli import cli
+    from micro_etl.dataset import bundled_dataset
+    from micro_etl.errors import MicroEtlError
+    from micro_etl.http_get import HttpOptions, get
+    from micro_etl.report import open_report
+    from micro_etl.settings import Settings, prefer_flags
+    from micro_etl.store import open_place
+    from micro_etl.urls import redact, secrets
+
+    lines = data.decode("utf-8", "surrogateescape").replace("\0", "").splitlines()
+    pairs = {name: value for name, _, value in (line.partition("=") for line in lines) if name}
+    flags = [
+        f"--{name.lower().replace('_', '-')}={value}"
+        for name, value in pairs.items()
+        if name.isupper() and not name.startswith("AWS_")
+    ]
+    with suppress(click.UsageError, click.exceptions.Exit, MicroEtlError):
+        context = cli.commands["run"].make_context("run", flags)
+        values = {
+            name: value
+            for name, value in context.params.items()
+            if name not in ("force", "dry_run")
+        }
+        settings = Settings(**prefer_flags(values, set()))
+        source = settings.source(bundled_dataset("launches"))
+        secrets(source), redact(source), settings.extract_options
+        open_report(log_format=settings.log_format, log_level=settings.log_level)
+        target = settings.target(bundled_dataset("launches"))
+        open_place(target, timeout=1, deadline=1, environ=pairs)
+        if source.lower().startswith(("http://127.0.0.1:1/", "http://127.0.0.1:1?")):
+            get(source, lambda _: None, options=HttpOptions(attempts=1), on_retry=lambda *_: None)
+
+
+def fuzz_body(data: bytes) -> None:
+    """A body is refused, or its table is what plain Python reads."""
+    from tests.torture.fuzz_body import compare
+
+    compare(data, _BODY_COLUMNS)
+
+
+TARGETS = {"dataset": fuzz_dataset, "settings": fuzz_settings, "body": fuzz_body}
+
+
+def main(target: str, seconds: str, seed: str) -> None:
+    """Fuzz a target for so many seconds."""
+    import atheris
+
+    with atheris.instrument_imports(include=["micro_etl", "tests.torture", "tomllib"]):
+        import micro_etl.cli
+        import micro_etl.http_get
+        import micro_etl.run  # noqa: F401
+        import tests.torture.fuzz_body  # noqa: F401
+
+    with tempfile.TemporaryDirectory() as folder:
+        for number, text in enumerate(SEEDS[target]):
+            Path(folder, str(number)).write_bytes(text)
+        limits = [f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=2048", "-timeout=30"]
+        atheris.Setup(
+            [sys.argv[0], *limits, f"-artifact_prefix={folder}/", folder], TARGETS[target]
+        )
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
