@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test check format rehearse wheel image audit lock clean
+.PHONY: run test torture reliability check format rehearse wheel image audit lock clean
 
 ## The job, from nothing: the bundled sample on loopback, or SOURCE_URL and S3_BUCKET for real.
 run: $(VENV)/quickstart.stamp
@@ -18,6 +18,14 @@ test: $(VENV)/dev.stamp
 ## The whole cloud on this machine; it needs a container engine.
 rehearse: $(VENV)/dev.stamp
 	@$(BIN)/python -m rehearsal
+
+## The slow parts of the tests: every fault, kills, fuzzing, a soak; a quarter of an hour at most.
+torture: $(VENV)/torture.stamp
+	@timeout 900 $(BIN)/python -m pytest tests/torture -m torture -rA --show-capture=stdout -q
+
+## Write docs/reliability.md anew from what every fault shows.
+reliability: $(VENV)/torture.stamp
+	@WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/torture/test_faults.py -m "" -q
 
 ## Linters, formatter and types.
 check: $(VENV)/dev.stamp
@@ -68,4 +76,9 @@ $(VENV)/quickstart.stamp: requirements-quickstart.txt pyproject.toml | $(BIN)/py
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/quickstart.stamp
 	@echo "Installing what the tests need (a minute) ..."
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/torture.stamp: requirements-torture.txt $(VENV)/dev.stamp
+	@echo "Installing the fuzzer ..."
+	@$(PIP) -r requirements-torture.txt
 	@touch $@
