@@ -10,7 +10,16 @@ from collections.abc import Sequence
 
 from micro_etl.dataset import Column, Dataset
 from micro_etl.layout import Body, Layout
-from micro_etl.sql import AS, EXPECTED, IS, dotted, literal, pointer, read_json, unrepeated
+from micro_etl.sql import (
+    EXPECTED,
+    converted,
+    dotted,
+    is_of_type,
+    literal,
+    pointer,
+    read_json,
+    unrepeated,
+)
 
 SHOWN = 10
 """How many violations an error shows."""
@@ -47,7 +56,7 @@ def findings(dataset: Dataset, body: Body) -> str:
 def repeats(column: Column, dataset: Dataset, body: Body) -> str:
     """Find the values of a unique column that an earlier record has; rows as of `findings`."""
     leaf = _at(column.path)
-    test, value = IS[column.type].replace("@", leaf), AS[column.type].replace("@", leaf)
+    test, value = is_of_type(column.type, leaf), converted(column.type, leaf)
     return _summary(
         f"SELECT record, {literal(column.name)} AS name, {literal(dotted(column.path))} AS path,"
         f" shown AS value, 'a value that no other record has' AS expected FROM (SELECT record,"
@@ -72,7 +81,7 @@ def wrapper(dataset: Dataset, body: Body) -> str:
 
 def _column_checks(column: Column) -> list[str]:
     leaf, kind = _at(column.path), _type(column.path)
-    test = IS[column.type].replace("@", leaf)
+    test = is_of_type(column.type, leaf)
     wrong = f"{kind} <> 'NULL' AND ({test}) IS NOT TRUE"
     checks = [_check(wrong, column.path, EXPECTED[column.type], name=column.name)]
     if column.required:

@@ -56,24 +56,27 @@ AS = {
     "float64": f"TRY_CAST({_RAW} AS DOUBLE)",
     "string": _TEXT,
     "boolean": f"{_RAW} = 'true'",
-    "timestamp": f"TRY_CAST(upper({_TEXT}) AS TIMESTAMP WITH TIME ZONE)",
+    # In capitals where it has to be, which takes as long as the cast itself: 40 ns.
+    "timestamp": (
+        f"coalesce(TRY_CAST({_TEXT} AS TIMESTAMP WITH TIME ZONE),"
+        f" TRY_CAST(upper({_TEXT}) AS TIMESTAMP WITH TIME ZONE))"
+    ),
     "date": f"TRY_CAST({_TEXT} AS DATE)",
     "json": "@",
 }
+# @ is the leaf, # what `AS` makes of it. The text of a leaf is as the engine writes it, without
+# needless escapes, so a test of the text is as good as one of `json_type`, and takes a third of it.
 IS = {
-    "int32": f"{_KIND} IN ('UBIGINT', 'BIGINT') AND {AS['int32']} IS NOT NULL",
-    "int64": f"{_KIND} IN ('UBIGINT', 'BIGINT') AND {AS['int64']} IS NOT NULL",
-    "float64": f"{_KIND} IN ('DOUBLE', 'UBIGINT', 'BIGINT') AND isfinite({AS['float64']})",
-    "string": f"{_KIND} = 'VARCHAR'",
-    "boolean": f"{_KIND} = 'BOOLEAN'",
+    "int32": f"{_KIND} IN ('UBIGINT', 'BIGINT') AND # IS NOT NULL",
+    "int64": f"{_KIND} IN ('UBIGINT', 'BIGINT') AND # IS NOT NULL",
+    "float64": f"{_KIND} IN ('DOUBLE', 'UBIGINT', 'BIGINT') AND isfinite(#)",
+    "string": f"""starts_with({_RAW}, '"')""",
+    "boolean": f"{_RAW} IN ('true', 'false')",
     "timestamp": (
-        f"{_KIND} = 'VARCHAR' AND regexp_full_match({_TEXT}, '{_DAY}[Tt ]{_TIME}{_ZONE}')"
-        f" AND {AS['timestamp']} BETWEEN '0001-01-01 00:00:00Z' AND '9999-12-31 23:59:59.999999Z'"
+        f"""regexp_full_match({_RAW}, '"{_DAY}[Tt ]{_TIME}{_ZONE}"')"""
+        " AND # BETWEEN '0001-01-01 00:00:00Z' AND '9999-12-31 23:59:59.999999Z'"
     ),
-    "date": (
-        f"{_KIND} = 'VARCHAR' AND regexp_full_match({_TEXT}, '{_DAY}')"
-        f" AND {AS['date']} >= '0001-01-01'"
-    ),
+    "date": f"""regexp_full_match({_RAW}, '"{_DAY}"') AND # >= '0001-01-01'""",
     # The engine reads NaN, inf and the like, which JSON does not have; in a string they do no harm.
     "json": (
         rf"""NOT regexp_matches(regexp_replace({_RAW}, '"(\\.|[^"\\])*"', '', 'g'),"""
@@ -122,14 +125,34 @@ def stage(dataset: Dataset, body: Body, table: Path) -> str:
         table: the Parquet file to write.
     """
     tree = _tree(dataset.columns)
-    columns = ",\n".join(
-        f"  {_strict(column, _leaf(tree, column.path))} AS {identifier(column.name)}"
-        for column in dataset.columns
-    )
+    leaves, columns = [], []
+    for number, column in enumerate(dataset.columns, 1):
+        leaf = _leaf(tree, column.path)
+        value = converted(column.type, leaf)
+        leaves.append(f"  {leaf} AS leaf_{number}, {value} AS value_{number}")
+        columns.append(f"  {_strict(column, number)} AS {identifier(column.name)}")
+    # Two levels, so that each leaf is converted once, though both test and result need its value.
     return (
-        f"COPY (\nSELECT\n{columns}\nFROM {_records(dataset, tree, body)}\n"
+        "COPY (\nSELECT\n" + ",\n".join(columns) + "\nFROM (SELECT\n" + ",\n".join(leaves) + "\n"
+        f"FROM {_records(dataset, tree, body)})\n"
         f") TO {literal(table)} (FORMAT parquet, COMPRESSION uncompressed)"
     )
+
+
+def converted(column_type: str, leaf: str) -> str:
+    """The value of a leaf that passes the test of its type."""
+    return AS[column_type].replace("@", leaf)
+
+
+def is_of_type(column_type: str, leaf: str, value: str | None = None) -> str:
+    """The test that a leaf is of a type.
+
+    Args:
+        column_type: the type.
+        leaf: an expression.
+        value: what is `converted` of it, where that is at hand.
+    """
+    return IS[column_type].replace("#", value or AS[column_type]).replace("@", leaf)
 
 
 def profile(columns: Sequence[Column], table: Path) -> str:
@@ -262,10 +285,10 @@ def _leaf(tree: _Node, path: Sequence[str]) -> str:
     return expression
 
 
-def _strict(column: Column, leaf: str) -> str:
+def _strict(column: Column, number: int) -> str:
+    leaf, value = f"leaf_{number}", f"value_{number}"
     null = "" if column.required else f"WHEN {leaf} IS NULL THEN NULL "
-    test, value = IS[column.type].replace("@", leaf), AS[column.type].replace("@", leaf)
-    return f"CASE {null}WHEN {test} THEN {value} ELSE {_ABORT} END"
+    return f"CASE {null}WHEN {is_of_type(column.type, leaf, value)} THEN {value} ELSE {_ABORT} END"
 
 
 def _member(value: str, key: str) -> str:

@@ -1,8 +1,10 @@
 -- stage
 COPY (
 SELECT
-  CASE WHEN json_type(record."id") IN ('UBIGINT', 'BIGINT') AND TRY_CAST(CAST(record."id" AS VARCHAR) AS INTEGER) IS NOT NULL THEN TRY_CAST(CAST(record."id" AS VARCHAR) AS INTEGER) ELSE error('violation') END AS "id"
-FROM (SELECT unnest(CASE WHEN "body"."data"."the items" IS NOT NULL AND row_number() OVER () = 1 THEN "body"."data"."the items" ELSE error('violation') END) AS record FROM read_json('body.json', format = 'unstructured', columns = {'data': 'STRUCT("the items" STRUCT("id" JSON)[])'}, maximum_object_size = 16777216, records = true) AS body)
+  CASE WHEN json_type(leaf_1) IN ('UBIGINT', 'BIGINT') AND value_1 IS NOT NULL THEN value_1 ELSE error('violation') END AS "id"
+FROM (SELECT
+  record."id" AS leaf_1, TRY_CAST(CAST(record."id" AS VARCHAR) AS INTEGER) AS value_1
+FROM (SELECT unnest(CASE WHEN "body"."data"."the items" IS NOT NULL AND row_number() OVER () = 1 THEN "body"."data"."the items" ELSE error('violation') END) AS record FROM read_json('body.json', format = 'unstructured', columns = {'data': 'STRUCT("the items" STRUCT("id" JSON)[])'}, maximum_object_size = 16777216, records = true) AS body))
 ) TO 'staged.parquet' (FORMAT parquet, COMPRESSION uncompressed);
 
 -- profile
