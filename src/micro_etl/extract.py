@@ -7,6 +7,7 @@ import re
 import signal
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -179,7 +180,9 @@ def _spool(
             on_progress(received, total)
             yield chunk
 
-    with scratch_errors(), file.open("wb") as spool:
+    # A thread hashes each piece while the next comes: SHA-256 takes as long as all the rest.
+    with scratch_errors(), file.open("wb") as spool, ThreadPoolExecutor(1) as hasher:
+        hashed = hasher.submit(digest.update, b"")
         for piece in _unpacked(counted(), shown):
             size += len(piece)
             if size > options.max_unpacked_bytes:
@@ -187,7 +190,8 @@ def _spool(
                     f"{shown}: the body unpacks to more than {options.max_unpacked_bytes:,} "
                     "bytes; SOURCE_MAX_UNPACKED_BYTES allows no more"
                 )
-            digest.update(piece)
+            hashed.result()
+            hashed = hasher.submit(digest.update, piece)
             spool.write(piece)
     return Extract(file, size, received, digest.hexdigest())
 

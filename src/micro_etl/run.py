@@ -16,7 +16,7 @@ from micro_etl.load import load, look
 from micro_etl.report import Report
 from micro_etl.settings import Settings
 from micro_etl.store import open_place
-from micro_etl.transform import transform
+from micro_etl.transform import start, transform
 from micro_etl.urls import names_ndjson, redact
 
 _LARGEST_RECORD = (1 << 32) - 1  # the engine counts the bytes of a record in 32 bits
@@ -60,6 +60,7 @@ def run(
         version=__version__,
     )
 
+    engine = start(scratch)
     place = open_place(target, timeout=settings.target_timeout, deadline=settings.target_deadline)
     previous = look(place, scratch=scratch)
     watch.lap("look")
@@ -94,7 +95,8 @@ def run(
         )
         watch.lap("keep_raw")
 
-    table = transform(_body(fetched, dataset, settings, source), dataset, scratch=scratch)
+    body = _body(fetched, dataset, settings, source)
+    table = transform(body, dataset, scratch=scratch, engine=engine)
     watch.lap("transform")
     report.event(
         "transformed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +57,20 @@ class Table:
     columns: tuple[ColumnProfile, ...]
 
 
-def transform(body: Body, dataset: Dataset, *, scratch: Path) -> Table:
+def transform(
+    body: Body,
+    dataset: Dataset,
+    *,
+    scratch: Path,
+    engine: Future[duckdb.DuckDBPyConnection] | None = None,
+) -> Table:
     """Write the table of a body; its columns, types and nullability are exactly the dataset's.
 
     Args:
         body: the records.
         dataset: the contract.
         scratch: a folder for the table and what the engine spills.
+        engine: what `start` gave for that folder, where it was called; ended here.
 
     Raises:
         ContractError: records break the contract; says which and how.
@@ -70,7 +78,7 @@ def transform(body: Body, dataset: Dataset, *, scratch: Path) -> Table:
         MachineError: no memory or no room in the scratch folder.
     """
     staged, file = scratch / "staged.parquet", scratch / f"{dataset.name}.parquet"
-    with connect(scratch) as connection:
+    with (engine or start(scratch)).result() as connection:
         try:
             connection.execute(sql.stage(dataset, body, staged))
         except (duckdb.Error, UnicodeDecodeError) as error:
@@ -102,6 +110,11 @@ def transform(body: Body, dataset: Dataset, *, scratch: Path) -> Table:
         schema_sha256=hashlib.sha256(repr(schema).encode()).hexdigest(),
         columns=columns,
     )
+
+
+def start(scratch: Path) -> Future[duckdb.DuckDBPyConnection]:
+    """Connect in the background: 20 ms of work in which the target and the source can answer."""
+    return ThreadPoolExecutor(1).submit(connect, scratch)
 
 
 def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
