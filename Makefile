@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test torture reliability check format rehearse wheel image audit lock clean
+.PHONY: run test torture reliability bench check format rehearse wheel image audit lock clean
 
 ## The job, from nothing: the bundled sample on loopback, or SOURCE_URL and S3_BUCKET for real.
 run: $(VENV)/quickstart.stamp
@@ -54,9 +54,14 @@ audit: $(VENV)/dev.stamp
 	@set -e; for file in requirements*.txt; do \
 	  echo "$$file"; $(BIN)/pip-audit --disable-pip --require-hashes -r $$file; done
 
+## This service and its peers side by side, into docs/benchmarks.md; takes a quarter of an hour.
+bench: $(VENV)/dev.stamp
+	@$(BIN)/python -m bench $(BENCH_OPTIONS)
+
 ## Pin every dependency with its hashes, for Python 3.11 to 3.13, from pyproject.toml.
 lock: $(VENV)/dev.stamp
 	@scripts/lock.sh $(BIN)/uv $(LOCK_OPTIONS)
+	@bench/lock.sh $(abspath $(BIN)/uv) $(LOCK_OPTIONS)
 
 clean:
 	rm -rf $(VENV) .venv-* out
