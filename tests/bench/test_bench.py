@@ -1,0 +1,98 @@
+"""The benchmark compares what it says, and refuses a wrong output."""
+
+# ruff: noqa: D103 - a test's name is its promise
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bench import records
+from bench.job import Run, Store, run_job
+from bench.peers import PEERS, SERVICE
+from bench.report import Results, cost, figure, page, ratio
+from bench.serve import serve_file, serve_pieces
+from tests.conftest import Bucket
+
+COUNT = 1200
+COPY = """
+import boto3, os
+client = boto3.client("s3")
+client.upload_file({file!r}, os.environ["S3_BUCKET"], os.environ["S3_KEY"])
+"""
+
+
+def test_the_expected_table_is_what_the_records_hold() -> None:
+    parsed = json.loads(b"".join(records.body(1, COUNT)))
+    rows = [
+        {
+            "flight_number": record["flight_number"],
+            "mission_name": record["name"],
+            "launch_date": datetime.fromisoformat(record["date_utc"]),
+            "mission_successful": record["success"],
+            "webcast_url": record["links"]["webcast"],
+        }
+        for record in parsed
+    ]
+    assert records.table(1, COUNT).to_pylist() == rows
+    assert {None, True, False} == {row["mission_successful"] for row in rows}
+    assert None in {row["webcast_url"] for row in rows}
+
+
+def test_a_seed_makes_the_same_records_each_time() -> None:
+    assert b"".join(records.body(1, COUNT)) == b"".join(records.body(1, COUNT))
+    assert b"".join(records.body(1, COUNT)) != b"".join(records.body(2, COUNT))
+
+
+def test_both_servers_send_the_whole_body(tmp_path: Path) -> None:
+    body = b"".join(records.body(1, COUNT))
+    file = tmp_path / "body.json"
+    file.write_bytes(body)
+    with serve_file(file) as whole, serve_pieces(lambda: records.body(1, COUNT)) as pieces:
+        for url in (whole, pieces):
+            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own URL
+                assert answer.read() == body
+
+
+def test_the_figures_of_a_wrong_output_do_not_count(bucket: Bucket, tmp_path: Path) -> None:
+    expected = records.table(1, 20)
+    wrong = expected.set_column(0, "flight_number", pa.array([*range(1, 20), 21], pa.int32()))
+    store = Store(bucket.endpoint)
+    for name, table in (("good", expected), ("wrong", wrong), ("short", expected.slice(1))):
+        file = tmp_path / f"{name}.parquet"
+        pq.write_table(table, file)
+        command = [sys.executable, "-c", COPY.format(file=str(file))]
+        if name == "good":
+            run = run_job(command, "", store, expected)
+            assert run.wall > 0
+            assert run.cpu > 0
+            assert run.peak > 10 << 20
+        else:
+            with pytest.raises(RuntimeError, match="another table"):
+                run_job(command, "", store, expected)
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        run_job([sys.executable, "-c", "raise SystemExit(3)"], "", store, expected)
+
+
+def test_the_page_shows_medians_of_pairs() -> None:
+    def runs(*walls: float) -> list[Run]:
+        return [Run(wall, wall / 2, 100 << 20) for wall in walls]
+
+    measured = {peer.name: runs(10, 20, 30) for peer in PEERS} | {SERVICE: runs(5, 30, 30)}
+    sizes = {peer.name: 85_000_000 for peer in PEERS}
+    imports = {peer.name: {"x": 0.05} for peer in PEERS}
+    results = Results(["then", "now"], measured, measured, runs(9)[0], sizes, imports)
+    assert ratio(measured, "wall") == "1.00 (0.50 to 1.50)"
+    assert cost(runs(3600)) == pytest.approx(2 * (2 * 0.04048 + 4 * 0.004445))
+    text = page(results)
+    for peer in PEERS:
+        assert f"| {peer.name} |" in text
+        assert f">{peer.name}</text>" in figure(results)
+    assert "5,000,000 (11 GB" in text
+    assert "1.00 times as much" in text
