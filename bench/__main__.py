@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--rounds-slow", type=int, default=3, metavar="N", help="those that other peers are in"
     )
-    parser.add_argument("--skip-huge", action="store_true", help="no run of 5,000,000 (11 GB)")
+    parser.add_argument("--skip-huge", action="store_true", help="no run of 5,000,000 (11 GiB)")
     options = parser.parse_args()
 
     for peer in PEERS:

@@ -78,7 +78,7 @@ peers are in [`bench/peers/`](../bench/peers).
 
 {_table(results.small)}
 
-## 500,000 records, 1.1 GB
+## 500,000 records, 1.1 GiB
 
 {_table(results.large)}
 
@@ -195,7 +195,7 @@ def _memory(results: Results) -> str:
     if results.huge is None:
         return f"{said}."
     return (
-        f"{said}, and at {results.huge.peak / 2**20:,.0f} MiB with 5,000,000 (11 GB, made by the"
+        f"{said}, and at {results.huge.peak / 2**20:,.0f} MiB with 5,000,000 (11 GiB, made by the"
         f" server while they are read): {results.huge.peak / large:.2f} times as much."
     )
 

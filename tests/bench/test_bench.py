@@ -94,5 +94,5 @@ def test_the_page_shows_medians_of_pairs() -> None:
     for peer in PEERS:
         assert f"| {peer.name} |" in text
         assert f">{peer.name}</text>" in figure(results)
-    assert "5,000,000 (11 GB" in text
+    assert "5,000,000 (11 GiB" in text
     assert "1.00 times as much" in text
