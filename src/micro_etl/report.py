@@ -9,7 +9,8 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,16 +43,21 @@ class Report(Protocol):
         """Show the first rows of a Parquet file to whoever reads."""
 
 
-class _Ending:
-    """The first result of a run is its last word, whichever thread says it."""
+class _Turn:
+    """One thread speaks at a time, and the first result of a run is its last word."""
 
     def __init__(self) -> None:
-        self._claimed = threading.Lock()
+        self._speaking, self._ended = threading.Lock(), False
 
-    def claim(self, name: str) -> None:
-        """Go on, or wait for the end of the process where a result has been told already."""
-        if name in _RESULTS and not self._claimed.acquire(blocking=False):
-            threading.Event().wait()
+    @contextmanager
+    def take(self, name: str) -> Iterator[None]:
+        """Say one thing, or wait for the end of the process where a result has been told."""
+        with self._speaking:
+            if not self._ended:
+                self._ended = name in _RESULTS
+                yield
+                return
+        threading.Event().wait()
 
 
 class JsonReport:
@@ -65,13 +71,16 @@ class JsonReport:
         metrics: tuple[str | None, str] = (None, ""),
         secrets: Collection[str] = (),
     ) -> None:
-        self._secrets, self._ending = secrets, _Ending()
+        self._secrets, self._turn = secrets, _Turn()
         self._level, self._run_id, self._metrics = _LEVELS.index(level), run_id, metrics
         self.last_event = ""
 
     def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
         """Print the event, unless it is less important than what is asked for."""
-        self._ending.claim(name)
+        with self._turn.take(name):
+            self._say(name, level, fields)
+
+    def _say(self, name: str, level: str, fields: dict[str, Any]) -> None:
         self.last_event, fields = name, without(self._secrets, fields)
         namespace, dataset = self._metrics
         if namespace and name in _RESULTS:
@@ -94,14 +103,17 @@ class TextReport:
     def __init__(
         self, *, level: str, color: bool | None, live: bool, secrets: Collection[str] = ()
     ) -> None:
-        self._secrets, self._ending = secrets, _Ending()
+        self._secrets, self._turn = secrets, _Turn()
         self._level, self._color, self._live = _LEVELS.index(level), color, live
         self._started = self._drawn = time.monotonic()
         self.last_event = ""
 
     def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
         """Print what the event means."""
-        self._ending.claim(name)
+        with self._turn.take(name):
+            self._say(name, level, fields)
+
+    def _say(self, name: str, level: str, fields: dict[str, Any]) -> None:
         self.last_event, fields = name, without(self._secrets, fields)
         self._clear()
         if name == "run_failed":
