@@ -155,7 +155,7 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, folder / name)
     for file in ROOT.glob("requirements*.txt"):
         shutil.copy(file, folder / file.name)
-    for name in ("scripts", ".github"):
+    for name in ("scripts", "bench", ".github"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for command in (
         ["init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "remote")],
