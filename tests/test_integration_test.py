@@ -155,3 +155,12 @@ def test_a_source_that_has_changed_is_inconclusive(published_sample: Sample) -> 
     assert done.returncode == 1
     assert "INCONCLUSIVE" in done.stdout
     assert "rows differ" not in done.stdout
+
+
+def test_a_source_that_has_changed_elsewhere_passes(published_sample: Sample) -> None:
+    """The service calls such a table unchanged, and leaves the object with its older hash."""
+    publish(published_sample, lambda table: table)
+    launches = json.loads(SAMPLE)
+    launches[0]["details"] = "said otherwise"
+    done = run_integration_test(published_sample[1], json.dumps(launches).encode())
+    assert done.returncode == 0, done.stdout

@@ -87,18 +87,21 @@ class Published:
     def expected_rows(self) -> list[dict[str, Any]]:
         """What the rows must be, worked out from the source as it is now.
 
-        Where the source is not what the run has read, nothing can be said of the values: that is
-        a failure with its own message, not a comparison that holds or breaks by luck.
+        Where the source is not what the run has read, and the table is not what the source says
+        now, nothing can be said of the values: that is a failure with its own message, not a
+        comparison that breaks by luck. (A table that did not change keeps the hash of the source
+        that it was first made from, whatever else has changed in the source since.)
         """
         body = fetch(self.place)
+        expected = [expected_row(launch) for launch in records(body)]
         digest, published = hashlib.sha256(body).hexdigest(), self.metadata["source-sha256"]
-        if digest != published:
+        if digest != published and self.rows != expected:
             pytest.fail(
                 f"INCONCLUSIVE: {self.place.source_url} has changed since the run (SHA-256 "
                 f"{digest}, the run read {published}): run the application again, then this test",
                 pytrace=False,
             )
-        return [expected_row(launch) for launch in records(body)]
+        return expected
 
 
 def expected_row(launch: dict[str, Any]) -> dict[str, Any]:
