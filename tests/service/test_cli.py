@@ -174,6 +174,16 @@ def on_terminal(folder: Path, *arguments: str, **extra: str) -> tuple[int, str]:
     return process.returncode, screen.decode()
 
 
+@pytest.mark.parametrize("command", [("run",), ("show", "out/launches.parquet")])
+def test_success_says_nothing_on_standard_error(folder: Path, command: tuple[str, ...]) -> None:
+    """Not even what a library has to say of how the process ends."""
+    source = folder / "launches.json"
+    source.write_bytes(launches(3))
+    made_it = micro_etl(folder, "run", SOURCE_URL=str(source), LOG_FORMAT="text")
+    done = micro_etl(folder, *command, SOURCE_URL=str(source), LOG_FORMAT="text")
+    assert [(made_it.code, made_it.err), (done.code, done.err)] == [(0, ""), (0, "")]
+
+
 def test_empty_flag_is_refused(folder: Path) -> None:
     """An empty variable counts as unset; an empty flag is a script's mistake."""
     done = micro_etl(folder, "run", "--target-url", "")
