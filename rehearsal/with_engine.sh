@@ -49,7 +49,9 @@ has_base() {
 if ! answers; then
     command -v dockerd >/dev/null || install docker.io
     # A session of its own: Ctrl-C is for the command, whose containers still need the engine.
-    setsid dockerd --pidfile "$pid_file" >"$folder/dockerd.log" 2>&1 &
+    # Its running state has a folder of its own: what an engine that was killed has left can't be
+    # taken for one that runs.
+    setsid dockerd --pidfile "$pid_file" --exec-root "$folder/run" >"$folder/dockerd.log" 2>&1 &
     wait_for_engine
 fi
 has_base || command -v mmdebstrap >/dev/null || install mmdebstrap
