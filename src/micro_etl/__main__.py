@@ -23,6 +23,8 @@ def main() -> None:
         SystemExit: always, with one of the exit codes of `micro_etl.errors`.
     """
     block_stop_signals()
+    if sys.stdout is None:  # closed by whoever started it
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that can't be encoded is no defect
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -8,7 +8,7 @@ import duckdb
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError
-from micro_etl.transform import connect, expected_schema, read_profile, read_schema
+from micro_etl.transform import connect, expected_schema, read_profile, read_schema, reason_of
 
 
 def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
@@ -33,7 +33,7 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
                 raise DataError(f"the schema breaks the contract: {_difference(schema, expected)}")
             rows, _, columns = read_profile(connection, dataset.columns, file)
         except duckdb.Error as error:
-            raise DataError(f"not a Parquet file: {str(error).splitlines()[0]}") from error
+            raise DataError(f"not a Parquet file: {reason_of(error)}") from error
     broken = [
         f"{column.name} has {rows - profile.nulls - profile.distinct:,} repeated values"
         for column, profile in zip(dataset.columns, columns, strict=True)

@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 import click
 
+from micro_etl.errors import MachineError
+
 _LEVELS = ("info", "warning", "error")
 _RESULTS = ("run_finished", "run_failed")
 # What would steer a terminal, or break a line.
@@ -232,8 +234,15 @@ def size(count: int) -> str:
 
 
 def _print(line: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered can't be written at the end
+        sys.stderr.write(f"error     the log can't be written: {error.strerror}\n")
+        raise SystemExit(MachineError.exit_code) from error
 
 
 def _line(name: str, fields: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ import duckdb
 from micro_etl.errors import DataError
 from micro_etl.report import printable
 from micro_etl.sql import identifier, literal
+from micro_etl.transform import reason_of
 
 _WIDTH = 120  # where nobody's terminal tells
 
@@ -80,4 +81,4 @@ def _render(connection: duckdb.DuckDBPyConnection, query: str, *, rows: int) -> 
 
 
 def _not_parquet(error: duckdb.Error) -> DataError:
-    return DataError(f"not a Parquet file: {str(error).splitlines()[0]}")
+    return DataError(f"not a Parquet file: {reason_of(error)}")

@@ -84,7 +84,7 @@ def transform(
         except (duckdb.Error, UnicodeDecodeError) as error:
             _raise_machine_error(error)
             _raise_violations(connection, dataset, body)
-            raise SourceError(f"the body is not what it should be: {_reason(error)}") from error
+            raise SourceError(f"the body is not what it should be: {reason_of(error)}") from error
         rows, empty, columns = read_profile(connection, dataset.columns, staged)
         if _may_hide_violations(rows, empty, columns):
             _raise_violations(connection, dataset, body)
@@ -190,7 +190,7 @@ def _raise_violations(connection: duckdb.DuckDBPyConnection, dataset: Dataset, b
         found, totals = _find_violations(connection, dataset, body)
     except (duckdb.Error, UnicodeDecodeError) as error:
         _raise_machine_error(error)
-        raise SourceError(f"the body can't be read as JSON: {_reason(error)}") from error
+        raise SourceError(f"the body can't be read as JSON: {reason_of(error)}") from error
     if found:
         raise ContractError(found[: explain.SHOWN], totals)
 
@@ -243,14 +243,14 @@ def _absent_paths(
 
 
 def _raise_machine_error(error: Exception) -> None:
-    text = _reason(error)
+    text = reason_of(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         raise MachineError(f"out of memory: {text}; give the task more") from error
     if isinstance(error, duckdb.IOException):
         raise MachineError(f"the scratch folder can't be used: {text}") from error
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The engine's first line, without its class and our scratch file.
 
     It counts records from 2, whatever it calls them.
@@ -262,5 +262,5 @@ def _reason(error: Exception) -> str:
         lambda found: f"{found[1]}record {int(found[2]) - 1}",
         str(error).splitlines()[0],
     )
-    noise = r"^[A-Z]\w+( \w+)* Error: | in file \"[^\"]*\"| Try auto-detecting.*"
+    noise = r"^[A-Z]\w+( \w+)* Error: | in file \"[^\"]*\"| '/[^']*'| Try auto-detecting.*"
     return re.sub(noise, "", line).strip()

@@ -184,6 +184,25 @@ def test_success_says_nothing_on_standard_error(folder: Path, command: tuple[str
     assert [(made_it.code, made_it.err), (done.code, done.err)] == [(0, ""), (0, "")]
 
 
+def test_log_that_can_not_be_written_ends_the_run_in_one_line(folder: Path) -> None:
+    """Before anything is published; and without an output at all, the run does its work."""
+    source = folder / "launches.json"
+    source.write_bytes(launches(3))
+    variables = environment(folder, {"SOURCE_URL": str(source), "TARGET_URL": "made.parquet"})
+    line = [*COMMAND, "run"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            line, cwd=folder, env=variables, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    said = b"error     the log can't be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (71, said)
+    assert not (folder / "made.parquet").exists()
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *line]
+    done = subprocess.run(closed, cwd=folder, env=variables, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (folder / "made.parquet").exists()
+
+
 def test_empty_flag_is_refused(folder: Path) -> None:
     """An empty variable counts as unset; an empty flag is a script's mistake."""
     done = micro_etl(folder, "run", "--target-url", "")
