@@ -16,6 +16,11 @@ from micro_etl.dataset import Column, Dataset
 from micro_etl.errors import ContractError, MachineError, SourceError, Violation
 from micro_etl.layout import Body, Layout
 
+# One thread keeps the order of rows by itself. Told to keep it, the engine would hold all that it
+# has read of an array until its end: two hundred bytes a row.
+_ONE_THREAD = "SET threads = 1; SET preserve_insertion_order = false"
+_LITTLE_MEMORY = "SET memory_limit = '128MB'"
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
@@ -79,12 +84,14 @@ def transform(
     """
     staged, file = scratch / "staged.parquet", scratch / f"{dataset.name}.parquet"
     with (engine or start(scratch)).result() as connection:
+        _set_threads(connection, body.layout)
         try:
             connection.execute(sql.stage(dataset, body, staged))
         except (duckdb.Error, UnicodeDecodeError) as error:
             _raise_machine_error(error)
             _raise_violations(connection, dataset, body)
             raise SourceError(f"the body is not what it should be: {reason_of(error)}") from error
+        connection.execute(_ONE_THREAD)
         rows, empty, columns = read_profile(connection, dataset.columns, staged)
         if _may_hide_violations(rows, empty, columns):
             _raise_violations(connection, dataset, body)
@@ -128,11 +135,35 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     )
 
 
+def _set_threads(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
+    """Read lines on all cores; what else there is, the engine reads on one.
+
+    Where there is one core, lines are read by two threads all the same, since a single one would
+    cut the table into other row groups: the file would depend on the machine.
+    """
+    if layout is not Layout.NDJSON:
+        connection.execute(_ONE_THREAD)
+        return
+    row = connection.execute("SELECT current_setting('threads')").fetchone()
+    if row == (1,):
+        connection.execute("SET threads = 2")
+
+
 def read_profile(
     connection: duckdb.DuckDBPyConnection, columns: tuple[Column, ...], table: Path
 ) -> tuple[int, int, tuple[ColumnProfile, ...]]:
-    """Rows, rows without any value, and a profile of each column of a Parquet file."""
-    row = connection.execute(sql.profile(columns, table)).fetchone()
+    """Rows, rows without any value, and a profile of each column of a Parquet file.
+
+    Distinct values are counted on disk where there are many; values too large for that in memory.
+    """
+    query = sql.profile(columns, table)
+    connection.execute(_LITTLE_MEMORY)
+    try:
+        row = connection.execute(query).fetchone()
+        connection.execute("RESET memory_limit")
+    except duckdb.OutOfMemoryException:
+        connection.execute("RESET memory_limit")
+        row = connection.execute(query).fetchone()
     assert row is not None  # noqa: S101 - an aggregate has one row
     profiles = (
         ColumnProfile(column.name, *row[at : at + 4])

@@ -21,6 +21,7 @@ from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import MachineError
 from micro_etl.layout import Layout
 from micro_etl.transform import transform
+from tests.service.command import launches
 from tests.service.conftest import Bench
 
 
@@ -40,7 +41,7 @@ def with_settings(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
 def test_no_memory_and_no_scratch_folder_are_errors_of_the_machine(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = bench.body(json.dumps([{"flight_number": i} for i in range(50_000)]))
+    body = bench.body(launches(50_000).decode())
     with pytest.raises(MachineError, match="the scratch folder can't be used"):
         transform(body, bundled_dataset("launches"), scratch=bench.folder / "nowhere")
     with_settings(monkeypatch, memory_limit="'1MB'")
@@ -60,7 +61,7 @@ def test_bytes_and_order_do_not_depend_on_threads_or_folder(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout
 ) -> None:
     records = [
-        f'{{"n": {i}, "text": "{i:032}", "ok": {"null" if i % 3 else "true"}}}'
+        f'{{"n": {i}, "text": "{i:0200}", "ok": {"null" if i % 3 else "true"}}}'
         for i in range(300_000)
     ]
     text = "\n".join(records) if layout is Layout.NDJSON else f"[{','.join(records)}]"
