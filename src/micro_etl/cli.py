@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from click.core import ParameterSource
 
 from micro_etl import __version__
 from micro_etl.dataset import bundled_dataset, bundled_datasets, read_dataset
-from micro_etl.extract import ExtractOptions
+from micro_etl.limits import ExtractOptions
 from micro_etl.process import workspace
 from micro_etl.report import open_report
 from micro_etl.settings import (
@@ -69,7 +68,7 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     development, a .env file in the current folder is read as well.
     """
     settings = Settings(**prefer_flags(values, _given_flags()))
-    run_id = settings.run_id or uuid.uuid4().hex
+    run_id = settings.run_id or os.urandom(16).hex()
     report = open_report(
         log_format=settings.log_format,
         log_level=settings.log_level,

@@ -10,14 +10,13 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from micro_etl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from micro_etl.extract import ExtractOptions
+    from micro_etl.limits import ExtractOptions
 
 TYPES = ("int32", "int64", "float64", "string", "boolean", "timestamp", "date", "json")
 """The column types. ``timestamp`` is an instant in UTC with microseconds."""
@@ -26,7 +25,7 @@ BARE_KEY = r'[^."\s\[\]*]+'
 """A key that needs no quotes in a path, as a regular expression."""
 
 _SHOWN = 100  # characters of a wrong line
-_BUNDLED = resources.files("micro_etl") / "datasets"
+_BUNDLED = Path(__file__).with_name("datasets")
 _SEGMENT = re.compile(rf'"(?:[^"\\]|\\.)+"|{BARE_KEY}')
 
 
@@ -74,11 +73,7 @@ class Dataset:
 
 def bundled_datasets() -> list[str]:
     """The names of the datasets that ship with the package, sorted."""
-    return sorted(
-        file.name.removesuffix(".toml")
-        for file in _BUNDLED.iterdir()
-        if file.name.endswith(".toml")
-    )
+    return sorted(file.stem for file in _BUNDLED.glob("*.toml"))
 
 
 def bundled_dataset(name: str) -> Dataset:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 import signal
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 from urllib3.response import BaseHTTPResponse
 
 from micro_etl.errors import ConfigError, SourceError, TargetError, scratch_errors
-from micro_etl.http_get import HttpOptions, OnRetry, get
+from micro_etl.http_get import OnRetry, get
+from micro_etl.limits import ExtractOptions
 from micro_etl.urls import redact
 
 _CHUNK = 1 << 20
+_POLL_SECONDS = 0.05
 _GZIP = b"\x1f\x8b"
 _GZIP_ONLY = zlib.MAX_WBITS | 16
 
@@ -35,7 +38,7 @@ class Extract:
         file: where it is, decompressed.
         size: its length in bytes.
         received: how many bytes came, compressed or not.
-        sha256: of the decompressed bytes.
+        hashing: gives the SHA-256 of the decompressed bytes.
         etag: of the source, where it has one.
         last_modified: of the source, as it said it.
         content_type: of the source, as it said it.
@@ -44,27 +47,15 @@ class Extract:
     file: Path
     size: int
     received: int
-    sha256: str
+    hashing: Future[str]
     etag: str | None = None
     last_modified: str | None = None
     content_type: str | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractOptions:
-    """What an extract may take.
-
-    Attributes:
-        http: time-outs and retries of HTTP.
-        deadline: seconds for the whole of it, retries and waits included.
-        max_bytes: the longest body as it comes, in bytes.
-        max_unpacked_bytes: the longest body after decompression, in bytes.
-    """
-
-    http: HttpOptions = field(default_factory=HttpOptions)
-    deadline: float = 900
-    max_bytes: int = 16 << 30
-    max_unpacked_bytes: int = 16 << 30
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the decompressed bytes; waits until they are hashed."""
+        return self.hashing.result()
 
 
 def _silent(*_: object) -> None:
@@ -166,7 +157,7 @@ def _spool(
     options: ExtractOptions,
     on_progress: OnProgress,
 ) -> Extract:
-    digest, size, received = hashlib.sha256(), 0, 0
+    size, received, complete = 0, 0, threading.Event()
 
     def counted() -> Iterator[bytes]:
         nonlocal received
@@ -180,20 +171,38 @@ def _spool(
             on_progress(received, total)
             yield chunk
 
-    # A thread hashes each piece while the next comes: SHA-256 takes as long as all the rest.
-    with scratch_errors(), file.open("wb") as spool, ThreadPoolExecutor(1) as hasher:
-        hashed = hasher.submit(digest.update, b"")
-        for piece in _unpacked(counted(), shown):
-            size += len(piece)
-            if size > options.max_unpacked_bytes:
-                raise SourceError(
-                    f"{shown}: the body unpacks to more than {options.max_unpacked_bytes:,} "
-                    "bytes; SOURCE_MAX_UNPACKED_BYTES allows no more"
-                )
-            hashed.result()
-            hashed = hasher.submit(digest.update, piece)
-            spool.write(piece)
-    return Extract(file, size, received, digest.hexdigest())
+    hasher = ThreadPoolExecutor(1)
+    try:
+        with scratch_errors(), file.open("wb") as spool:
+            hashing = hasher.submit(_hash, file, complete)
+            for piece in _unpacked(counted(), shown):
+                size += len(piece)
+                if size > options.max_unpacked_bytes:
+                    raise SourceError(
+                        f"{shown}: the body unpacks to more than {options.max_unpacked_bytes:,} "
+                        "bytes; SOURCE_MAX_UNPACKED_BYTES allows no more"
+                    )
+                spool.write(piece)
+    finally:
+        complete.set()
+        hasher.shutdown(wait=False)
+    return Extract(file, size, received, hashing)
+
+
+def _hash(file: Path, complete: threading.Event) -> str:
+    """The SHA-256 of a file that grows until it is complete.
+
+    It runs behind whoever writes and need not keep up: a fast source is hashed while it is parsed.
+    """
+    digest = hashlib.sha256()
+    with scratch_errors(), file.open("rb") as written:
+        while True:
+            last = complete.is_set()
+            while piece := written.read(_CHUNK):
+                digest.update(piece)
+            if last:
+                return digest.hexdigest()
+            complete.wait(_POLL_SECONDS)
 
 
 def _unpacked(chunks: Iterator[bytes], shown: str) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -29,6 +28,7 @@ from urllib3.util import Retry, Timeout, Url, make_headers, parse_url
 from micro_etl import __version__
 from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
 from micro_etl.layout import show
+from micro_etl.limits import HttpOptions
 from micro_etl.urls import redact
 
 T = TypeVar("T")
@@ -38,29 +38,6 @@ MAY_PASS = frozenset({408, 425, 429, *range(500, 600)})
 
 OnRetry = Callable[[int, str], None]
 """Called before each retry with its number, from 1, and the reason."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpOptions:
-    """How patient a request is; durations are in seconds.
-
-    Attributes:
-        connect_timeout: for a connection, TLS included.
-        read_timeout: between two pieces of an answer.
-        attempts: how often to ask, the first time included.
-        backoff: the unit of the exponential wait between attempts, and of its jitter.
-        backoff_max: the longest such wait.
-        retry_after_max: the longest wait that the server may ask for.
-        max_redirects: how many redirects to follow.
-    """
-
-    connect_timeout: float = 10
-    read_timeout: float = 30
-    attempts: int = 5
-    backoff: float = 0.5
-    backoff_max: float = 30
-    retry_after_max: float = 60
-    max_redirects: int = 5
 
 
 def get(

@@ -5,19 +5,18 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from micro_etl import __version__
 from micro_etl.dataset import Dataset
-from micro_etl.extract import Extract, extract
-from micro_etl.keep_raw import keep_raw
 from micro_etl.layout import Body, Layout, find_layout
-from micro_etl.load import load, look
 from micro_etl.report import Report
 from micro_etl.settings import Settings
-from micro_etl.store import open_place
 from micro_etl.transform import start, transform
 from micro_etl.urls import names_ndjson, redact
+
+if TYPE_CHECKING:
+    from micro_etl.extract import Extract
 
 _LARGEST_RECORD = (1 << 32) - 1  # the engine counts the bytes of a record in 32 bits
 
@@ -61,6 +60,11 @@ def run(
     )
 
     engine = start(scratch)
+    # Imported while the engine starts, which leaves the interpreter to others.
+    from micro_etl.extract import extract
+    from micro_etl.load import load, look
+    from micro_etl.store import open_place
+
     place = open_place(target, timeout=settings.target_timeout, deadline=settings.target_deadline)
     previous = look(place, scratch=scratch)
     watch.lap("look")
@@ -80,11 +84,12 @@ def run(
         source=redact(source),
         bytes=fetched.size,
         received=fetched.received,
-        sha256=fetched.sha256,
         etag=fetched.etag,
         last_modified=fetched.last_modified,
     )
     if settings.raw_url and not dry_run:
+        from micro_etl.keep_raw import keep_raw
+
         keep_raw(
             fetched,
             settings.raw_url,
@@ -100,6 +105,7 @@ def run(
     watch.lap("transform")
     report.event(
         "transformed",
+        source_sha256=fetched.sha256,
         rows=table.rows,
         bytes=table.size,
         sha256=table.sha256,

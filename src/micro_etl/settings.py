@@ -11,8 +11,7 @@ import click
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ConfigError, UsageError
-from micro_etl.extract import ExtractOptions
-from micro_etl.http_get import HttpOptions
+from micro_etl.limits import ExtractOptions, HttpOptions
 from micro_etl.urls import redact
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -16,7 +16,7 @@ from micro_etl.dataset import (
     read_dataset,
 )
 from micro_etl.errors import ConfigError
-from micro_etl.extract import ExtractOptions
+from micro_etl.limits import ExtractOptions
 from micro_etl.sql import dotted
 from tests.service.conftest import dataset
 

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from micro_etl.errors import AccessDeniedError, ConfigError, MachineError, SourceError
-from micro_etl.extract import Extract, ExtractOptions, extract
-from micro_etl.http_get import HttpOptions
+from micro_etl.extract import Extract, extract
 from micro_etl.layout import Layout, find_layout
+from micro_etl.limits import ExtractOptions, HttpOptions
 from micro_etl.urls import names_ndjson
 from tests.conftest import Bucket
 from tests.service.servers import Answer, gzipped, s3_error, serve
@@ -58,12 +58,13 @@ def test_http_body_is_on_disk_with_what_the_source_said_of_it(tmp_path: Path) ->
         file=tmp_path / "body",
         size=len(RECORDS),
         received=len(RECORDS),
-        sha256=hashlib.sha256(RECORDS).hexdigest(),
+        hashing=found.hashing,
         etag='"v1"',
         last_modified="yesterday",
         content_type="application/json",
     )
     assert found.file.read_bytes() == RECORDS
+    assert found.sha256 == hashlib.sha256(RECORDS).hexdigest()
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -291,7 +292,8 @@ def test_s3_source_that_is_denied_is_told_apart(
 _CHILD = r"""
 import re, sys
 from pathlib import Path
-from micro_etl.extract import ExtractOptions, extract
+from micro_etl.extract import extract
+from micro_etl.limits import ExtractOptions
 extract(sys.argv[1], Path(sys.argv[2]), options=ExtractOptions())
 print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 """

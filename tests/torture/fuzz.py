@@ -72,7 +72,8 @@ def fuzz_settings(data: bytes) -> None:
     from micro_etl.cli import cli
     from micro_etl.dataset import bundled_dataset
     from micro_etl.errors import MicroEtlError
-    from micro_etl.http_get import HttpOptions, get
+    from micro_etl.http_get import get
+    from micro_etl.limits import HttpOptions
     from micro_etl.report import open_report
     from micro_etl.settings import Settings, prefer_flags
     from micro_etl.store import open_place

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,9 @@ def test_proxy_that_is_none_is_a_wrong_setting(folder: Path, proxy: str) -> None
 def test_response_that_can_not_be_kept_for_want_of_room_is_the_machine(folder: Path) -> None:
     """A part of a gzip file on a full disk was a traceback."""
     (folder / "body").write_bytes(os.urandom(1 << 20))
-    fetched = Extract(folder / "body", 1 << 20, 1 << 20, "50c3")
+    hashing: Future[str] = Future()
+    hashing.set_result("50c3")
+    fetched = Extract(folder / "body", 1 << 20, 1 << 20, hashing)
     with small_disk(folder / "small", 1):
         (folder / "small" / "filler").write_bytes(bytes(500_000))
         with pytest.raises(MachineError, match="No space left"):

@@ -1,0 +1,48 @@
+"""What an extract may take: patience and sizes.
+
+Apart from what obeys them, so that reading the settings does not import an HTTP client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpOptions:
+    """How patient a request is; durations are in seconds.
+
+    Attributes:
+        connect_timeout: for a connection, TLS included.
+        read_timeout: between two pieces of an answer.
+        attempts: how often to ask, the first time included.
+        backoff: the unit of the exponential wait between attempts, and of its jitter.
+        backoff_max: the longest such wait.
+        retry_after_max: the longest wait that the server may ask for.
+        max_redirects: how many redirects to follow.
+    """
+
+    connect_timeout: float = 10
+    read_timeout: float = 30
+    attempts: int = 5
+    backoff: float = 0.5
+    backoff_max: float = 30
+    retry_after_max: float = 60
+    max_redirects: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractOptions:
+    """What an extract may take.
+
+    Attributes:
+        http: time-outs and retries of HTTP.
+        deadline: seconds for the whole of it, retries and waits included.
+        max_bytes: the longest body as it comes, in bytes.
+        max_unpacked_bytes: the longest body after decompression, in bytes.
+    """
+
+    http: HttpOptions = field(default_factory=HttpOptions)
+    deadline: float = 900
+    max_bytes: int = 16 << 30
+    max_unpacked_bytes: int = 16 << 30
