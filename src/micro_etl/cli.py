@@ -13,7 +13,7 @@ from micro_etl import __version__
 from micro_etl.dataset import bundled_dataset, bundled_datasets, read_dataset
 from micro_etl.limits import ExtractOptions
 from micro_etl.process import workspace
-from micro_etl.report import open_report
+from micro_etl.report import open_report, printing
 from micro_etl.settings import (
     DATASET,
     Settings,
@@ -109,7 +109,8 @@ def check(url: str, dataset: str, **limits: float) -> None:
 
         contract = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
         rows = check_file(_fetch(url, scratch, limits), contract, scratch=scratch)
-        click.echo(f"{url} keeps the contract of {contract.name}: {rows:,} rows")
+        with printing():
+            click.echo(f"{url} keeps the contract of {contract.name}: {rows:,} rows")
 
 
 @cli.command()
@@ -126,8 +127,9 @@ def show(url: str, rows: int, **limits: float) -> None:
         from micro_etl.show import head, profile
 
         file = _fetch(url, scratch, limits)
-        click.echo(head(file, rows=rows))
-        click.echo(profile(file))
+        shown = f"{head(file, rows=rows)}\n{profile(file)}"
+        with printing():
+            click.echo(shown)
 
 
 @cli.command()

@@ -112,7 +112,7 @@ class TextReport:
 
     def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
         """Print what the event means."""
-        with self._turn.take(name):
+        with self._turn.take(name), printing():
             self._say(name, level, fields)
 
     def _say(self, name: str, level: str, fields: dict[str, Any]) -> None:
@@ -144,8 +144,10 @@ class TextReport:
         """Print the first rows."""
         from micro_etl.show import head
 
-        self._clear()
-        click.echo(head(file))
+        shown = head(file)
+        with printing():
+            self._clear()
+            click.echo(shown)
 
     def _clear(self) -> None:
         if self._live:
@@ -233,16 +235,27 @@ def size(count: int) -> str:
     return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
-def _print(line: Mapping[str, Any]) -> None:
+@contextmanager
+def printing() -> Iterator[None]:
+    """End the command in one line where standard output can't be written.
+
+    Raises:
+        SystemExit: with the exit code of a `MachineError`.
+        BrokenPipeError: nobody reads any more; click ends the command quietly.
+    """
     try:
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered can't be written at the end
-        sys.stderr.write(f"error     the log can't be written: {error.strerror}\n")
+        sys.stderr.write(f"error     standard output can't be written: {error.strerror}\n")
         raise SystemExit(MachineError.exit_code) from error
+
+
+def _print(line: Mapping[str, Any]) -> None:
+    with printing():
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
 
 
 def _line(name: str, fields: Mapping[str, Any]) -> tuple[str, str] | None:

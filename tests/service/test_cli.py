@@ -19,8 +19,8 @@ from tests.service.servers import Answer, serve
 
 EVENT_FIELDS = {
     "run_started": {"dataset", "source", "target", "dry_run", "version"},
-    "extracted": {"source", "bytes", "received", "sha256", "etag", "last_modified"},
-    "transformed": {"rows", "bytes", "sha256", "columns"},
+    "extracted": {"source", "bytes", "received", "etag", "last_modified"},
+    "transformed": {"source_sha256", "rows", "bytes", "sha256", "columns"},
     "run_finished": {
         *("result", "dataset", "source", "source_bytes", "source_sha256", "target", "etag"),
         *("rows", "previous_rows", "nulls", "bytes", "sha256", "superseded", "seconds", "version"),
@@ -194,13 +194,38 @@ def test_log_that_can_not_be_written_ends_the_run_in_one_line(folder: Path) -> N
         done = subprocess.run(
             line, cwd=folder, env=variables, stdout=full, stderr=subprocess.PIPE, check=False
         )
-    said = b"error     the log can't be written: No space left on device\n"
+    said = b"error     standard output can't be written: No space left on device\n"
     assert (done.returncode, done.stderr) == (71, said)
     assert not (folder / "made.parquet").exists()
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *line]
     done = subprocess.run(closed, cwd=folder, env=variables, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert (folder / "made.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["datasets", "run --help", "show made.parquet", "check made.parquet", "run --log-format text"],
+)
+def test_output_that_can_not_be_written_ends_any_command_in_one_line(
+    folder: Path, command: str
+) -> None:
+    source = folder / "launches.json"
+    source.write_bytes(launches(3))
+    variables = {"SOURCE_URL": str(source), "TARGET_URL": "made.parquet"}
+    if "made" in command:
+        assert micro_etl(folder, "run", **variables).code == 0
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *command.split()],
+            cwd=folder,
+            env=environment(folder, variables),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    said = b"error     standard output can't be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (71, said)
 
 
 def test_empty_flag_is_refused(folder: Path) -> None:
