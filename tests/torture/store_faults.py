@@ -9,10 +9,10 @@ from tests.service.servers import Answer, Request, forward, s3_error
 from tests.torture.faults import Fault, Store
 
 _store = partial(Fault, group="store", code=74)
-_READ, _WRITE = ("GET", "HEAD"), ("PUT", "POST")
+READ, WRITE = ("GET", "HEAD"), ("PUT", "POST")
 
 
-def _fails(answer: Answer, methods: tuple[str, ...] = _READ + _WRITE) -> Store:
+def fails(answer: Answer, methods: tuple[str, ...] = READ + WRITE) -> Store:
     """A store that always gives this answer to some methods."""
 
     def respond(request: Request, endpoint: str) -> Answer:
@@ -21,7 +21,7 @@ def _fails(answer: Answer, methods: tuple[str, ...] = _READ + _WRITE) -> Store:
     return respond
 
 
-def _first(count: int, answer: Answer, methods: tuple[str, ...]) -> Store:
+def first(count: int, answer: Answer, methods: tuple[str, ...]) -> Store:
     """A store that gives this answer to the first requests of some methods; for one run."""
     seen: list[Request] = []
 
@@ -35,7 +35,7 @@ def _first(count: int, answer: Answer, methods: tuple[str, ...]) -> Store:
     return respond
 
 
-def _lose_answer(request: Request, endpoint: str) -> Answer:
+def lose_answer(request: Request, endpoint: str) -> Answer:
     """Do what is asked, and break the connection of each upload instead of saying so."""
     answer = forward(request, endpoint)
     return Answer(reset=True) if request.method == "PUT" else answer
@@ -56,12 +56,12 @@ def _cut_upload(request: Request, endpoint: str) -> Answer:
 def _strange_metadata(request: Request, endpoint: str) -> Answer:
     """Say nonsense in the object's metadata."""
     answer = forward(request, endpoint)
-    if request.method in _READ:
+    if request.method in READ:
         answer = replace(answer, headers={**answer.headers, "x-amz-meta-rows": "9" * 5000})
     return answer
 
 
-_DENIED = s3_error(403, "AccessDenied", "Access Denied")
+DENIED = s3_error(403, "AccessDenied", "Access Denied")
 
 STORE = [
     _store(
@@ -74,13 +74,13 @@ STORE = [
     _store(
         name="bucket in another region",
         says="region",
-        store=_fails(s3_error(301, "PermanentRedirect", "The bucket is in another region")),
+        store=fails(s3_error(301, "PermanentRedirect", "The bucket is in another region")),
         gets=0,
     ),
     _store(
         name="region that does not match the signature",
         says="AuthorizationHeaderMalformed",
-        store=_fails(
+        store=fails(
             s3_error(
                 400,
                 "AuthorizationHeaderMalformed",
@@ -93,7 +93,7 @@ STORE = [
         name="access denied on read",
         code=77,
         says="can't read",
-        store=_fails(_DENIED, _READ),
+        store=fails(DENIED, READ),
         gets=0,
         fast=True,
     ),
@@ -101,7 +101,7 @@ STORE = [
         name="access denied on write",
         code=77,
         says="can't write",
-        store=_fails(_DENIED, _WRITE),
+        store=fails(DENIED, WRITE),
         puts=1,
         fast=True,
     ),
@@ -109,7 +109,7 @@ STORE = [
         name="access denied on read and write",
         code=77,
         says="AccessDenied",
-        store=_fails(_DENIED),
+        store=fails(DENIED),
         gets=0,
         puts=0,
     ),
@@ -117,7 +117,7 @@ STORE = [
         name="credentials expired before the run",
         code=77,
         says="have expired",
-        store=_fails(s3_error(400, "ExpiredToken")),
+        store=fails(s3_error(400, "ExpiredToken")),
         gets=0,
         fast=True,
     ),
@@ -125,20 +125,20 @@ STORE = [
         name="credentials expired before the upload",
         code=77,
         says="have expired",
-        store=_fails(s3_error(400, "ExpiredToken"), _WRITE),
+        store=fails(s3_error(400, "ExpiredToken"), WRITE),
     ),
     _store(
         name="unknown access key",
         code=77,
         says="InvalidAccessKeyId",
-        store=_fails(s3_error(403, "InvalidAccessKeyId")),
+        store=fails(s3_error(403, "InvalidAccessKeyId")),
         gets=0,
     ),
     _store(
         name="clock of this machine is wrong",
         code=77,
         says="RequestTimeTooSkewed",
-        store=_fails(
+        store=fails(
             s3_error(
                 403,
                 "RequestTimeTooSkewed",
@@ -150,13 +150,13 @@ STORE = [
     _store(
         name="503 SlowDown on read twice, then sound",
         code=0,
-        store=_first(2, s3_error(503, "SlowDown"), _READ),
+        store=first(2, s3_error(503, "SlowDown"), READ),
         published=True,
     ),
     _store(
         name="503 SlowDown on write twice, then sound",
         code=0,
-        store=_first(2, s3_error(503, "SlowDown"), _WRITE),
+        store=first(2, s3_error(503, "SlowDown"), WRITE),
         puts=3,
         published=True,
         fast=True,
@@ -164,18 +164,18 @@ STORE = [
     _store(
         name="500 for ever on read",
         says="can't read",
-        store=_fails(s3_error(500, "InternalError"), _READ),
+        store=fails(s3_error(500, "InternalError"), READ),
         gets=0,
     ),
     _store(
         name="500 for ever on write",
         says="can't write",
-        store=_fails(s3_error(500, "InternalError"), _WRITE),
+        store=fails(s3_error(500, "InternalError"), WRITE),
     ),
     _store(
         name="503 SlowDown for ever on write",
         says="can't write",
-        store=_fails(s3_error(503, "SlowDown"), _WRITE),
+        store=fails(s3_error(503, "SlowDown"), WRITE),
     ),
     _store(
         name="store is not there",
@@ -186,21 +186,21 @@ STORE = [
     _store(
         name="store never answers a read",
         says="can't read",
-        store=_fails(Answer(stall=True), _READ),
+        store=fails(Answer(stall=True), READ),
         environ={"TARGET_TIMEOUT": "0.5"},
         gets=0,
     ),
     _store(
         name="store never answers an upload",
         says="can't write",
-        store=_fails(Answer(stall=True), _WRITE),
+        store=fails(Answer(stall=True), WRITE),
         environ={"TARGET_TIMEOUT": "0.5"},
     ),
     _store(name="reset during the upload, for ever", says="can't write", store=_cut_upload),
     _store(
         name="reset during the upload, then sound",
         code=0,
-        store=_first(1, Answer(reset=True), _WRITE),
+        store=first(1, Answer(reset=True), WRITE),
         published=True,
         fast=True,
     ),
@@ -208,7 +208,7 @@ STORE = [
         name="uploaded, but every answer is lost",
         says="",
         code=0,
-        store=_lose_answer,
+        store=lose_answer,
         published=True,
     ),
     _store(
@@ -229,25 +229,25 @@ STORE = [
         name="another run published meanwhile",
         code=75,
         says="another run published",
-        store=_fails(s3_error(412, "PreconditionFailed"), _WRITE),
+        store=fails(s3_error(412, "PreconditionFailed"), WRITE),
         fast=True,
     ),
     _store(
         name="two uploads at the same moment",
         code=75,
         says="another run published",
-        store=_fails(s3_error(409, "ConditionalRequestConflict"), _WRITE),
+        store=fails(s3_error(409, "ConditionalRequestConflict"), WRITE),
     ),
     _store(
         name="store knows no conditional upload",
         says="can't write",
-        store=_fails(s3_error(501, "NotImplemented"), _WRITE),
+        store=fails(s3_error(501, "NotImplemented"), WRITE),
     ),
     _store(
         code=75,
         name="uploads are answered with 404 and HTML",
         says="another run published",
-        store=_fails(Answer(status=404, body=b"<html>not S3</html>"), _WRITE),
+        store=fails(Answer(status=404, body=b"<html>not S3</html>"), WRITE),
     ),
     _store(
         name="key that is a folder",
