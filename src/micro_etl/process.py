@@ -20,6 +20,15 @@ STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 """The signals that stop a command."""
 
 _DEFECT = 70
+# How the lack of memory looks where it is no MemoryError: to the loader of libraries, to whoever
+# starts a thread, to the store, to the engine, and to a codec that can't be loaded.
+_NO_MEMORY = (
+    "failed to map segment",
+    "can't start new thread",
+    "OS can't spawn worker thread",
+    "Out of Memory Error",
+    "unknown encoding: idna",
+)
 _STOP_SECONDS = 5
 
 
@@ -51,8 +60,9 @@ def workspace(report: Report) -> Iterator[Path]:
                 "written"
             ) from error
         try:
-            threading.Thread(target=_wait_for_stop, args=(report, scratch), daemon=True).start()
-            yield scratch
+            with _no_wait_for_dead_threads(report, scratch):
+                threading.Thread(target=_wait_for_stop, args=(report, scratch), daemon=True).start()
+                yield scratch
         finally:
             _remove(scratch)
     except ContractError as error:
@@ -71,10 +81,9 @@ def workspace(report: Report) -> Iterator[Path]:
     except (BrokenPipeError, SystemExit, KeyboardInterrupt, GeneratorExit):
         raise  # the first: nobody reads any more, as after `| head`; click ends it quietly
     except BaseException as error:  # a panic of the store's engine is no Exception
-        if isinstance(error, MemoryError) or "failed to map segment" in str(error):
-            code, said = MachineError.exit_code, "out of memory; give the task more"
-            report.event("run_failed", level="error", exit_code=code, error=said)
-            sys.exit(code)
+        if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
+            _report_no_memory(report)
+            sys.exit(MachineError.exit_code)
         traceback.print_exc()
         report.event(
             "run_failed",
@@ -83,6 +92,37 @@ def workspace(report: Report) -> Iterator[Path]:
             error=f"a defect in micro-etl: {type(error).__name__}: {error}",
         )
         sys.exit(_DEFECT)
+
+
+@contextmanager
+def _no_wait_for_dead_threads(report: Report, scratch: Path) -> Iterator[None]:
+    """End the process where a thread has no memory to start.
+
+    Python tells only this hook: whoever starts the thread waits for ever (python/cpython#140746).
+    """
+
+    def end(unraisable: sys.UnraisableHookArgs) -> None:
+        started = unraisable.object  # none since Python 3.13
+        starts = started is None or getattr(started, "__name__", "") == "_bootstrap"
+        if not (starts and issubclass(unraisable.exc_type, MemoryError)):
+            before(unraisable)
+            return
+        try:
+            _report_no_memory(report)
+            _remove(scratch)
+        finally:
+            os._exit(MachineError.exit_code)
+
+    before, sys.unraisablehook = sys.unraisablehook, end
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _report_no_memory(report: Report) -> None:
+    said = "out of memory; give the task more"
+    report.event("run_failed", level="error", exit_code=MachineError.exit_code, error=said)
 
 
 def _wait_for_stop(report: Report, scratch: Path) -> None:

@@ -125,14 +125,23 @@ def start(scratch: Path) -> Future[duckdb.DuckDBPyConnection]:
 
 
 def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """An engine that works in UTC, spills to the scratch folder and fetches no extension."""
-    return duckdb.connect(
-        config={
-            "TimeZone": "UTC",
-            "temp_directory": str(scratch / "spill"),
-            "autoinstall_known_extensions": "false",
-        }
-    )
+    """An engine that works in UTC, spills to the scratch folder and fetches no extension.
+
+    Raises:
+        MachineError: it does not start.
+    """
+    try:
+        return duckdb.connect(
+            config={
+                "TimeZone": "UTC",
+                "temp_directory": str(scratch / "spill"),
+                "autoinstall_known_extensions": "false",
+            }
+        )
+    except duckdb.Error as error:  # it is the same each time: what lacks is memory
+        raise MachineError(
+            f"the engine does not start: {reason_of(error)}; give the task more memory"
+        ) from error
 
 
 def _set_threads(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:

@@ -3,10 +3,12 @@
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import Future
@@ -102,6 +104,36 @@ def test_panic_of_the_store_is_a_defect_with_a_code() -> None:
     with pytest.raises(SystemExit) as ended, workspace(JsonReport(level="info", run_id=None)):
         raise Panic
     assert ended.value.code == 70
+
+
+def test_thread_that_has_no_memory_to_start_ends_the_run(folder: Path, source: str) -> None:
+    """Whoever started it waited for ever."""
+    code = """
+import sys, threading
+bootstrap = threading.Thread._bootstrap
+def _bootstrap(thread):
+    if "Pool" in thread.name:
+        raise MemoryError
+    bootstrap(thread)
+threading.Thread._bootstrap = _bootstrap
+sys.argv = ["micro-etl", "run"]
+from micro_etl.__main__ import main
+main()
+"""
+    environ = environment(folder, {"SOURCE_URL": source, "TARGET_URL": "x"})
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (71, "")
+    assert json.loads(ended.stdout.splitlines()[-1])["error"].startswith("out of memory")
+    assert made(folder) == set()
+    assert not list((folder / "scratch").iterdir())
 
 
 def test_control_characters_are_shown_as_escapes() -> None:
