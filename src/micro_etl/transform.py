@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -297,10 +298,14 @@ def reason_of(error: Exception) -> str:
     """
     if "maximum_object_size" in str(error):
         return "a record is larger than SOURCE_MAX_RECORD_BYTES"
+    line = str(error).splitlines()[0]
+    of_thread = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', line)
+    if of_thread:  # what one of the engine's threads could not write comes as JSON
+        line = json.loads(of_thread[1])
     line = re.sub(
         r"(Malformed JSON.*, at byte \d+ in )(?:record/value|line) (\d+)",
         lambda found: f"{found[1]}record {int(found[2]) - 1}",
-        str(error).splitlines()[0],
+        line,
     )
-    noise = r"^[A-Z]\w+( \w+)* Error: | in file \"[^\"]*\"| '/[^']*'| Try auto-detecting.*"
+    noise = r"^[A-Z]\w+( \w+)* Error: |( in)? file \"[^\"]*\"| '/[^']*'| Try auto-detecting.*"
     return re.sub(noise, "", line).strip()

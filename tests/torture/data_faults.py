@@ -37,37 +37,67 @@ def _spoilt(number: int, old: bytes, new: bytes) -> Callable[[Request], Answer]:
 
 _KINDS = {
     "a fraction for an int32": (
-        b'"flight_number": %d,',
-        b'"flight_number": 1.5,',
+        b'"flight_number": %d',
+        b'"flight_number": 1.5',
         "flight_number is 1.5",
     ),
     "a number as text for an int32": (
-        b'"flight_number": %d,',
-        b'"flight_number": "7",',
+        b'"flight_number": %d',
+        b'"flight_number": "7"',
         'flight_number is "7"',
     ),
+    "true for an int32": (
+        b'"flight_number": %d',
+        b'"flight_number": true',
+        "flight_number is true",
+    ),
     "2^40 for an int32": (
-        b'"flight_number": %d,',
-        b'"flight_number": 1099511627776,',
+        b'"flight_number": %d',
+        b'"flight_number": 1099511627776',
         "flight_number is 1099511627776",
     ),
     "a number for a string": (b'"name": "Flight %d \\u00fc"', b'"name": 5', "name is 5"),
-    "a time without a zone": (b'.000Z"', b'"', "date_utc is"),
+    "an object for a string": (b'"name": ', b'"name": {"en": "x"}, "was": ', 'name is {"en":"x"}'),
+    "a time without a zone": (b'.000Z"', b'"', 'date_utc is "2020-01-01T00:00:'),
+    "a date for a time": (
+        b'"date_utc": ',
+        b'"date_utc": "2020-01-01", "was": ',
+        'date_utc is "2020-01-01"',
+    ),
+    "a number for a time": (
+        b'"date_utc": ',
+        b'"date_utc": 1143239400, "was": ',
+        "date_utc is 1143239400",
+    ),
+    "24/03/2006 for a time": (
+        b'"date_utc": ',
+        b'"date_utc": "24/03/2006", "was": ',
+        'date_utc is "24/03/2006"',
+    ),
     "yes for a boolean": (b'"success": ', b'"success": "yes", "was": ', 'success is "yes"'),
+    "true as text for a boolean": (
+        b'"success": ',
+        b'"success": "true", "was": ',
+        'success is "true"',
+    ),
+    "1 for a boolean": (b'"success": ', b'"success": 1, "was": ', "success is 1"),
     "an array for an object": (b'"links": {', b'"links": [], "was": {', "links is []"),
+    "a string for an object": (b'"links": {', b'"links": "x", "was": {', 'links is "x"'),
     "null where required": (b'"name": ', b'"name": null, "was": ', "name is null"),
     "missing where required": (b'"name": ', b'"was": ', "name is missing"),
-    "a key that comes twice": (b'"name": ', b'"name": "", "name": ', "without a repeated key"),
+    "a key that comes twice": (b'"name": ', b'"name": "", "name": ', '$ is {"flight_number":'),
+    "a number for a record": (b'{"flight_number"', b'7, {"flight_number"', "$ is 7"),
 }
+"""What is replaced in a record, by what, and what is said of it."""
 
 _PLACES = [
     _data(
         name=f"{kind}, record {number:,} of {RECORDS:,}",
-        says=f"record {number}: ",
+        says=f"record {number}: {says}",
         answers=[_spoilt(number, old, new)],
         environ={"SOURCE_READ_TIMEOUT": "30"},
     )
-    for kind, (old, new, _says) in _KINDS.items()
+    for kind, (old, new, says) in _KINDS.items()
     for number in (1, RECORDS // 2, RECORDS)
 ] + [
     _data(

@@ -156,7 +156,12 @@ def _message(ended: Ended, bucket: Bucket, folder: Path) -> str:
     return said
 
 
+# What depends on the run, on the machine, or on the libraries that came with its Python.
 _VARYING = (
+    (r"\[Errno -?\d+\]", "[Errno …]"),
+    (r"(Error)\(\d+, ", r"\1(…, "),
+    (r"(Failed to resolve '[^']*' )\(.*?\)", r"\1(…)"),
+    (r"(Error -?\d+ while decompressing data): .*", r"\1: …"),
     (r"127\.0\.0\.1:\d+", "source"),
     (r"\b[0-9a-f]{64}\b", "…"),
     (r"\b[\d.]+(ms|µs|s)\b(?=,| -|:|$)", "…"),

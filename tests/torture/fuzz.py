@@ -1,6 +1,6 @@
 """Fuzz targets: each takes any bytes, and fails where the service does what it must not.
 
-Run as ``python -m tests.torture.fuzz TARGET SECONDS SEED``, it looks for inputs that reach new
+Run as ``python -m tests.torture.fuzz TARGET INPUTS SEED``, it looks for inputs that reach new
 code.
 """
 
@@ -113,8 +113,8 @@ def fuzz_body(data: bytes) -> None:
 TARGETS = {"dataset": fuzz_dataset, "settings": fuzz_settings, "body": fuzz_body}
 
 
-def main(target: str, seconds: str, seed: str) -> None:
-    """Fuzz a target for so many seconds."""
+def main(target: str, inputs: str, seed: str) -> None:
+    """Fuzz a target with so many inputs."""
     import atheris
 
     with atheris.instrument_imports(include=["micro_etl", "tests.torture", "tomllib"]):
@@ -126,7 +126,7 @@ def main(target: str, seconds: str, seed: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, text in enumerate(SEEDS[target]):
             Path(folder, str(number)).write_bytes(text)
-        limits = [f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=2048", "-timeout=30"]
+        limits = [f"-runs={inputs}", f"-seed={seed}", "-max_len=2048", "-timeout=30"]
         atheris.Setup(
             [sys.argv[0], *limits, f"-artifact_prefix={folder}/", folder], TARGETS[target]
         )

@@ -60,7 +60,7 @@ MACHINE = [
     ),
     _machine(
         name="scratch disk full while the table is written",
-        says="scratch folder",
+        says="the scratch folder can't be used: Could not write: No space left on device",
         answers=_BIG,
         before=partial(_scratch_of, megabytes=4),
     ),

@@ -61,7 +61,12 @@ _CONNECTION = [
         name="connection refused", code=69, says="refused", source=_refused, gets=None, fast=True
     ),
     _source(
-        name="name that does not resolve", code=69, says="resolve", source=_unknown_host, gets=None
+        name="name that does not resolve",
+        code=69,
+        says="resolve",
+        source=_unknown_host,
+        environ={"RES_OPTIONS": "timeout:1 attempts:1"},  # where no resolver answers
+        gets=None,
     ),
     _source(
         name="connection stalls",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import random
 import signal
 import time
@@ -14,9 +15,9 @@ import pytest
 
 from tests.conftest import Bucket
 from tests.service.command import Ended, finish, launches, micro_etl, start
-from tests.service.servers import Answer, Request, serve
+from tests.service.servers import Answer, Request, forward, serve
 from tests.torture.faults import KEY, NEW
-from tests.torture.reliability import KILL_SEED, KILLS
+from tests.torture.reliability import KILL_SEED, KILLS, RACES
 
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}
 PART = f".{KEY}.part"
@@ -140,7 +141,7 @@ def test_killed_at_many_moments(target: Target, folder: Path, tables: tuple[byte
 
 @pytest.mark.parametrize(
     "count",
-    [2, pytest.param(10, marks=_SLOW_TEST), pytest.param(50, marks=_SLOW_TEST)],
+    [RACES[0], *(pytest.param(count, marks=_SLOW_TEST) for count in RACES[1:])],
 )
 def test_of_runs_at_once_each_version_is_published_by_one(
     target: Target, folder: Path, count: int
@@ -169,9 +170,7 @@ def test_of_runs_at_once_each_version_is_published_by_one(
     assert not list((folder / "scratch").iterdir())
 
 
-@pytest.mark.parametrize(
-    "count", [pytest.param(2, marks=_SLOW_TEST), pytest.param(50, marks=_SLOW_TEST)]
-)
+@pytest.mark.parametrize("count", [pytest.param(count, marks=_SLOW_TEST) for count in RACES])
 def test_of_runs_at_once_on_the_same_records_one_publishes(
     target: Target, folder: Path, count: int, tables: tuple[bytes, bytes]
 ) -> None:
@@ -183,3 +182,17 @@ def test_of_runs_at_once_on_the_same_records_one_publishes(
     assert set(told) <= {"published", "unchanged", 75}
     assert target.read() == tables[1]
     assert target.names() == {KEY}
+
+
+def test_large_table_is_sent_in_one_request(bucket: Bucket, folder: Path) -> None:
+    """Of an upload in parts, a run that is killed would leave the parts."""
+    draw = random.Random(KILL_SEED)
+    records = json.loads(launches(8000))
+    for record in records:
+        record["name"] = draw.randbytes(600).hex()
+    (folder / "large.json").write_text(json.dumps(records))
+    with serve(lambda request: forward(request, bucket.endpoint)) as store:
+        environ = {**bucket.environ, "AWS_ENDPOINT_URL": store.url, "S3_BUCKET": bucket.name}
+        assert micro_etl(folder, "run", SOURCE_URL="large.json", **environ).code == 0
+    assert len(bucket.read(KEY)) > 8 << 20
+    assert (store.count("PUT"), store.count("POST")) == (1, 0)

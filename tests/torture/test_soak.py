@@ -31,7 +31,7 @@ from tests.conftest import Bucket
 from tests.service.command import launches
 from tests.service.servers import Answer, Request, Server, s3_error, serve
 from tests.torture.faults import KEY, Store
-from tests.torture.reliability import SOAK_RUNS, SOAK_SEED
+from tests.torture.reliability import SOAK_MEMORY, SOAK_RUNS, SOAK_SEED
 from tests.torture.store_faults import DENIED, READ, WRITE, fails, first, lose_answer
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -270,4 +270,4 @@ def test_a_thousand_runs_in_a_row_leave_nothing(
     assert soaked.ends["published"] > SOAK_RUNS // 5
     errors = {"SourceError", "ContractError", "DataError", "AccessDeniedError", "RaceLostError"}
     assert {*errors, "unchanged"} <= set(soaked.ends)
-    assert soaked.held.memory - soaked.warm.memory < 40_000_000
+    assert soaked.held.memory - soaked.warm.memory < SOAK_MEMORY
