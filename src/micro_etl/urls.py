@@ -41,7 +41,8 @@ def secrets(url: str) -> set[str]:
     pairs = rest.partition("#")[0].partition("?")[2].split("&")
     raw = {password, *(pair.partition("=")[2] or pair for pair in pairs)}
     forms = {*raw, *(unquote(text) for text in raw), *(unquote_plus(text) for text in raw)}
-    forms.add(b64encode(unquote_to_bytes(f"{user}:{password}")).decode())
+    sent = f"{user}:{password}".encode("utf-8", "surrogatepass")  # as the client encodes it
+    forms.add(b64encode(unquote_to_bytes(sent)).decode())
     return {text for text in forms if len(text) >= SHORTEST_SECRET}
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64decode
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from micro_etl.process import workspace
 from micro_etl.report import JsonReport, printable
 from micro_etl.store import open_place
 from tests.service.command import COMMAND, environment, launches, made, micro_etl, start
-from tests.service.servers import Answer, serve
+from tests.service.servers import Answer, Request, serve
 from tests.service.test_process import wait_until_blocked
 from tests.torture.faults import NEW, OLD
 from tests.torture.machine_faults import small_disk
@@ -66,6 +67,20 @@ def test_pipe_is_no_target(folder: Path, source: str) -> None:
 def test_bucket_that_is_no_text_is_no_target() -> None:
     with pytest.raises(ConfigError, match="names no object"):
         open_place("s3://b\udcff/key", timeout=1, deadline=1)
+
+
+def test_url_whose_user_is_no_text_is_asked_and_its_password_hidden(folder: Path) -> None:
+    def echo(request: Request) -> Answer:
+        return Answer(status=404, body=request.headers["authorization"].encode())
+
+    with serve(echo) as server:
+        url = server.url.replace("//", "//\udc80user:a-password@")
+        ended = micro_etl(folder, "run", SOURCE_URL=url, TARGET_URL="x")
+        said = server.requests[0].headers["authorization"].removeprefix("Basic ")
+    assert (ended.code, ended.err) == (69, "")
+    assert b64decode(said).endswith(b"user:a-password")
+    assert said not in ended.out
+    assert "a-password" not in ended.out
 
 
 @pytest.mark.parametrize("size", ["5GiB", slow("9000000GiB")])
