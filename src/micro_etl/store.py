@@ -81,14 +81,17 @@ def open_place(
 
     Raises:
         ConfigError: the URL names no object, or its scheme is not known.
+        TargetError: a local path can't be looked at.
+        AccessDeniedError: the machine doesn't allow to look at it.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
-        path = Path(rest if separator else url).resolve()
-        if path.is_dir() or url.endswith("/"):
-            raise ConfigError(f"{url} is a folder; it should be a file's path")
-        if path.exists() and not path.is_file():
-            raise ConfigError(f"{url} is a device or a pipe; it should be a file's path")
+        with target_errors("look for", url):
+            path = Path(os.path.realpath(rest if separator else url))  # also of links in a loop
+            if path.is_dir() or url.endswith("/"):
+                raise ConfigError(f"{url} is a folder; it should be a file's path")
+            if path.exists() and not path.is_file():
+                raise ConfigError(f"{url} is a device or a pipe; it should be a file's path")
         key = str(path).lstrip("/")
         if _BAD_LOCAL_KEY.search(key):
             raise ConfigError(

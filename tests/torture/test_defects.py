@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from micro_etl.dataset import parse_dataset
-from micro_etl.errors import ConfigError, MachineError
+from micro_etl.errors import ConfigError, MachineError, TargetError
 from micro_etl.extract import Extract
 from micro_etl.keep_raw import keep_raw
 from micro_etl.process import workspace
@@ -62,6 +62,18 @@ def test_pipe_is_no_target(folder: Path, source: str) -> None:
     assert ended.code == 78
     assert "pipe is a device or a pipe; it should be a file's path" in ended.failure
     assert (folder / "pipe").is_fifo()
+
+
+def test_path_that_is_too_long_is_no_target() -> None:
+    with pytest.raises(TargetError, match=r"can't look for 9999.*too long"):
+        open_place("9" * 5000, timeout=1, deadline=1)
+
+
+def test_links_in_a_loop_are_no_target(folder: Path, source: str) -> None:
+    (folder / "loop").symlink_to("loop")
+    ended = micro_etl(folder, "run", SOURCE_URL=source, TARGET_URL="loop")
+    assert (ended.code, ended.err) == (74, "")
+    assert (folder / "loop").is_symlink()
 
 
 def test_bucket_that_is_no_text_is_no_target() -> None:
