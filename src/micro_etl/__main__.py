@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from micro_etl.cli import cli
-from micro_etl.errors import ConfigError, MachineError, MicroEtlError, UsageError
+from micro_etl.errors import ConfigError, MicroEtlError, UsageError
 from micro_etl.process import block_stop_signals
 from micro_etl.report import open_report, printing
 
@@ -52,10 +52,6 @@ def run_command() -> NoReturn:
         _fail(explain_usage(error))
     except MicroEtlError as error:
         _fail(error)
-    except SystemExit as ended:
-        if ended.code == MachineError.exit_code:  # an orderly end needs memory and threads as well
-            os._exit(MachineError.exit_code)
-        raise
 
 
 def explain_usage(error: click.UsageError) -> MicroEtlError:
