@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from bench import records
+from bench.container import Contained, run_contained
 from bench.job import Run, Store, run_job
 from bench.machine import describe, import_seconds
 from bench.peers import BASELINE, PEERS, SERVICE
@@ -33,6 +36,7 @@ def main() -> None:
         "--rounds-slow", type=int, default=3, metavar="N", help="those that other peers are in"
     )
     parser.add_argument("--skip-huge", action="store_true", help="no run of 5,000,000 (11 GiB)")
+    parser.add_argument("--image", help="a built image, to run 500,000 in little memory")
     options = parser.parse_args()
 
     for peer in PEERS:
@@ -48,6 +52,7 @@ def main() -> None:
             small=small,
             large=large,
             huge=None,
+            contained=_contain(options.image, store) if options.image else None,
             sizes={peer.name: peer.size() for peer in PEERS},
             imports={peer.name: import_seconds(peer) for peer in PEERS},
         )
@@ -64,23 +69,38 @@ def _compare(count: int, rounds: int, rounds_slow: int, store: Store) -> dict[st
     """
     expected = records.table(_SEED, count)
     runs: dict[str, list[Run]] = {peer.name: [] for peer in PEERS}
+    with _served(count) as source:
+        for number in range(0 if count == _SMALL else 1, rounds + 1):
+            for peer in PEERS:
+                if number > rounds_slow and peer.name not in (SERVICE, BASELINE):
+                    continue
+                run = run_job(peer.command, source, store, expected)
+                _say(
+                    f"{count:,} records, round {number} of {rounds}, {peer.name}:"
+                    f" {run.wall:.3f} s, CPU {run.cpu:.3f} s, {run.peak / 2**20:.0f} MiB"
+                )
+                if number:
+                    runs[peer.name].append(run)
+    return runs
+
+
+def _contain(image: str, store: Store) -> Contained:
+    """One run of the image with 500,000 records."""
+    with _served(_LARGE) as source:
+        contained = run_contained(image, source, store, records.table(_SEED, _LARGE))
+    _say(f"{_LARGE:,} records, {image}: {contained.run.wall:.1f} s")
+    return contained
+
+
+@contextmanager
+def _served(count: int) -> Iterator[str]:
+    """The URL of so many records, while the block lasts."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         body = Path(folder, "body.json")
         with body.open("wb") as file:
             file.writelines(records.body(_SEED, count))
         with serve_file(body) as source:
-            for number in range(0 if count == _SMALL else 1, rounds + 1):
-                for peer in PEERS:
-                    if number > rounds_slow and peer.name not in (SERVICE, BASELINE):
-                        continue
-                    run = run_job(peer.command, source, store, expected)
-                    _say(
-                        f"{count:,} records, round {number} of {rounds}, {peer.name}:"
-                        f" {run.wall:.3f} s, CPU {run.cpu:.3f} s, {run.peak / 2**20:.0f} MiB"
-                    )
-                    if number:
-                        runs[peer.name].append(run)
-    return runs
+            yield source
 
 
 def _run_huge(store: Store) -> Run:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import records
+from bench.container import Contained
 from bench.job import Run, Store, run_job
 from bench.peers import PEERS, SERVICE
 from bench.report import Results, cost, figure, page, ratio
@@ -87,7 +88,8 @@ def test_the_page_shows_medians_of_pairs() -> None:
     measured = {peer.name: runs(10, 20, 30) for peer in PEERS} | {SERVICE: runs(5, 30, 30)}
     sizes = {peer.name: 85_000_000 for peer in PEERS}
     imports = {peer.name: {"x": 0.05} for peer in PEERS}
-    results = Results(["then", "now"], measured, measured, runs(9)[0], sizes, imports)
+    contained = Contained(130_000_000, runs(7)[0])
+    results = Results(["then", "now"], measured, measured, runs(9)[0], contained, sizes, imports)
     assert ratio(measured, "wall") == "1.00 (0.50 to 1.50)"
     assert cost(runs(3600)) == pytest.approx(2 * (2 * 0.04048 + 4 * 0.004445))
     text = page(results)
@@ -96,3 +98,5 @@ def test_the_page_shows_medians_of_pairs() -> None:
         assert f">{peer.name}</text>" in figure(results)
     assert "5,000,000 (11 GiB" in text
     assert "1.00 times as much" in text
+    assert "130 MB with its base" in text
+    assert "500,000 records in 7.0 s" in text
