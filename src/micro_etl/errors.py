@@ -91,16 +91,20 @@ class Violation(NamedTuple):
         path: where in the record, as in the dataset file; ``$`` is the record itself.
         value: what stands there, as JSON, shortened.
         expected: what should stand there.
+        file: the file that the record is in, where the source is several; then the number is its
+            number in that file.
     """
 
     record: int | None
     path: str
     value: str | None
     expected: str
+    file: str | None = None
 
     def __str__(self) -> str:
         """One line: record, path, value and what was expected."""
         where = "every record" if self.record is None else f"record {self.record}"
+        where += f" of {self.file}" if self.file else ""
         return f"{where}: {self.path} is {self.value or 'missing'}, expected {self.expected}"
 
 

@@ -6,14 +6,21 @@ be, a key that comes twice, a path that no record has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
 
 from micro_etl.dataset import Column, Dataset
+from micro_etl.errors import Violation
 from micro_etl.layout import Body, Layout
 from micro_etl.sql import (
     EXPECTED,
     converted,
     dotted,
+    identifier,
     is_of_type,
     literal,
     pointer,
@@ -23,6 +30,12 @@ from micro_etl.sql import (
 
 SHOWN = 10
 """How many violations an error shows."""
+
+Kind = tuple[str, str, str, int, Sequence[Mapping[str, Any]]]
+"""One kind of violation: column, path, what was expected, how many, and the first of them."""
+
+NO_OTHER = "a value that no other record has"
+"""What a violation of a unique column says should be there."""
 
 _OBJECT = "an object"
 _NO_REPEAT = "an object without a repeated key"
@@ -59,11 +72,38 @@ def repeats(column: Column, dataset: Dataset, body: Body) -> str:
     test, value = is_of_type(column.type, leaf), converted(column.type, leaf)
     return _summary(
         f"SELECT record, {literal(column.name)} AS name, {literal(dotted(column.path))} AS path,"
-        f" shown AS value, 'a value that no other record has' AS expected FROM (SELECT record,"
+        f" shown AS value, {literal(NO_OTHER)} AS expected FROM (SELECT record,"
         f" CAST({leaf} AS VARCHAR) AS shown,"
         f" row_number() OVER (PARTITION BY {value} ORDER BY record) AS nth"
         f" FROM {_elements(dataset, body)} WHERE {test}) WHERE nth > 1"
     )
+
+
+def keys(column: Column, dataset: Dataset, body: Body) -> str:
+    """The values of a unique column as text that is equal where they are, each with its record."""
+    leaf = _at(column.path)
+    test, value = is_of_type(column.type, leaf), converted(column.type, leaf)
+    return (
+        f"SELECT {literal(column.name)} AS name, {_key(column, value)} AS key, record,"
+        f" left(CAST({leaf} AS VARCHAR), 100) AS shown FROM {_elements(dataset, body)} WHERE {test}"
+    )
+
+
+def hashes(number: int, column: Column, table: Path) -> str:
+    """A hash of each value of a column of a table, with a number of the column.
+
+    Values that are equal have equal hashes; a few others may have as well.
+    """
+    name = identifier(column.name)
+    return (
+        f"SELECT {number}::INTEGER AS unique_column, (hash({_key(column, name)}) >> 1)::BIGINT"
+        f" AS hash FROM read_parquet({literal(table)}) WHERE {name} IS NOT NULL"
+    )
+
+
+def _key(column: Column, value: str) -> str:
+    """A value's text, where 0.0 and -0.0 are one."""
+    return f"CAST({value}{' + 0' if column.type == 'float64' else ''} AS VARCHAR)"
 
 
 def presence(dataset: Dataset, body: Body) -> str:
@@ -77,6 +117,63 @@ def wrapper(dataset: Dataset, body: Body) -> str:
     source = read_json(body, {"element": "JSON"}, whole=True)
     found = f"json_extract(element, {pointer(dataset.records)})"
     return f"SELECT json_type({found}), left(CAST({found} AS VARCHAR), 100) FROM {source}"
+
+
+def absent(columns: Sequence[Column], rows: int, present: Sequence[int]) -> dict[str, str]:
+    """The paths that no record has, and the column of each, from what `presence` counted."""
+    return {
+        dotted(column.path): column.name
+        for column, count in zip(columns, present, strict=True)
+        if rows and not count
+    }
+
+
+def combine(
+    kinds: Iterable[Kind], absent: Mapping[str, str]
+) -> tuple[list[Violation], dict[str, int]]:
+    """The violations in the order of the records, and how many there are of each column.
+
+    Args:
+        kinds: rows of `findings` and `repeats`.
+        absent: paths that no record has, with their columns.
+    """
+    found: list[Violation] = []
+    totals: dict[str, int] = {}
+    for name, path, expected, count, first in kinds:
+        if path in absent:  # said once, not for each record
+            continue
+        totals[name] = totals.get(name, 0) + count
+        found += [Violation(one["record"], path, one["value"], expected) for one in first]
+    for path, name in absent.items():
+        # Where no parent is an object, that is the violation.
+        if not any(path.startswith(f"{one.path}.") or one.path == "$" for one in found):
+            totals[name] = 1
+            found.append(Violation(None, path, None, "a path that at least one record has"))
+    return sorted(found, key=lambda violation: violation.record or 0), totals
+
+
+def locate(found: Sequence[Violation], rows: Mapping[str, int]) -> list[Violation]:
+    """Number records within their files.
+
+    Args:
+        found: violations whose records are numbered over all files.
+        rows: names of the files in order, and how many records each has.
+    """
+    ends = list(accumulate(rows.values()))
+    located = []
+    for one in found:
+        if one.record is not None:
+            at = bisect_left(ends, one.record)
+            before = ends[at - 1] if at else 0
+            one = one._replace(record=one.record - before, file=list(rows)[at])
+        located.append(one)
+    return located
+
+
+def count(file: Path, body: Body) -> str:
+    """Count the records of one file of a body."""
+    alone = replace(body, file=file, more=())
+    return f"SELECT count(*) FROM {read_json(alone, {'element': 'JSON'}, whole=True)}"
 
 
 def _column_checks(column: Column) -> list[str]:

@@ -7,10 +7,10 @@ import re
 import signal
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -42,6 +42,7 @@ class Extract:
         etag: of the source, where it has one.
         last_modified: of the source, as it said it.
         content_type: of the source, as it said it.
+        parts: the bodies by their names, where the source is several files; `file` is the first.
     """
 
     file: Path
@@ -51,6 +52,7 @@ class Extract:
     etag: str | None = None
     last_modified: str | None = None
     content_type: str | None = None
+    parts: Mapping[str, Extract] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from micro_etl.errors import SourceError
 _WHITESPACE = b" \t\r\n"
 _PEEK = 4096
 _SHOWN = 120
+_LARGEST_RECORD = (1 << 32) - 1  # the engine counts the bytes of a record in 32 bits
 
 
 class Layout(StrEnum):
@@ -25,6 +27,9 @@ class Layout(StrEnum):
     """One object that holds the array somewhere inside."""
 
 
+_DESCRIBED = {Layout.ARRAY: "an array of records", Layout.NDJSON: "one record a line"}
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A file of records, ready to be read.
@@ -33,11 +38,15 @@ class Body:
         file: the file, decompressed.
         layout: how the records lie in it.
         max_record: the largest record that is read, in bytes.
+        more: further files of the same layout, in order.
+        names: what messages call the files, where there are several.
     """
 
     file: Path
     layout: Layout
     max_record: int
+    more: tuple[Path, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def find_layout(body: Path, *, wrapped: bool, one_line: bool, source: str) -> Layout:
@@ -77,6 +86,27 @@ def find_layout(body: Path, *, wrapped: bool, one_line: bool, source: str) -> La
             return Layout.NDJSON
         raise _unexpected(source, head, "an array of records, not one object")
     raise _unexpected(source, head, "an array of records, or one record a line")
+
+
+def largest_record(layout: Layout, allowed: int, *, size: int) -> int:
+    """The bytes of what the engine takes for one record, which may be a whole body of a size."""
+    return min(max(allowed, size) if layout is Layout.WRAPPED else allowed, _LARGEST_RECORD)
+
+
+def one_layout(layouts: Mapping[str, Layout]) -> Layout:
+    """The layout of all files, by their names.
+
+    Raises:
+        SourceError: they differ.
+    """
+    (first, layout), *_ = layouts.items()
+    for name, other in layouts.items():
+        if other is not layout:
+            raise SourceError(
+                f"{first} is {_DESCRIBED[layout]}, {name} {_DESCRIBED[other]}; "
+                "the files of one source should be alike"
+            )
+    return layout
 
 
 def _next_line(file: BinaryIO) -> bytes:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from micro_etl import __version__
 from micro_etl.dataset import Dataset
-from micro_etl.layout import Body, Layout, find_layout
+from micro_etl.layout import Body, find_layout, largest_record, one_layout
 from micro_etl.report import Report
 from micro_etl.settings import Settings
 from micro_etl.transform import start, transform
-from micro_etl.urls import names_ndjson, redact
+from micro_etl.urls import means_files, names_ndjson, redact
 
 if TYPE_CHECKING:
     from micro_etl.extract import Extract
-
-_LARGEST_RECORD = (1 << 32) - 1  # the engine counts the bytes of a record in 32 bits
 
 
 def run(
@@ -48,7 +48,7 @@ def run(
     Raises:
         MicroEtlError: something went wrong; the target is untouched.
     """
-    watch = _Watch()
+    watch = Watch()
     source, target = settings.source(dataset), settings.target(dataset)
     report.event(
         "run_started",
@@ -61,16 +61,15 @@ def run(
 
     engine = start(scratch)
     # Imported while the engine starts, which leaves the interpreter to others.
-    from micro_etl.extract import extract
     from micro_etl.load import load, look
     from micro_etl.store import open_place
 
+    fetch = _fetcher(source, dataset)
     place = open_place(target, timeout=settings.target_timeout, deadline=settings.target_deadline)
     previous = look(place, scratch=scratch)
     watch.lap("look")
 
-    fetched = extract(
-        source,
+    fetched = fetch(
         scratch / "body",
         options=settings.extract_options,
         on_progress=report.progress,
@@ -90,14 +89,15 @@ def run(
     if settings.raw_url and not dry_run:
         from micro_etl.keep_raw import keep_raw
 
-        keep_raw(
-            fetched,
-            settings.raw_url,
-            dataset.name,
-            scratch=scratch,
-            timeout=settings.target_timeout,
-            deadline=settings.target_deadline,
-        )
+        for part in fetched.parts.values() or [fetched]:
+            keep_raw(
+                part,
+                settings.raw_url,
+                dataset.name,
+                scratch=scratch,
+                timeout=settings.target_timeout,
+                deadline=settings.target_deadline,
+            )
         watch.lap("keep_raw")
 
     body = _body(fetched, dataset, settings, source)
@@ -148,20 +148,36 @@ def run(
     }
 
 
+def _fetcher(source: str, dataset: Dataset) -> Callable[..., Extract]:
+    """What fetches the source; most runs have no use for what fetches several files."""
+    if not means_files(source):
+        from micro_etl.extract import extract
+
+        return partial(extract, source)
+    from micro_etl.source_files import extract_files
+
+    return partial(extract_files, source, dataset)
+
+
 def _body(fetched: Extract, dataset: Dataset, settings: Settings, source: str) -> Body:
-    layout = find_layout(
-        fetched.file,
-        wrapped=bool(dataset.records),
-        one_line=names_ndjson(source, fetched.content_type),
-        source=redact(source),
+    parts = fetched.parts or {redact(source): fetched}
+    layout = one_layout(
+        {
+            name: find_layout(
+                part.file,
+                wrapped=bool(dataset.records),
+                one_line=names_ndjson(name if fetched.parts else source, part.content_type),
+                source=name,
+            )
+            for name, part in parts.items()
+        }
     )
-    largest = settings.source_max_record_bytes
-    if layout is Layout.WRAPPED:  # the engine takes the whole body for one record
-        largest = max(largest, fetched.size)
-    return Body(fetched.file, layout, min(largest, _LARGEST_RECORD))
+    largest = largest_record(layout, settings.source_max_record_bytes, size=fetched.size)
+    file, *more = (part.file for part in parts.values())
+    return Body(file, layout, largest, tuple(more), tuple(fetched.parts))
 
 
-class _Watch:
+class Watch:
     """Seconds of each step."""
 
     def __init__(self) -> None:
@@ -169,9 +185,11 @@ class _Watch:
         self._laps: dict[str, float] = {}
 
     def lap(self, step: str) -> None:
+        """Say that a step has ended."""
         now = time.perf_counter()
         self._laps[step] = round(now - self._last, 4)
         self._last = now
 
     def laps(self) -> dict[str, float]:
+        """The seconds of each step, and in total."""
         return {**self._laps, "total": round(self._last - self._started, 4)}

@@ -262,9 +262,14 @@ def read_json(body: Body, fields: dict[str, str], *, whole: bool = False) -> str
     """
     columns = ", ".join(f"{literal(key)}: {literal(kind)}" for key, kind in fields.items())
     return (
-        f"read_json({literal(body.file)}, format = '{body.layout}', columns = {{{columns}}},"
+        f"read_json({_files(body)}, format = '{body.layout}', columns = {{{columns}}},"
         f" maximum_object_size = {body.max_record}, records = {str(not whole).lower()})"
     )
+
+
+def _files(body: Body) -> str:
+    listed = ", ".join(literal(file) for file in (body.file, *body.more))
+    return f"[{listed}]" if body.more else listed
 
 
 def _leaf(tree: _Node, path: Sequence[str]) -> str:

@@ -89,9 +89,11 @@ def transform(
         try:
             connection.execute(sql.stage(dataset, body, staged))
         except (duckdb.Error, UnicodeDecodeError) as error:
-            _raise_machine_error(error)
+            raise_machine_error(error)
             _raise_violations(connection, dataset, body)
-            raise SourceError(f"the body is not what it should be: {reason_of(error)}") from error
+            raise SourceError(
+                f"{_culprit(error, body)} is not what it should be: {reason_of(error)}"
+            ) from error
         connection.execute(_ONE_THREAD)
         rows, empty, columns = read_profile(connection, dataset.columns, staged)
         if _may_hide_violations(rows, empty, columns):
@@ -103,7 +105,7 @@ def transform(
                 else sql.publish_empty(dataset.columns, file)
             )
         except duckdb.Error as error:
-            _raise_machine_error(error)
+            raise_machine_error(error)
             raise
         schema = read_schema(connection, file)
     if schema != expected_schema(dataset.columns):
@@ -228,17 +230,23 @@ def _raise_violations(connection: duckdb.DuckDBPyConnection, dataset: Dataset, b
         SourceError: the body is not JSON.
     """
     try:
-        found, totals = _find_violations(connection, dataset, body)
+        found, totals = find_violations(connection, dataset, body)
     except (duckdb.Error, UnicodeDecodeError) as error:
-        _raise_machine_error(error)
-        raise SourceError(f"the body can't be read as JSON: {reason_of(error)}") from error
+        raise_machine_error(error)
+        raise SourceError(
+            f"{_culprit(error, body)} can't be read as JSON: {reason_of(error)}"
+        ) from error
     if found:
-        raise ContractError(found[: explain.SHOWN], totals)
+        shown = found[: explain.SHOWN]
+        if body.more:
+            shown = explain.locate(shown, _count_records(connection, body))
+        raise ContractError(shown, totals)
 
 
-def _find_violations(
+def find_violations(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body
 ) -> tuple[list[Violation], dict[str, int]]:
+    """Every kind of violation, with the first of each kind, and totals by column."""
     if body.layout is Layout.WRAPPED:
         (kind, value), *others = connection.execute(explain.wrapper(dataset, body)).fetchall()
         path = sql.dotted(dataset.records)
@@ -248,42 +256,37 @@ def _find_violations(
             )
         if kind != "ARRAY":
             return [Violation(None, path, value, "an array of records")], {path: 1}
-    absent = _absent_paths(connection, dataset, body)
-    found: list[Violation] = []
-    totals: dict[str, int] = {}
+    row = connection.execute(explain.presence(dataset, body)).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    rows, *present = row
     queries = [explain.findings(dataset, body)]
     queries += [
         explain.repeats(column, dataset, body) for column in dataset.columns if column.unique
     ]
-    for query in queries:
-        for name, path, expected, count, first in connection.execute(query).fetchall():
-            if path in absent:  # said once, not for each record
-                continue
-            totals[name] = totals.get(name, 0) + count
-            found += [Violation(one["record"], path, one["value"], expected) for one in first]
-    for path, name in absent.items():
-        # Where no parent is an object, that is the violation.
-        if not any(path.startswith(f"{one.path}.") or one.path == "$" for one in found):
-            totals[name] = 1
-            found.append(Violation(None, path, None, "a path that at least one record has"))
-    return sorted(found, key=lambda violation: violation.record or 0), totals
+    kinds = [kind for query in queries for kind in connection.execute(query).fetchall()]
+    return explain.combine(kinds, explain.absent(dataset.columns, rows, present))
 
 
-def _absent_paths(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, body: Body
-) -> dict[str, str]:
-    """The paths that no record has, and the column of each."""
-    row = connection.execute(explain.presence(dataset, body)).fetchone()
-    assert row is not None  # noqa: S101 - an aggregate has one row
-    rows, *present = row
-    return {
-        sql.dotted(column.path): column.name
-        for column, count in zip(dataset.columns, present, strict=True)
-        if rows and not count
-    }
+def _count_records(connection: duckdb.DuckDBPyConnection, body: Body) -> dict[str, int]:
+    """How many records each of several files has."""
+    rows = {}
+    for name, file in zip(body.names, (body.file, *body.more), strict=True):
+        row = connection.execute(explain.count(file, body)).fetchone()
+        assert row is not None  # noqa: S101 - an aggregate has one row
+        rows[name] = int(row[0])
+    return rows
 
 
-def _raise_machine_error(error: Exception) -> None:
+def _culprit(error: Exception, body: Body) -> str:
+    """What messages call the file that an engine's error is about."""
+    for name, file in zip(body.names, (body.file, *body.more), strict=False):
+        if f'"{file}"' in str(error):
+            return name
+    return "the body"
+
+
+def raise_machine_error(error: Exception) -> None:
+    """Raise a `MachineError` where an error of the engine is one of the machine."""
     text = reason_of(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         raise MachineError(f"out of memory: {text}; give the task more") from error

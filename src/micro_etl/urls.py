@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from pathlib import Path
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
 _NDJSON_ENDINGS = (".ndjson", ".jsonl")
@@ -53,3 +54,12 @@ def names_ndjson(url: str, content_type: str | None) -> bool:
     media_type = (content_type or "").lower()
     named = path.lower().removesuffix(".gz").endswith(_NDJSON_ENDINGS)
     return named or "ndjson" in media_type or "jsonl" in media_type
+
+
+def means_files(url: str) -> bool:
+    """Whether a source is a folder or a pattern, rather than one body; looks at local paths."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme.lower() in ("http", "https"):
+        return False
+    local = not separator or scheme == "file"
+    return url.endswith("/") or "*" in url or (local and Path(rest if separator else url).is_dir())

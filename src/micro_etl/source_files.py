@@ -1,0 +1,135 @@
+"""The files that a source of several means: a folder, or a pattern with ``*``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore
+
+from micro_etl.dataset import Dataset
+from micro_etl.errors import ConfigError, SourceError, TargetError
+from micro_etl.extract import Extract, OnProgress, extract
+from micro_etl.http_get import OnRetry
+from micro_etl.limits import ExtractOptions
+from micro_etl.store import open_place, target_errors
+from micro_etl.urls import redact
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source.
+
+    Attributes:
+        url: its URL or path.
+        name: its path below the folder; what messages call it.
+        size: its length in bytes, compressed or not; none where only a fetch tells.
+    """
+
+    url: str
+    name: str
+    size: int | None
+
+
+def list_files(url: str, dataset: Dataset, *, options: ExtractOptions) -> list[SourceFile]:
+    """The files of a folder or a pattern, in the order of their names.
+
+    A folder means every file below it. In a pattern, ``*`` stands for any characters of one
+    name. Names that start with ``_`` or ``.`` are left out, as in Hadoop: they are no records.
+
+    Args:
+        url: a folder or pattern on this machine or in a store.
+        dataset: the contract.
+        options: limits.
+
+    Raises:
+        SourceError: no file is there, or the store can't be read.
+        ConfigError: the records of the dataset lie inside an object, which one body alone has.
+    """
+    if dataset.records:
+        raise ConfigError(
+            f"SOURCE_URL is {redact(url)}, which means several files, and dataset {dataset.name} "
+            "has source.records; its source should be one file"
+        )
+    base, pattern = _split(url)
+    place = open_place(f"{base}/_", timeout=options.http.read_timeout, deadline=options.deadline)
+    prefix = place.key.removesuffix("_")
+    wanted = re.compile("[^/]*".join(map(re.escape, pattern.split("*"))) if pattern else ".*")
+    try:
+        with target_errors("list", url):
+            found = obstore.list(place.store, prefix.rstrip("/") or None).collect()
+    except TargetError as error:
+        raise SourceError(str(error)) from error
+    names = {entry["path"][len(prefix) :]: entry["size"] for entry in found}
+    files = [
+        SourceFile(f"{base}/{name}", name, size)
+        for name, size in sorted(names.items())
+        if wanted.fullmatch(name) and not re.search(r"(^|/)[_.]", name)
+    ]
+    if not files:
+        raise SourceError(f"{redact(url)} has no files; it should be a folder or a pattern of some")
+    return files
+
+
+def extract_files(
+    url: str,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    options: ExtractOptions,
+    on_progress: OnProgress,
+    on_retry: OnRetry,
+) -> Extract:
+    """Fetch every file of a folder or pattern; limits are for each.
+
+    Raises:
+        SourceError: a file can't be read or is not complete.
+    """
+    files = list_files(url, dataset, options=options)
+    total, before = sum(file.size or 0 for file in files), 0
+    folder.mkdir()
+    parts = {}
+    for number, file in enumerate(files):
+
+        def progress(received: int, _: int | None, before: int = before) -> None:
+            on_progress(before + received, total)
+
+        parts[file.name] = extract(
+            file.url,
+            folder / f"{number:06}",
+            options=options,
+            on_progress=progress,
+            on_retry=on_retry,
+        )
+        before += file.size or 0
+    first, *_ = parts.values()
+    return Extract(
+        file=first.file,
+        size=sum(part.size for part in parts.values()),
+        received=sum(part.received for part in parts.values()),
+        hashing=ThreadPoolExecutor(1).submit(_combine, parts),
+        parts=parts,
+    )
+
+
+def _combine(parts: Mapping[str, Extract]) -> str:
+    return combine_hashes({name: part.sha256 for name, part in parts.items()})
+
+
+def combine_hashes(hashes: Mapping[str, str]) -> str:
+    """One SHA-256 of several by their names, as of the text that ``sha256sum`` prints of them."""
+    text = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The folder of a source, without its last slash, and what is a pattern below it."""
+    at = url.find("*")
+    if at < 0:
+        return url.rstrip("/"), ""
+    base, slash, _ = url[:at].rpartition("/")
+    return (base, url[len(base) + 1 :]) if slash else (".", url)

@@ -1,0 +1,177 @@
+"""A source may be a folder or a pattern: its files are read in the order of their names."""
+
+# ruff: noqa: D103 - a test's name is its promise
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from micro_etl.dataset import bundled_dataset
+from micro_etl.errors import ConfigError, SourceError
+from micro_etl.limits import ExtractOptions
+from micro_etl.source_files import list_files
+from micro_etl.urls import means_files
+from tests.conftest import Bucket
+from tests.service.command import micro_etl
+from tests.service.conftest import dataset
+
+LAUNCHES = bundled_dataset("launches")
+FILES = ("2024/b.json.gz", "2024/a.json", "2025/a.ndjson", "_SUCCESS", ".part.crc", "2024/_tmp/x")
+
+
+def records(first: int, last: int) -> list[dict[str, object]]:
+    """Launches of these numbers."""
+    return [
+        {"flight_number": n, "name": f"Flight {n}", "date_utc": "2020-01-01T00:00:00Z"}
+        | {"success": n % 2 == 0, "links": {"webcast": None if n % 3 else "x"}}
+        for n in range(first, last + 1)
+    ]
+
+
+def lines(first: int, last: int) -> str:
+    """The same, one a line."""
+    return "".join(json.dumps(record) + "\n" for record in records(first, last))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with three files of records, and others that are none."""
+    root = tmp_path / "raw"
+    for name in FILES:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("not records")
+    (root / FILES[0]).write_bytes(gzip.compress(lines(4, 5).encode()))
+    (root / FILES[1]).write_text(lines(1, 3))
+    (root / FILES[2]).write_text(lines(6, 6))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("url", "several"),
+    [
+        ("s3://bucket/raw/", True),
+        ("s3://bucket/raw/*.json", True),
+        ("s3://bucket/raw", False),
+        ("raw/", True),
+        ("raw/*.gz", True),
+        ("raw/a.json", False),
+        ("https://example.com/launches/", False),
+        ("http://example.com/?q=*", False),
+    ],
+)
+def test_a_folder_ends_in_a_slash_and_a_pattern_has_a_star(url: str, several: bool) -> None:
+    assert means_files(url) is several
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("", ["2024/a.json", "2024/b.json.gz", "2025/a.ndjson"]),
+        ("/", ["2024/a.json", "2024/b.json.gz", "2025/a.ndjson"]),
+        ("/2024/", ["a.json", "b.json.gz"]),
+        ("/*/a.*", ["2024/a.json", "2025/a.ndjson"]),
+        ("/2024/*.gz", ["b.json.gz"]),
+        ("/20*/*json", ["2024/a.json", "2025/a.ndjson"]),
+    ],
+)
+def test_files_come_in_the_order_of_their_names(
+    folder: Path, pattern: str, names: list[str]
+) -> None:
+    found = list_files(f"{folder}{pattern}", LAUNCHES, options=ExtractOptions())
+    assert [file.name for file in found] == names
+    assert all(Path(file.url).stat().st_size == file.size for file in found)
+
+
+def test_a_pattern_may_be_relative(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder / "2024")
+    (file,) = list_files("a*", LAUNCHES, options=ExtractOptions())
+    assert file.name == "a.json"
+
+
+@pytest.mark.parametrize("pattern", ["/nothing/", "/*.csv", "/2024/_tmp/_*"])
+def test_no_file_is_an_error(folder: Path, pattern: str) -> None:
+    with pytest.raises(SourceError, match="has no files"):
+        list_files(f"{folder}{pattern}", LAUNCHES, options=ExtractOptions())
+
+
+def test_records_inside_an_object_are_one_file(folder: Path) -> None:
+    wrapped = dataset('a = { type = "int32" }', records="items")
+    with pytest.raises(ConfigError, match=r"source\.records; its source should be one file"):
+        list_files(f"{folder}/", wrapped, options=ExtractOptions())
+
+
+def test_a_folder_becomes_one_table(folder: Path, tmp_path: Path) -> None:
+    one = tmp_path / "one.ndjson"
+    one.write_text(lines(1, 6))
+    expected = micro_etl(tmp_path, "run", "--source-url", str(one), "--target-url", "one.parquet")
+    ended = micro_etl(tmp_path, "run", "--source-url", str(folder), "--target-url", "all.parquet")
+    assert ended.code == 0, ended.failure
+    assert pq.read_table(tmp_path / "all.parquet")["flight_number"].to_pylist() == [*range(1, 7)]
+    assert ended.result["sha256"] == expected.result["sha256"]
+    assert ended.result["source_bytes"] == one.stat().st_size
+    hashes = [(lines(1, 3), "2024/a.json"), (lines(4, 5), "2024/b.json.gz")]
+    hashes += [(lines(6, 6), "2025/a.ndjson")]
+    listed = "".join(f"{hashlib.sha256(t.encode()).hexdigest()}  {name}\n" for t, name in hashes)
+    assert ended.result["source_sha256"] == hashlib.sha256(listed.encode()).hexdigest()
+
+
+def test_a_prefix_of_a_bucket_is_a_folder(bucket: Bucket, folder: Path, tmp_path: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            bucket.client.upload_file(str(file), bucket.name, f"raw/{file.relative_to(folder)}")
+    bucket.client.put_object(Bucket=bucket.name, Key="rawer/x.json", Body=b"not records")
+    for source, rows in {"raw/": 6, "raw/2024/*.json*": 5, "raw/*/a*": 4}.items():
+        url = f"s3://{bucket.name}/{source}"
+        flags = ("--source-url", url, "--target-url", "t.parquet", "--force")
+        ended = micro_etl(tmp_path, "run", *flags, **bucket.environ)
+        assert ended.code == 0, ended.failure
+        assert ended.result["rows"] == rows
+
+
+def test_a_violation_names_the_file_and_the_record_in_it(folder: Path, tmp_path: Path) -> None:
+    (folder / FILES[0]).write_text(lines(4, 4) + '{"flight_number": "x"}\n' + lines(2, 2))
+    ended = micro_etl(tmp_path, "run", "--source-url", str(folder), "--target-url", "t.parquet")
+    assert ended.code == 65
+    assert ended.result["violations"] == [
+        'record 2 of 2024/b.json.gz: flight_number is "x", expected a whole number from '
+        "-2147483648 to 2147483647",
+        "record 2 of 2024/b.json.gz: date_utc is missing, expected a date and time with a zone, "
+        "such as 2006-03-24T22:30:00.000Z",
+        "record 2 of 2024/b.json.gz: name is missing, expected a string",
+        "record 3 of 2024/b.json.gz: flight_number is 2, expected a value that no other record has",
+    ]
+    assert not (tmp_path / "t.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "2024/b.json.gz answered with an empty body"),
+        ("<html>", "2024/b.json.gz answered with '<html>'"),
+        ("[]", "2024/a.json is one record a line, 2024/b.json.gz an array of records"),
+        ('{"flight_number": 1}\n{"name": }\n', "2024/b.json.gz can't be read as JSON: .*record 2"),
+        (gzip.compress(b"x" * 99)[:-9], "2024/b.json.gz: the gzip stream is cut short"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named(
+    folder: Path, tmp_path: Path, text: str | bytes, message: str
+) -> None:
+    (folder / FILES[0]).write_bytes(text if isinstance(text, bytes) else text.encode())
+    ended = micro_etl(tmp_path, "run", "--source-url", str(folder), "--target-url", "t.parquet")
+    assert ended.code == 69
+    assert re.search(message, ended.failure)
+
+
+def test_each_file_is_kept_raw(folder: Path, tmp_path: Path) -> None:
+    flags = ("--source-url", str(folder), "--target-url", "t.parquet", "--raw-url", "kept")
+    assert micro_etl(tmp_path, "run", *flags).code == 0
+    kept = (tmp_path / "kept" / "launches").iterdir()
+    assert sorted(gzip.decompress(file.read_bytes()) for file in kept) == [
+        text.encode() for text in (lines(1, 3), lines(4, 5), lines(6, 6))
+    ]
