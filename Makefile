@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test torture reliability bench check format rehearse wheel image audit lock clean
+.PHONY: run test spark torture reliability bench check format rehearse wheel image audit lock clean
 
 ## The job, from nothing: the bundled sample on loopback, or SOURCE_URL and S3_BUCKET for real.
 run: $(VENV)/quickstart.stamp
@@ -14,6 +14,11 @@ run: $(VENV)/quickstart.stamp
 ## Every test that needs no container engine.
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest
+
+## The tests of the Spark engine, which `make test` leaves out where Spark is not; needs Java 17.
+spark: $(VENV)/spark.stamp
+	@$(BIN)/python -c 'import sys; from micro_etl.spark.session import missing; sys.exit(missing())'
+	@$(BIN)/python -m pytest tests/spark
 
 ## The whole cloud on this machine; it needs a container engine.
 rehearse: $(VENV)/dev.stamp
@@ -86,4 +91,9 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/quickstart.stamp
 $(VENV)/torture.stamp: requirements-torture.txt $(VENV)/dev.stamp
 	@echo "Installing the fuzzer ..."
 	@$(PIP) -r requirements-torture.txt
+	@touch $@
+
+$(VENV)/spark.stamp: requirements-spark.txt $(VENV)/dev.stamp
+	@echo "Installing Spark (half a minute, 460 MB) ..."
+	@$(PIP) -r requirements-spark.txt
 	@touch $@

@@ -77,7 +77,10 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
         secrets=_secrets(settings.source_url or "", settings.dataset),
     )
     with workspace(report) as scratch:
-        from micro_etl.run import run as run_pipeline
+        if settings.engine == "spark":
+            from micro_etl.spark.run import run as run_pipeline
+        else:
+            from micro_etl.run import run as run_pipeline
 
         dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
         result = run_pipeline(

@@ -72,6 +72,7 @@ def load(
     dataset: Dataset,
     metadata: Mapping[str, str],
     scratch: Path,
+    content_type: str = CONTENT_TYPE,
     force: bool = False,
     dry_run: bool = False,
 ) -> Outcome:
@@ -86,6 +87,7 @@ def load(
         metadata: what the object says of itself, on top of rows and hashes of the table; its
             ``run-id`` tells this run from others.
         scratch: a folder for what has to be looked at.
+        content_type: the media type of the object.
         force: publish what the guards refuse.
         dry_run: do everything but the put.
 
@@ -105,7 +107,7 @@ def load(
     if place.local:
         etag = _put_locally(table, place, previous, scratch)
     else:
-        etag = _put(table, place, previous, metadata, scratch)
+        etag = _put(table, place, previous, metadata, scratch, content_type)
     return Outcome("published", etag, previous, superseded=not _verify(table, place, etag))
 
 
@@ -194,6 +196,7 @@ def _put(
     previous: Previous | None,
     metadata: Mapping[str, str],
     scratch: Path,
+    content_type: str,
 ) -> str | None:
     described = {
         "rows": str(table.rows),
@@ -203,7 +206,7 @@ def _put(
     }
     if place.url.startswith("az:"):  # Azure's metadata names are identifiers
         described = {key.replace("-", "_"): value for key, value in described.items()}
-    attributes = {"Content-Type": CONTENT_TYPE, **described}
+    attributes = {"Content-Type": content_type, **described}
     mode: PutMode = "create"
     if previous:
         known = {"e_tag": previous.etag, "version": previous.version}

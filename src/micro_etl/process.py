@@ -136,8 +136,20 @@ def _wait_for_stop(report: Report, scratch: Path) -> None:
     if report.last_event == "transformed":
         target = "the target holds the old table or the new one, whole"
     report.event("run_failed", level="error", exit_code=code, error=f"stopped by {name}; {target}")
+    _end_children()
     _remove(scratch)
     os._exit(code)
+
+
+def _end_children() -> None:
+    """End what a library has started, such as Spark's Java machine, which else may stay for ever.
+
+    Where there is no /proc, it is left to notice the end of this process.
+    """
+    for tasks in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            for child in tasks.read_text().split():
+                os.kill(int(child), signal.SIGKILL)
 
 
 def _remove(scratch: Path) -> None:

@@ -262,6 +262,8 @@ def _line(name: str, fields: Mapping[str, Any]) -> tuple[str, str] | None:
     """Head and text of the line that an event prints, if it prints one."""
     if name == "source_retry":
         return "retry", f"{fields['attempt']}: {printable(fields['reason'])}"
+    if name == "left_behind":
+        return "left", printable(fields["reason"])
     if name == "extracted":
         return "source", f"{size(fields['received'])} from {printable(fields['source'])}"
     if name == "transformed":

@@ -156,6 +156,12 @@ _REPORT = (
 )
 _RUN = (
     DATASET,
+    _option(
+        "ENGINE",
+        OneOf("duckdb", "spark"),
+        "duckdb",
+        "Spark, from a folder of JSON to a folder of Parquet, is for what one machine can't do.",
+    ),
     _option("SOURCE_URL", str, None, "Where the records come from.  [default: the dataset's]"),
     _option("S3_BUCKET", BucketName(), None, "The bucket that the table goes to."),
     _option("S3_KEY", str, None, "The table's key in it.  [default: <dataset>.parquet]"),
@@ -252,6 +258,7 @@ class Settings:
     """The settings of a run, read once; see ``micro-etl run --help`` for what each means."""
 
     dataset: str
+    engine: str
     source_url: str | None
     s3_bucket: str | None
     s3_key: str | None
@@ -313,13 +320,14 @@ class Settings:
         Raises:
             ConfigError: two targets, or half of one.
         """
+        name = dataset.name if self.engine == "spark" else f"{dataset.name}.parquet"
         if self.target_url and self.s3_bucket:
             raise ConfigError(
                 f"TARGET_URL is {redact(self.target_url)} and S3_BUCKET is {self.s3_bucket}; "
                 "only one of them should be set"
             )
         if self.s3_bucket:
-            return f"s3://{self.s3_bucket}/{self.s3_key or f'{dataset.name}.parquet'}"
+            return f"s3://{self.s3_bucket}/{self.s3_key or name}"
         if self.s3_key:
             raise ConfigError(f"S3_KEY is {self.s3_key}, but S3_BUCKET is missing")
-        return self.target_url or f"out/{dataset.name}.parquet"
+        return self.target_url or f"out/{name}"

@@ -19,7 +19,7 @@ from micro_etl.layout import Body, Layout
 
 # One thread keeps the order of rows by itself. Told to keep it, the engine would hold all that it
 # has read of an array until its end: two hundred bytes a row.
-_ONE_THREAD = "SET threads = 1; SET preserve_insertion_order = false"
+ONE_THREAD = "SET threads = 1; SET preserve_insertion_order = false"
 _LITTLE_MEMORY = "SET memory_limit = '128MB'"
 
 
@@ -94,7 +94,7 @@ def transform(
             raise SourceError(
                 f"{_culprit(error, body)} is not what it should be: {reason_of(error)}"
             ) from error
-        connection.execute(_ONE_THREAD)
+        connection.execute(ONE_THREAD)
         rows, empty, columns = read_profile(connection, dataset.columns, staged)
         if _may_hide_violations(rows, empty, columns):
             _raise_violations(connection, dataset, body)
@@ -154,7 +154,7 @@ def _set_threads(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
     cut the table into other row groups: the file would depend on the machine.
     """
     if layout is not Layout.NDJSON:
-        connection.execute(_ONE_THREAD)
+        connection.execute(ONE_THREAD)
         return
     row = connection.execute("SELECT current_setting('threads')").fetchone()
     if row == (1,):

@@ -48,8 +48,11 @@ class Bench:
 
     def table(self, columns: str, text: str | bytes, *, records: str | None = None) -> Table:
         """The table of a body."""
-        contract = dataset(columns, records=records)
-        body = self.body(text, wrapped=records is not None)
+        return self.table_of(dataset(columns, records=records), text)
+
+    def table_of(self, contract: Dataset, text: str | bytes) -> Table:
+        """The table of a body by a dataset."""
+        body = self.body(text, wrapped=bool(contract.records))
         return transform(body, contract, scratch=self.folder)
 
     def rows(

@@ -99,11 +99,13 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     report.event("source_retry", level="warning", attempt=2, reason="status 503")
     report.event("extracted", received=1234, source="https://h/x")
     report.event("transformed", rows=1187, bytes=20_000_000)
+    report.event("left_behind", level="warning", reason="can't remove x")
     report.event("run_finished", **FINISHED)
     assert capsys.readouterr().out.splitlines() == [
         "retry     2: status 503",
         "source    1.2 kB from https://h/x",
         "table     1,187 rows, 20.0 MB of Parquet",
+        "left      can't remove x",
         "target    s3://b/k published in 0.25 s, 1,205 rows before",
     ]
 

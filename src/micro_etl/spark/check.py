@@ -1,0 +1,145 @@
+"""Have Spark check every record of a source, and say what it found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from micro_etl import errors, explain, sql
+from micro_etl.dataset import Dataset
+from micro_etl.errors import ContractError, SourceError, Violation
+from micro_etl.layout import Layout, one_layout
+from micro_etl.source_files import combine_hashes
+from micro_etl.spark import plan
+from micro_etl.spark.plan import Split
+from micro_etl.spark.work import Job, explain_all, stage
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def check(spark: SparkSession, job: Job) -> dict[str, Any]:
+    """Check every record, write the Parquet files, and sum up what the tasks say.
+
+    Raises:
+        ContractError: records break the contract; says which and how.
+        SourceError: a file can't be read or is not JSON.
+    """
+    _map(spark, job, stage, plan.STAGED).createOrReplaceTempView("staged")
+    answers = spark.sql(plan.SUMMARIES).collect()
+    said = _summaries(answers)
+    _raise_errors(said)
+    one_layout(_layouts(job.splits, said))
+    whole = all("rows" in one for one in said)
+    rows = sum(one["rows"] for one in said if whole)
+    nulls = _add(one["nulls"] for one in said if whole)
+    repeated = any(row.times > 1 for row in answers)
+    if repeated or not whole or any("suspect" in one for one in said) or (rows and rows in nulls):
+        found, totals = find_violations(spark, job)
+        if found:
+            raise ContractError(found[: explain.SHOWN], totals)
+        if not whole:
+            reason = next(one["suspect"] for one in said if "rows" not in one)
+            raise SourceError(f"the body is not what it should be: {reason}")
+        # Else it is sound: empty records are allowed, and so are nulls in all of a column.
+    return {
+        "rows": rows,
+        "nulls": nulls,
+        "parts": [(number, one) for number, one in enumerate(said) if one["rows"]],
+        "size": sum(one["size"] for one in said),
+        "source_sha256": combine_hashes({str(one["split"]): one["sha256_in"] for one in said}),
+    }
+
+
+def find_violations(spark: SparkSession, job: Job) -> tuple[list[Violation], dict[str, int]]:
+    """Every kind of violation, with the first of each kind, and totals by column.
+
+    Raises:
+        SourceError: a file can't be read or is not JSON.
+    """
+    explained = _map(spark, job, explain_all, plan.EXPLAINED).persist()
+    try:
+        said = _summaries(explained.where("summary IS NOT NULL").select("summary").collect())
+        _raise_errors(said)
+        before = plan.number_records([one.get("rows", 0) for one in said])
+        _raise_unreadable(job, said, before)
+        found = _wrapper(job.dataset, said[0].get("wrapper"))
+        if found:
+            return found, {found[0].path: 1}
+        kinds = plan.merge_kinds(
+            ((split, kind) for split, one in enumerate(said) for kind in one["kinds"]), before
+        )
+        explained.createOrReplaceTempView("explained")
+        kinds += _repeats(spark, job.dataset, before)
+    finally:
+        explained.unpersist()
+    present = _add(one["present"] for one in said)
+    absent = explain.absent(job.dataset.columns, before[-1], present)
+    found, totals = explain.combine(kinds, absent)
+    rows: dict[str, int] = {}
+    for split, one in zip(job.splits, said, strict=True):
+        rows[split.name] = rows.get(split.name, 0) + one["rows"]
+    return explain.locate(found, rows) if len(rows) > 1 else found, totals
+
+
+def _add(counts: Iterable[Sequence[int]]) -> list[int]:
+    return [sum(column) for column in zip(*counts, strict=True)]
+
+
+def _map(spark: SparkSession, job: Job, work: Callable[[Job], Any], columns: str) -> DataFrame:
+    count = len(job.splits)
+    return spark.range(0, count, 1, count).mapInArrow(work(job), columns)
+
+
+def _summaries(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    said = [json.loads(row.summary) for row in rows if row.summary is not None]
+    return sorted(said, key=lambda one: int(one["split"]))
+
+
+def _raise_errors(said: Sequence[dict[str, Any]]) -> None:
+    for one in said:
+        if "error" in one:
+            name, message = one["error"]
+            raise getattr(errors, name)(message)
+
+
+def _raise_unreadable(job: Job, said: Sequence[dict[str, Any]], before: Sequence[int]) -> None:
+    first = {split.name: split.number for split in reversed(job.splits)}
+    for split, one in zip(job.splits, said, strict=True):
+        if "unreadable" in one:
+            name = split.name if len(first) > 1 else "the body"
+            offset = before[split.number] - before[first[split.name]]
+            reason = plan.shift_records(one["unreadable"], offset)
+            raise SourceError(f"{name} can't be read as JSON: {reason}")
+
+
+def _wrapper(dataset: Dataset, bodies: Sequence[tuple[str, str]] | None) -> list[Violation]:
+    if bodies is None:
+        return []
+    path = sql.dotted(dataset.records)
+    if len(bodies) > 1:
+        raise SourceError(
+            f"the body is {len(bodies):,} JSON values; it should be one that holds {path}"
+        )
+    kind, value = bodies[0]
+    return [] if kind == "ARRAY" else [Violation(None, path, value, "an array of records")]
+
+
+def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[explain.Kind]:
+    kinds: list[explain.Kind] = []
+    rows = spark.sql(plan.REPEATS).collect()
+    for column in dataset.columns:
+        first = [
+            {"record": before[row.split] + row.record, "value": row.shown}
+            for row in rows
+            if row.name == column.name
+        ]
+        if first:
+            total = next(row.total for row in rows if row.name == column.name)
+            kinds.append((column.name, sql.dotted(column.path), explain.NO_OTHER, total, first))
+    return kinds
+
+
+def _layouts(splits: Sequence[Split], said: Sequence[dict[str, Any]]) -> dict[str, Layout]:
+    return {split.name: Layout(one["layout"]) for split, one in zip(splits, said, strict=True)}

@@ -1,0 +1,208 @@
+"""Publish a table of many Parquet files: a reader sees the previous one or the new one, whole.
+
+The folder at the target holds a folder of Parquet files for each version, and one small file, the
+manifest, that lists the files of the version that is published. The manifest is replaced in one
+conditional put, as a single table is; everything before that is invisible. It has the form that
+Hive calls a symlink table, which Athena, Trino, Presto and Redshift Spectrum read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import obstore
+
+from micro_etl.dataset import Dataset
+from micro_etl.errors import DataError
+from micro_etl.load import Outcome, Previous, load, refuse
+from micro_etl.store import Place, error_code, open_place, target_errors
+from micro_etl.transform import Table
+
+MANIFEST = "_symlink_format_manifest/manifest"
+"""Lists the published files, one URL or absolute path a line."""
+
+_ABOUT = "_table.json"
+_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A table of many files.
+
+    Attributes:
+        name: of its folder in the target's.
+        files: their names, in the order of the records.
+        rows: how many there are in all.
+        bytes: the length of all files.
+        sha256: of the hashes of the files.
+        schema_sha256: of names, types and nullability of the columns.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    rows: int
+    bytes: int
+    sha256: str
+    schema_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A folder that versions are published in.
+
+    Attributes:
+        url: its URL or path, without a last slash.
+        timeout: seconds for one request to its store.
+        deadline: seconds for a request with its retries.
+    """
+
+    url: str
+    timeout: float
+    deadline: float
+
+    def place(self, name: str) -> Place:
+        """One object below it."""
+        return open_place(f"{self.url}/{name}", timeout=self.timeout, deadline=self.deadline)
+
+
+def new_version() -> str:
+    """A name for a version that no other has, and that sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:8]}"
+
+
+def look(target: Target) -> tuple[Previous | None, Version | None]:
+    """What is published at a target, if there is something, and if it is ours.
+
+    Raises:
+        TargetError: the store can't be read.
+        AccessDeniedError: the store doesn't allow it.
+    """
+    manifest = target.place(MANIFEST)
+    with target_errors("read", manifest.url):
+        try:
+            found = obstore.get(manifest.store, manifest.key)
+        except FileNotFoundError as error:
+            if error_code(error) == "NoSuchBucket":
+                raise
+            return None, None
+        lines = bytes(found.bytes()).decode("utf-8", "replace").splitlines()
+    etag, number = found.meta["e_tag"], found.meta["version"]
+    try:
+        about = target.place(f"{lines[0].split('/')[-2]}/{_ABOUT}")
+        with target_errors("read", about.url):
+            version = Version(**json.loads(bytes(obstore.get(about.store, about.key).bytes())))
+    except (IndexError, ValueError, TypeError):  # somebody else's: only --force replaces it
+        return Previous(etag, number, None, "", None), None
+    return Previous(etag, number, version.rows, version.sha256, None), version
+
+
+def publish(
+    version: Version,
+    target: Target,
+    previous: Previous | None,
+    *,
+    dataset: Dataset,
+    metadata: Mapping[str, str],
+    scratch: Path,
+    force: bool,
+    dry_run: bool,
+) -> Outcome:
+    """Publish a version whose files are in place, and only over the one that `look` saw.
+
+    Args:
+        version: what to publish.
+        target: where.
+        previous: what stood there before the records were read.
+        dataset: its guards.
+        metadata: what the manifest says of itself, where the store keeps such.
+        scratch: a folder.
+        force: publish what the guards refuse.
+        dry_run: do everything but write.
+
+    Raises:
+        DataError: a guard refused.
+        RaceLostError: another run published meanwhile.
+        TargetError: the store can't be read or written.
+    """
+    refusal = refuse(version.rows, previous, dataset)
+    if refusal and not force:
+        raise DataError(f"not published: {refusal}; --force publishes all the same")
+    if previous and previous.sha256 == version.sha256:
+        return Outcome("unchanged", previous.etag, previous)
+    if not dry_run:
+        about = target.place(f"{version.name}/{_ABOUT}")
+        with target_errors("write", about.url):
+            obstore.put(about.store, about.key, json.dumps(asdict(version), indent=1).encode())
+    folder = f"{target.url}/{version.name}"
+    if target.place(MANIFEST).local:
+        folder = str(Path(folder.removeprefix("file://")).resolve())
+    manifest = scratch / "manifest"
+    manifest.write_text("".join(f"{folder}/{name}\n" for name in version.files), "utf-8")
+    content = manifest.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return load(
+        Table(manifest, version.rows, len(content), digest, version.schema_sha256, ()),
+        target.place(MANIFEST),
+        previous,
+        dataset=dataset,
+        metadata=metadata,
+        scratch=scratch,
+        content_type="text/plain; charset=utf-8",
+        force=True,  # the guards were asked above
+        dry_run=dry_run,
+    )
+
+
+def find_unread(target: Target, published: Version | None) -> list[str]:
+    """The versions that nobody reads once another is published over what stands there, by name.
+
+    They were left by runs that were killed, or were published before the last one. Of a run that
+    is under way only if it looked at the target before: then it finds that it lost the race.
+
+    Args:
+        target: where.
+        published: what stands there, which somebody may be reading.
+
+    Raises:
+        TargetError: the store can't be read.
+        AccessDeniedError: the store doesn't allow it.
+    """
+    place = target.place(MANIFEST)
+    folder = place.key.removesuffix(MANIFEST)
+    with target_errors("list", target.url):
+        found = obstore.list_with_delimiter(place.store, folder.rstrip("/"))
+    names = (prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"])
+    known = published and published.name
+    return sorted(name for name in names if _NAME.fullmatch(name) and name != known)
+
+
+def remove(target: Target, version: str) -> None:
+    """Remove the files of a version that nobody reads.
+
+    Raises:
+        TargetError: the store can't be written.
+        AccessDeniedError: the store doesn't allow it.
+    """
+    place = target.place(f"{version}/{_ABOUT}")
+    with target_errors("remove", place.url):
+        if place.local:  # as a folder: it may hold parts of files, which the store does not list
+            if place.local.parent.is_dir():
+                shutil.rmtree(place.local.parent)
+            return
+        found = obstore.list(place.store, place.key.rpartition("/")[0]).collect()
+        obstore.delete(place.store, [entry["path"] for entry in found])
+
+
+def describe(parts: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
+    """Length of all files together, and a hash of their hashes, in order."""
+    hashes = "".join(f"{part['sha256']}\n" for part in parts)
+    return sum(part["bytes"] for part in parts), hashlib.sha256(hashes.encode()).hexdigest()

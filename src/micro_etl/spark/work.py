@@ -1,0 +1,258 @@
+"""What one Spark task does: fetch a split, check it, and write it as one Parquet file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import obstore
+import pyarrow as pa
+
+from micro_etl import explain, sql
+from micro_etl.dataset import Dataset
+from micro_etl.errors import MicroEtlError, SourceError, TargetError, scratch_errors
+from micro_etl.extract import Extract, extract
+from micro_etl.layout import Body, Layout, find_layout, largest_record
+from micro_etl.limits import ExtractOptions
+from micro_etl.spark.plan import Split, lines_between
+from micro_etl.store import open_place, target_errors
+from micro_etl.transform import (
+    ONE_THREAD,
+    connect,
+    expected_schema,
+    raise_machine_error,
+    read_profile,
+    read_schema,
+    reason_of,
+)
+from micro_etl.urls import names_ndjson
+
+_ROWS = 50_000
+_SUMMARY = [("summary", pa.string())]
+_STAGED = pa.schema([*_SUMMARY, ("unique_column", pa.int32()), ("hash", pa.int64())])
+_EXPLAINED = pa.schema(
+    [
+        *_SUMMARY,
+        ("split", pa.int32()),
+        ("name", pa.string()),
+        ("key", pa.string()),
+        ("record", pa.int64()),
+        ("shown", pa.string()),
+    ]
+)
+
+Rows = Iterator[pa.RecordBatch]
+Said = Iterator[dict[str, Any] | pa.RecordBatchReader]
+"""What is said of a split: parts of its summary, and rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the tasks of a run have in common.
+
+    Attributes:
+        dataset: the contract.
+        splits: all of them; a task is told the number of its own.
+        options: limits of an extract.
+        max_record: the largest record that is read, in bytes.
+        parts: the folder that takes the Parquet files, or none in a dry run.
+        timeout: seconds for one request to its store.
+        deadline: seconds for a request with its retries.
+        environ: variables that tell a task's machine what the driver's knows of its stores.
+    """
+
+    dataset: Dataset
+    splits: list[Split]
+    options: ExtractOptions
+    max_record: int
+    parts: str | None
+    timeout: float
+    deadline: float
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+def stage(job: Job) -> Callable[[Rows], Rows]:
+    """The function for `mapInArrow` that checks splits and writes their Parquet files.
+
+    Its summary of a split says how many rows and nulls there are and what was written, or that
+    the split is `suspect`, with the engine's reason, or the `error` that kept it from being read.
+    """
+    return _for_each_split(job, _stage, _STAGED)
+
+
+def explain_all(job: Job) -> Callable[[Rows], Rows]:
+    """The function for `mapInArrow` that finds every violation, once it is known there is one."""
+    return _for_each_split(job, _explain, _EXPLAINED)
+
+
+def part_name(split: int) -> str:
+    """The name of the Parquet file of a split."""
+    return f"part-{split:06}.parquet"
+
+
+def _for_each_split(
+    job: Job, act: Callable[[Split, Body, Job, Path], Said], schema: pa.Schema
+) -> Callable[[Rows], Rows]:
+    def run(batches: Rows) -> Rows:
+        os.environ.update(job.environ)
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                with tempfile.TemporaryDirectory(prefix="micro-etl-") as folder:
+                    yield from _answer(job.splits[number], job, Path(folder), act, schema)
+
+    return run
+
+
+def _answer(
+    split: Split,
+    job: Job,
+    scratch: Path,
+    act: Callable[[Split, Body, Job, Path], Said],
+    schema: pa.Schema,
+) -> Rows:
+    summary: dict[str, Any] = {"split": split.number}
+    try:
+        fetched = _fetch(split, job, scratch / "body")
+        body = _body(fetched, split, job)
+        summary |= {"size": fetched.size, "sha256_in": fetched.sha256, "layout": body.layout}
+        for said in act(split, body, job, scratch):
+            if isinstance(said, dict):
+                summary |= said
+            else:
+                for batch in said:
+                    yield _rows(batch, split, schema)
+    except MicroEtlError as error:
+        summary["error"] = [type(error).__name__, str(error)]
+    yield pa.RecordBatch.from_pylist([{"summary": json.dumps(summary)}], schema=schema)
+
+
+def _rows(batch: pa.RecordBatch, split: Split, schema: pa.Schema) -> pa.RecordBatch:
+    count = len(batch)
+    given = {name: batch.column(name) for name in batch.schema.names}
+    given |= {"summary": pa.nulls(count, pa.string()), "split": pa.repeat(split.number, count)}
+    return pa.RecordBatch.from_arrays(
+        [given[field.name].cast(field.type) for field in schema], schema=schema
+    )
+
+
+def _stage(split: Split, body: Body, job: Job, scratch: Path) -> Said:
+    columns = job.dataset.columns
+    staged, file = scratch / "staged.parquet", scratch / part_name(split.number)
+    with _connect(scratch) as connection:
+        try:
+            connection.execute(sql.stage(job.dataset, body, staged))
+        except (duckdb.Error, UnicodeDecodeError) as error:
+            raise_machine_error(error)
+            yield {"suspect": reason_of(error)}
+            return
+        rows, empty, profiles = read_profile(connection, columns, staged)
+        said: dict[str, Any] = {"rows": rows, "nulls": [column.nulls for column in profiles]}
+        if empty:
+            said["suspect"] = "a record without any value"
+        if rows:
+            try:
+                connection.execute(sql.publish(columns, staged, file))
+            except duckdb.Error as error:
+                raise_machine_error(error)
+                raise
+            if read_schema(connection, file) != expected_schema(columns):
+                raise AssertionError(f"{file.name} has the schema {read_schema(connection, file)}")
+            said |= write_part(file, job.parts, timeout=job.timeout, deadline=job.deadline)
+        yield said
+        for column in columns:
+            if rows and column.unique:
+                query = explain.hashes(columns.index(column), column, staged)
+                yield connection.sql(query).to_arrow_reader(_ROWS)
+
+
+def _explain(_: Split, body: Body, job: Job, scratch: Path) -> Said:
+    with _connect(scratch) as connection:
+        try:
+            said: dict[str, Any] = {}
+            if body.layout is Layout.WRAPPED:
+                said["wrapper"] = connection.execute(explain.wrapper(job.dataset, body)).fetchall()
+                if [kind for kind, _ in said["wrapper"]] != ["ARRAY"]:
+                    yield {"rows": 0, **said}
+                    return
+            row = connection.execute(explain.presence(job.dataset, body)).fetchone() or ()
+            said |= {"rows": row[0], "present": row[1:]}
+            said["kinds"] = connection.execute(explain.findings(job.dataset, body)).fetchall()
+            yield said
+            for column in job.dataset.columns:
+                if column.unique:
+                    query = explain.keys(column, job.dataset, body)
+                    yield connection.sql(query).to_arrow_reader(_ROWS)
+        except (duckdb.Error, UnicodeDecodeError) as error:
+            raise_machine_error(error)
+            yield {"unreadable": reason_of(error)}
+
+
+def write_part(
+    file: Path, folder: str | None, *, timeout: float, deadline: float
+) -> dict[str, Any]:
+    """Put a Parquet file into a folder, and read it back.
+
+    Raises:
+        TargetError: the store can't be written, or holds something else than what was sent.
+        AccessDeniedError: the store doesn't allow it.
+    """
+    with file.open("rb") as parquet:
+        digest = hashlib.file_digest(parquet, "sha256").hexdigest()
+    if folder is not None:
+        place = open_place(f"{folder}/{file.name}", timeout=timeout, deadline=deadline)
+        with target_errors("write", place.url):
+            obstore.put(place.store, place.key, file)
+        held = hashlib.sha256()
+        with target_errors("read back", place.url):
+            for chunk in obstore.get(place.store, place.key).stream():
+                held.update(chunk)
+        if held.hexdigest() != digest:
+            raise TargetError(f"{place.url} holds {held.hexdigest()} where {digest} was sent")
+    return {"bytes": file.stat().st_size, "sha256": digest}
+
+
+def _connect(scratch: Path) -> duckdb.DuckDBPyConnection:
+    connection = connect(scratch)
+    connection.execute(ONE_THREAD)  # Spark runs a task on each core
+    return connection
+
+
+def _fetch(split: Split, job: Job, file: Path) -> Extract:
+    if split.end is None:
+        return extract(split.url, file, options=job.options)
+    timeout, deadline = job.options.http.read_timeout, job.options.deadline
+    place = open_place(split.url, timeout=timeout, deadline=deadline)
+    digest, size, hashing = hashlib.sha256(), 0, Future[str]()
+    before = max(split.start - 1, 0)
+    try:
+        with target_errors("read", split.url):
+            found = obstore.get(place.store, place.key, options={"range": {"offset": before}})
+            with scratch_errors(), file.open("wb") as spool:
+                for piece in lines_between(map(bytes, found.stream()), split.start, split.end):
+                    size += spool.write(piece)
+                    digest.update(piece)
+    except TargetError as error:
+        raise SourceError(str(error)) from error
+    hashing.set_result(digest.hexdigest())
+    return Extract(file, size, size, hashing)
+
+
+def _body(fetched: Extract, split: Split, job: Job) -> Body:
+    layout = Layout.NDJSON
+    if not split.start:
+        layout = find_layout(
+            fetched.file,
+            wrapped=bool(job.dataset.records),
+            one_line=split.end is not None or names_ndjson(split.name, fetched.content_type),
+            source=split.name,
+        )
+    largest = largest_record(layout, job.max_record, size=fetched.size)
+    return Body(fetched.file, layout, largest)

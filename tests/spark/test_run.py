@@ -1,0 +1,373 @@
+"""A run on Spark: a folder of JSON becomes a folder of Parquet, whole or not at all."""
+
+# ruff: noqa: D103 - a test's name is its promise
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import obstore
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from micro_etl.dataset import Dataset, bundled_dataset
+from micro_etl.errors import (
+    AccessDeniedError,
+    ConfigError,
+    ContractError,
+    DataError,
+    RaceLostError,
+    SourceError,
+    TargetError,
+)
+from micro_etl.report import JsonReport
+from micro_etl.spark import check as spark_check
+from micro_etl.spark import run as spark_run
+from micro_etl.spark.target import MANIFEST, publish
+from micro_etl.spark.work import stage
+from tests.conftest import Bucket
+from tests.service.command import finish, launches, start
+from tests.service.servers import Answer, serve
+from tests.service.test_settings import read
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DATASET = replace(bundled_dataset("launches"), min_rows=3, max_shrink=0.1)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where records come from and where tables go, in one kind of store.
+
+    Attributes:
+        url: of the folder that holds both.
+        write: put an object there.
+        read: the bytes of an object there.
+        names: what is there below the target.
+        scratch: a folder for the service.
+    """
+
+    url: str
+    write: Callable[[str, bytes], Any]
+    read: Callable[[str], bytes]
+    names: Callable[[], list[str]]
+    scratch: Path
+
+    def run(self, source: str = "raw/", dataset: Dataset = DATASET, **options: bool) -> Any:
+        """A run on Spark with these as source and target."""
+        settings = read("--engine", "spark", "--source-url", f"{self.url}/{source}")
+        settings = replace(settings, target_url=f"{self.url}/table/")
+        report = JsonReport(level="error", run_id=None)
+        return spark_run.run(
+            dataset, settings, run_id="r", scratch=self.scratch, report=report, **options
+        )
+
+    def published(self) -> list[str]:
+        """The names of the published files, by the manifest."""
+        lines = self.read(f"table/{MANIFEST}").decode().splitlines()
+        assert all(line.startswith(f"{self.url}/table/") for line in lines)
+        return [line.removeprefix(f"{self.url}/") for line in lines]
+
+    def table(self) -> pa.Table:
+        """What a reader of the manifest sees."""
+        return pa.concat_tables(
+            pq.read_table(pa.BufferReader(self.read(name))) for name in self.published()
+        )
+
+
+@pytest.fixture(params=["local", "s3"])
+def folders(
+    request: pytest.FixtureRequest,
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Folders]:
+    """Each kind of store in turn, with three files of 20 launches."""
+    if request.param == "s3":
+        bucket: Bucket = request.getfixturevalue("bucket")
+        # The tasks run in processes that were started before, with another environment.
+        with_environment(monkeypatch, spark, bucket.environ)
+        made = Folders(
+            f"s3://{bucket.name}",
+            lambda key, data: bucket.client.put_object(Bucket=bucket.name, Key=key, Body=data),
+            bucket.read,
+            lambda: [key for key in bucket.list_keys() if key.startswith("table/")],
+            tmp_path,
+        )
+    else:
+        made = Folders(
+            str(tmp_path),
+            lambda name, data: write(tmp_path / name, data),
+            lambda name: (tmp_path / name).read_bytes(),
+            lambda: sorted(
+                str(file.relative_to(tmp_path))
+                for file in (tmp_path / "table").rglob("*")
+                if file.is_file()
+            ),
+            tmp_path,
+        )
+    fill(made, 20)
+    yield made
+    spark.catalog.clearCache()
+
+
+def with_environment(
+    monkeypatch: pytest.MonkeyPatch, spark: SparkSession, environ: dict[str, str]
+) -> None:
+    """Have this process work with these variables, and the tasks with the credentials."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+        if "KEY" in name:
+            spark.sparkContext.environment[name] = value
+
+
+def write(file: Path, data: bytes) -> None:
+    """Write a file and its folder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+
+
+def fill(folders: Folders, count: int) -> None:
+    """So many launches in three files: two with a record a line, one gzipped."""
+    lines = [json.dumps(record).encode() for record in json.loads(launches(count))]
+    third = count // 3
+    folders.write("raw/a.ndjson", b"\n".join(lines[:third]))
+    folders.write("raw/b.ndjson.gz", gzip.compress(b"\n".join(lines[third : 2 * third])))
+    folders.write("raw/c.ndjson", b"\n".join(lines[2 * third :]))
+
+
+def test_a_folder_becomes_a_folder(folders: Folders) -> None:
+    result = folders.run()
+    assert (result["result"], result["rows"], result["files"]) == ("published", 20, 3)
+    assert result["nulls"] == {
+        "flight_number": 0,
+        "mission_name": 0,
+        "launch_date": 0,
+        "mission_successful": 14,
+        "webcast_url": 0,
+    }
+    table = folders.table()
+    assert table["flight_number"].to_pylist() == list(range(1, 21))
+    assert [field.nullable for field in table.schema] == [False, False, False, True, True]
+    assert str(table.schema.field("launch_date").type) == "timestamp[us, tz=UTC]"
+    assert len(folders.names()) == 5  # the files, what they are, and the manifest
+
+
+def test_the_same_records_are_not_published_again(folders: Folders) -> None:
+    first = folders.run()
+    before = folders.names()
+    again = folders.run()
+    assert (again["result"], again["sha256"]) == ("unchanged", first["sha256"])
+    assert (again["etag"], again["previous_rows"]) == (first["etag"], 20)
+    assert folders.names() == before
+
+
+def test_the_version_before_the_last_is_kept_for_whoever_reads_it(folders: Folders) -> None:
+    published: list[list[str]] = []
+    for count in (20, 21, 24):
+        fill(folders, count)
+        assert folders.run()["result"] == "published"
+        published.append(folders.published())
+        assert folders.table().num_rows == count
+    names = set(folders.names())
+    assert names.isdisjoint(published[0])
+    assert names.issuperset(published[1])
+    assert names.issuperset(published[2])
+    assert len(names) == 2 * 4 + 1
+
+
+@pytest.mark.parametrize(
+    ("count", "why"),
+    [
+        (2, "the table has 2 rows; min_rows is 3"),
+        (17, "the table has 17 rows, the published one 20; max_shrink allows to lose 10%"),
+    ],
+)
+def test_a_guard_refuses_and_leaves_the_table(folders: Folders, count: int, why: str) -> None:
+    folders.run()
+    before = folders.names()
+    for name in ("b.ndjson.gz", "c.ndjson"):
+        folders.write(f"raw/{name}", b"[]")
+    folders.write("raw/a.ndjson", b"[]")
+    lines = [json.dumps(record) for record in json.loads(launches(count))]
+    folders.write("more/a.ndjson", "\n".join(lines).encode())
+    with pytest.raises(DataError, match=f"not published: {why}; --force"):
+        folders.run("more/")
+    assert folders.names() == before
+    with pytest.raises(DataError, match="the table is empty"):
+        folders.run()
+    assert folders.names() == before
+    assert folders.run("more/", force=True)["result"] == "published"
+    assert folders.table().num_rows == count
+    assert folders.run(force=True)["rows"] == 0
+    assert folders.table().num_rows == 0
+    assert folders.table().schema.names == [column.name for column in DATASET.columns]
+
+
+def test_a_dry_run_writes_nothing(folders: Folders) -> None:
+    result = folders.run(dry_run=True)
+    assert (result["result"], result["rows"]) == ("would publish", 20)
+    assert folders.names() == []
+
+
+def test_a_violation_names_file_and_record_and_nothing_is_left(folders: Folders) -> None:
+    folders.run()
+    before = folders.names()
+    good = json.loads(launches(30))
+    bad = [good[20], {**good[22], "name": 5}, good[21]]
+    folders.write("raw/b.ndjson.gz", gzip.compress("\n".join(map(json.dumps, bad)).encode()))
+    with pytest.raises(ContractError) as refused:
+        folders.run()
+    assert [(one.file, one.record, one.path, one.value) for one in refused.value.violations] == [
+        ("b.ndjson.gz", 2, "name", "5")
+    ]
+    assert folders.names() == before
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "b.ndjson.gz answered with an empty body"),
+        (b"[]", "a.ndjson is one record a line, b.ndjson.gz an array of records"),
+        (b'{"name": "x"}\n{"name": "y', "b.ndjson.gz can't be read as JSON: .*record 2"),
+        (gzip.compress(b"{}" * 99)[:-9], "b.ndjson.gz: the gzip stream is cut short"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named(folders: Folders, data: bytes, message: str) -> None:
+    folders.write("raw/b.ndjson.gz", data)
+    with pytest.raises(SourceError, match=message):
+        folders.run()
+    assert folders.names() == []
+
+
+def test_of_two_runs_at_once_one_is_told_that_it_lost(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders.run()
+    fill(folders, 21)
+    others: list[Any] = []
+
+    def race(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(spark_run, "publish", publish)
+        fill(folders, 22)
+        others.append(folders.run())
+        return publish(*args, **options)
+
+    monkeypatch.setattr(spark_run, "publish", race)
+    with pytest.raises(RaceLostError):
+        folders.run()
+    assert others[0]["result"] == "published"
+    assert folders.table().num_rows == 22
+    assert len(folders.names()) == 2 * 4 + 1
+
+
+def test_what_somebody_else_put_there_is_replaced_by_force_alone(folders: Folders) -> None:
+    folders.write(f"table/{MANIFEST}", b"not a manifest\n")
+    with pytest.raises(DataError, match="not published"):
+        folders.run()
+    assert folders.names() == [f"table/{MANIFEST}"]
+    assert folders.run(force=True)["rows"] == 20
+
+
+def test_a_reader_never_sees_half_of_a_version(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each thing that the driver writes, what the manifest lists is there and whole."""
+    folders.run()
+    fill(folders, 22)
+    seen: list[int] = []
+
+    def observe(write: Callable[..., Any]) -> Callable[..., Any]:
+        def observed(*args: Any, **options: Any) -> Any:
+            made = write(*args, **options)
+            seen.append(folders.table().num_rows)
+            return made
+
+        return observed
+
+    monkeypatch.setattr(obstore, "put", observe(obstore.put))
+    monkeypatch.setattr(Path, "replace", observe(Path.replace))  # a local manifest
+    folders.run()
+    assert seen == [20, 22]
+
+
+@pytest.mark.parametrize("layout", ["array", "wrapped"])
+def test_one_file_is_a_source_too(folders: Folders, layout: str) -> None:
+    body, dataset = launches(20), DATASET
+    if layout == "wrapped":
+        body, dataset = b'{"docs": ' + body + b"}", replace(DATASET, records=("docs",))
+    folders.write("one.json", body)
+    assert folders.run("one.json", dataset)["rows"] == 20
+    assert folders.published()[0].endswith("part-000000.parquet")
+
+
+def test_no_source_is_an_error(folders: Folders) -> None:
+    with pytest.raises(SourceError, match="has no files"):
+        folders.run("nothing/")
+    with pytest.raises(SourceError, match="can't"):
+        folders.run("nothing.json")
+    assert folders.names() == []
+
+
+def test_a_store_that_is_closed_to_the_tasks_is_an_error(
+    bucket: Bucket, tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a task meets reaches the user as the error of that kind, not as one of Spark."""
+    with_environment(monkeypatch, spark, bucket.environ)
+    write(tmp_path / "raw" / "a.ndjson", launches(5))
+
+    def denied(job: Any) -> Any:
+        return stage(replace(job, parts="s3://no-such-bucket-at-all/x"))
+
+    monkeypatch.setattr(spark_check, "stage", denied)
+    local = Folders(str(tmp_path), lambda *_: None, lambda _: b"", list, tmp_path)
+    with pytest.raises((AccessDeniedError, TargetError), match="no-such-bucket"):
+        local.run()
+
+
+def test_raw_url_has_no_use(tmp_path: Path) -> None:
+    settings = read("--engine", "spark", "--raw-url", "kept", "--source-url", "raw/")
+    report = JsonReport(level="error", run_id=None)
+    with pytest.raises(ConfigError, match="RAW_URL is kept and ENGINE is spark"):
+        spark_run.run(DATASET, settings, run_id="r", scratch=tmp_path, report=report)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("spark")
+def test_the_engine_is_one_flag(tmp_path: Path) -> None:
+    """The same command with the other engine gives the same table."""
+    write(tmp_path / "raw" / "a.json", launches(7))
+    tables = {}
+    for engine in ("duckdb", "spark"):
+        process = start(tmp_path, "run", "--engine", engine, "--source-url", "raw/")
+        ended = finish(process, seconds=120)  # a Java machine starts slowly on a busy one
+        assert ended.code == 0, ended.err
+        tables[engine] = ended.result
+        assert tables[engine]["rows"] == 7
+    assert tables["duckdb"]["target"] == "out/launches.parquet"
+    assert tables["spark"]["target"] == "out/launches"
+    (part,) = (tmp_path / "out" / "launches").rglob("*.parquet")
+    assert part.read_bytes() == (tmp_path / "out" / "launches.parquet").read_bytes()
+    assert list((tmp_path / "scratch").glob("micro-etl-*")) == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("spark")
+def test_no_secret_comes_out_of_a_run_whose_source_says_it(tmp_path: Path) -> None:
+    secrets = {name: f"Zq8{name}7Kp2" for name in ("password", "token", "key")}
+    with serve(Answer(status=404, body=" ".join(secrets.values()).encode())) as server:
+        url = server.url.replace("://", f"://me:{secrets['password']}@")
+        source = f"{url}/x.ndjson?token={secrets['token']}"
+        environ = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": secrets["key"]}
+        process = start(tmp_path, "run", ENGINE="spark", SOURCE_URL=source, **environ)
+        ended = finish(process, seconds=120)
+    assert (ended.code, ended.err) == (69, "")
+    assert "404" in ended.failure
+    assert [name for name, value in secrets.items() if value in ended.out] == []
+    assert not (tmp_path / "out").exists()

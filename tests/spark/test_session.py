@@ -1,0 +1,53 @@
+"""What Spark needs and is not here is said in one line; these tests need no Spark."""
+
+# ruff: noqa: D103 - a test's name is its promise
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from micro_etl.spark.session import missing
+from tests.service.command import launches, made, micro_etl
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The modules that look as if they were installed, and no others."""
+    names = {"pyspark", "pyarrow", "pandas"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in names or None)
+    return names
+
+
+@pytest.mark.parametrize("module", ["pyspark", "pyarrow", "pandas"])
+def test_a_missing_module_is_named_with_how_to_get_it(installed: set[str], module: str) -> None:
+    installed.remove(module)
+    assert missing({}) == f"{module}: pip install 'micro-etl[spark]'"
+
+
+@pytest.mark.usefixtures("installed")
+def test_java_is_looked_for_where_spark_looks(tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    assert missing({"PATH": str(tmp_path)}) == "Java 17 or later: there is no java in PATH"
+    home = {"PATH": str(java.parent), "JAVA_HOME": str(tmp_path)}
+    assert missing(home) == f"Java 17 or later: JAVA_HOME is {tmp_path}, which has no bin/java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\n")
+    java.chmod(0o755)
+    assert missing(home) is None
+    assert missing({"PATH": str(java.parent)}) is None
+
+
+@pytest.mark.usefixtures("installed")
+def test_spark_that_runs_already_needs_no_java_here() -> None:
+    assert missing({"PATH": "", "PYSPARK_GATEWAY_PORT": "1"}) is None
+
+
+def test_without_it_a_run_ends_with_78_and_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "launches.json").write_bytes(launches(5))
+    flags = ("--engine", "spark", "--source-url", "launches.json")
+    ended = micro_etl(tmp_path, "run", *flags, JAVA_HOME="/nowhere")
+    assert ended.code == 78
+    assert ended.failure.startswith("ENGINE is spark, which needs ")
+    assert made(tmp_path) == set()
