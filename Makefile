@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test spark torture reliability bench check format rehearse wheel image audit lock clean
+.PHONY: run test spark torture reliability bench scale check format rehearse wheel image audit lock clean
 
 ## The job, from nothing: the bundled sample on loopback, or SOURCE_URL and S3_BUCKET for real.
 run: $(VENV)/quickstart.stamp
@@ -62,6 +62,10 @@ audit: $(VENV)/dev.stamp
 ## This service and its peers side by side, into docs/benchmarks.md; takes a quarter of an hour.
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m bench $(BENCH_OPTIONS)
+
+## Both engines over ever larger folders, into docs/scale.md; takes an hour, and 15 GB of disk.
+scale: $(VENV)/spark.stamp
+	@$(BIN)/python -m bench.scale $(SCALE_OPTIONS)
 
 ## Pin every dependency with its hashes, for Python 3.11 to 3.13, from pyproject.toml.
 lock: $(VENV)/dev.stamp

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from bench.container import Contained
 from bench.job import Run, Store, run_job
 from bench.peers import PEERS, SERVICE
 from bench.report import Results, cost, figure, page, ratio
+from bench.scale import ENGINES, compare, make, measure, row
+from bench.scale import PAGE as SCALE
+from bench.scale import page as scale_page
 from bench.serve import serve_file, serve_pieces
 from tests.conftest import Bucket
 
@@ -100,3 +104,35 @@ def test_the_page_shows_medians_of_pairs() -> None:
     assert "1.00 times as much" in text
     assert "130 MB with its base" in text
     assert "500,000 records in 7.0 s" in text
+
+
+def test_the_lines_of_the_scale_are_the_launches_of_the_table(tmp_path: Path) -> None:
+    size = make(tmp_path / "raw", COUNT)
+    (file,) = (tmp_path / "raw").iterdir()
+    assert file.stat().st_size == size
+    assert 250 < size / COUNT < 350
+    parsed = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    rows = [
+        (one["flight_number"], one["name"], one["success"], one["links"]["webcast"])
+        for one in parsed
+    ]
+    table = records.table(2006, COUNT)
+    names = ("flight_number", "mission_name", "mission_successful", "webcast_url")
+    assert rows == list(zip(*(table[name].to_pylist() for name in names), strict=True))
+
+
+def test_a_run_of_the_scale_is_measured_whole_and_leaves_nothing(tmp_path: Path) -> None:
+    make(tmp_path / "raw", 200_000)
+    run = measure("duckdb", tmp_path)
+    assert run.said["rows"] == 200_000
+    assert 0 < run.cpu < 2 * run.wall * 16
+    assert run.peak > 20 << 20
+    assert [file.name for file in tmp_path.iterdir()] == ["raw"]
+    compare([run, run])
+    with pytest.raises(RuntimeError, match="the engines differ"):
+        compare([run, replace(run, said={**run.said, "rows": 1})])
+    line = row(1, 300_000_000, {engine: [run] for engine in ENGINES})
+    table = scale_page(["before", "after"], 1, [line]).rpartition("\n\n")[2].splitlines()
+    assert {cells.count("|") for cells in table} == {9}
+    assert line.startswith("| 1,000,000 | 0.30 GB | ")
+    assert "<!-- python -m bench.scale -->\n" in SCALE.read_text("utf-8")
