@@ -312,4 +312,4 @@ def test_memory_does_not_grow_with_the_body(tmp_path: Path, s3: Bucket, kind: st
         command = [sys.executable, "-c", _CHILD, source, str(tmp_path / "body")]
         peak = int(subprocess.check_output(command, timeout=60)) * 1024
     assert (tmp_path / "body").stat().st_size == len(body)
-    assert peak < 100 << 20
+    assert peak < len(body) * 3 // 4  # an interpreter and what the store reads ahead: 95 MiB
