@@ -54,13 +54,11 @@ class Outcome:
     Attributes:
         result: ``published``, ``unchanged``, or ``would publish`` in a dry run.
         etag: the ETag of the object that stands there now.
-        previous: what stood there before, none where there was nothing.
         superseded: another run has published since.
     """
 
     result: str
     etag: str | None
-    previous: Previous | None
     superseded: bool = False
 
 
@@ -101,14 +99,14 @@ def load(
     if refusal and not force:
         raise DataError(f"not published: {refusal}; --force publishes all the same")
     if previous and previous.sha256 == table.sha256:
-        return Outcome("unchanged", previous.etag, previous)
+        return Outcome("unchanged", previous.etag)
     if dry_run:
-        return Outcome("would publish", previous.etag if previous else None, previous)
+        return Outcome("would publish", previous.etag if previous else None)
     if place.local:
         etag = _put_locally(table, place, previous, scratch)
     else:
         etag = _put(table, place, previous, metadata, scratch, content_type)
-    return Outcome("published", etag, previous, superseded=not _verify(table, place, etag))
+    return Outcome("published", etag, superseded=not _verify(table, place, etag))
 
 
 def refuse(rows: int, previous: Previous | None, dataset: Dataset) -> str | None:

@@ -141,7 +141,9 @@ class TextReport:
             click.echo(f"\r\033[Ksource    {size(received)}{of}, {speed}/s", nl=False, err=True)
 
     def table(self, file: Path) -> None:
-        """Print the first rows."""
+        """Print the first rows, unless only what is more important is asked for."""
+        if self._level > _LEVELS.index("info"):
+            return
         from micro_etl.show import head
 
         shown = head(file)

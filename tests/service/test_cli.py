@@ -135,6 +135,10 @@ def test_target_of_a_flag_wins_over_one_of_the_environment(folder: Path) -> None
 def test_level_hides_all_but_the_result(folder: Path) -> None:
     ended = micro_etl(folder, "run", SOURCE_URL="launches.json", LOG_LEVEL="error")
     assert [event["event"] for event in ended.events] == ["run_finished"]
+    ended = micro_etl(
+        folder, "run", SOURCE_URL="launches.json", LOG_LEVEL="error", LOG_FORMAT="text"
+    )
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["target"]
 
 
 def test_metrics_are_printed_when_asked_for(folder: Path) -> None:

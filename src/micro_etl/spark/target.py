@@ -137,7 +137,7 @@ def publish(
     if refusal and not force:
         raise DataError(f"not published: {refusal}; --force publishes all the same")
     if previous and previous.sha256 == version.sha256:
-        return Outcome("unchanged", previous.etag, previous)
+        return Outcome("unchanged", previous.etag)
     if not dry_run:
         about = target.place(f"{version.name}/{_ABOUT}")
         with target_errors("write", about.url):
