@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from micro_etl.http_get import OnRetry
 from micro_etl.limits import ExtractOptions
 from micro_etl.store import open_place, target_errors
 from micro_etl.urls import redact
+
+_HIDDEN = re.compile(r"(^|/)[_.]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +61,77 @@ def list_files(url: str, dataset: Dataset, *, options: ExtractOptions) -> list[S
             "has source.records; its source should be one file"
         )
     base, pattern = _split(url)
-    place = open_place(f"{base}/_", timeout=options.http.read_timeout, deadline=options.deadline)
-    prefix = place.key.removesuffix("_")
-    wanted = re.compile("[^/]*".join(map(re.escape, pattern.split("*"))) if pattern else ".*")
+    meant = re.compile("[^/]*".join(map(re.escape, pattern.split("*"))) if pattern else ".+")
+
+    def wanted(name: str) -> bool:
+        return bool(meant.fullmatch(name)) and not _HIDDEN.search(name)
+
+    scheme, separator, _ = url.partition("://")
     try:
-        with target_errors("list", url):
-            found = obstore.list(place.store, prefix.rstrip("/") or None).collect()
+        if separator and scheme != "file":
+            sizes = _list_store(base, wanted, options)
+        else:
+            sizes = _list_local(base, wanted)
     except TargetError as error:
         raise SourceError(str(error)) from error
-    names = {entry["path"][len(prefix) :]: entry["size"] for entry in found}
-    files = [
-        SourceFile(f"{base}/{name}", name, size)
-        for name, size in sorted(names.items())
-        if wanted.fullmatch(name) and not re.search(r"(^|/)[_.]", name)
-    ]
-    if not files:
+    if not sizes:
         raise SourceError(f"{redact(url)} has no files; it should be a folder or a pattern of some")
-    return files
+    return [SourceFile(f"{base}/{name}", name, size) for name, size in sorted(sizes.items())]
+
+
+def _list_store(
+    base: str, wanted: Callable[[str], bool], options: ExtractOptions
+) -> dict[str, int]:
+    """Names and sizes of the wanted objects, without those that only mark a folder.
+
+    Such an object, as S3's console makes it, is empty and has a name that ends in a slash, which
+    the listing leaves out: there is none of the name that it gives.
+    """
+    place = open_place(f"{base}/_", timeout=options.http.read_timeout, deadline=options.deadline)
+    prefix = place.key.removesuffix("_")
+
+    def exists(path: str) -> bool:
+        try:
+            obstore.head(place.store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    with target_errors("list", f"{base}/"):
+        found = obstore.list(place.store, prefix.rstrip("/") or None).collect()
+        return {
+            entry["path"][len(prefix) :]: entry["size"]
+            for entry in found
+            if wanted(entry["path"][len(prefix) :]) and (entry["size"] or exists(entry["path"]))
+        }
+
+
+def _list_local(base: str, wanted: Callable[[str], bool]) -> dict[str, int]:
+    """Names and sizes of the wanted files; links are followed.
+
+    Not by the store, which leaves out in silence what it can't read or could have made itself.
+    """
+    folder = base.removeprefix("file://") or "/"
+    sizes = {}
+    with target_errors("list", f"{base}/"), suppress(FileNotFoundError, NotADirectoryError):
+        for path in _walk(folder):
+            name = path.removeprefix(folder).lstrip("/")
+            if wanted(name):
+                with target_errors("read", path):
+                    sizes[name] = Path(path).stat().st_size
+    return sizes
+
+
+def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    here = os.path.realpath(folder)
+    if here in above:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir() and not _HIDDEN.search(entry.name):
+                yield from _walk(entry.path, (*above, here))
+            elif not entry.is_dir():
+                yield entry.path
 
 
 def extract_files(
@@ -123,7 +182,7 @@ def _combine(parts: Mapping[str, Extract]) -> str:
 def combine_hashes(hashes: Mapping[str, str]) -> str:
     """One SHA-256 of several by their names, as of the text that ``sha256sum`` prints of them."""
     text = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -100,6 +100,36 @@ def test_no_file_is_an_error(folder: Path, pattern: str) -> None:
         list_files(f"{folder}{pattern}", LAUNCHES, options=ExtractOptions())
 
 
+@pytest.mark.parametrize(
+    "name", ["x#1", "a b[1]~é%20?.json", b"\xff.json".decode(errors="surrogateescape")]
+)
+def test_a_file_is_read_whatever_its_name(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / name).write_text(lines(7, 9))
+    ended = micro_etl(tmp_path, "run", "--source-url", str(folder), "--target-url", "t.parquet")
+    assert ended.code == 0, ended.failure
+    assert ended.result["rows"] == 9
+
+
+def test_what_a_link_names_is_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x.ndjson").write_text(lines(7, 9))
+    (folder / "2026").symlink_to(tmp_path / "elsewhere")
+    names = [file.name for file in list_files(f"{folder}/", LAUNCHES, options=ExtractOptions())]
+    assert names[-1] == "2026/x.ndjson"
+
+
+def test_a_link_to_nothing_is_an_error(folder: Path) -> None:
+    (folder / "z.json").symlink_to(folder / "nothing")
+    with pytest.raises(SourceError, match=r"can't read .*/z\.json: it does not exist"):
+        list_files(str(folder), LAUNCHES, options=ExtractOptions())
+
+
+def test_a_link_to_a_folder_above_is_an_error(folder: Path) -> None:
+    (folder / "2024" / "up").symlink_to(folder)
+    with pytest.raises(SourceError, match="Too many levels of symbolic links"):
+        list_files(str(folder), LAUNCHES, options=ExtractOptions())
+
+
 def test_records_inside_an_object_are_one_file(folder: Path) -> None:
     wrapped = dataset('a = { type = "int32" }', records="items")
     with pytest.raises(ConfigError, match=r"source\.records; its source should be one file"):
@@ -132,6 +162,21 @@ def test_a_prefix_of_a_bucket_is_a_folder(bucket: Bucket, folder: Path, tmp_path
         ended = micro_etl(tmp_path, "run", *flags, **bucket.environ)
         assert ended.code == 0, ended.failure
         assert ended.result["rows"] == rows
+
+
+def test_an_object_that_marks_a_folder_is_no_file(bucket: Bucket, tmp_path: Path) -> None:
+    """As S3's console makes it: empty, with a name that ends in a slash."""
+    for key in ("raw/", "raw/2024/", "raw/2025/"):
+        bucket.client.put_object(Bucket=bucket.name, Key=key, Body=b"")
+    bucket.client.put_object(Bucket=bucket.name, Key="raw/2024/a.json", Body=lines(1, 3).encode())
+    url = f"s3://{bucket.name}/raw/"
+    flags = ("--source-url", url, "--target-url", "t.parquet")
+    ended = micro_etl(tmp_path, "run", *flags, **bucket.environ)
+    assert ended.code == 0, ended.failure
+    assert ended.result["rows"] == 3
+    bucket.client.put_object(Bucket=bucket.name, Key="raw/2024/b.json", Body=b"")
+    ended = micro_etl(tmp_path, "run", *flags, **bucket.environ)
+    assert ended.failure == "2024/b.json answered with an empty body; it should be JSON records"
 
 
 def test_a_violation_names_the_file_and_the_record_in_it(folder: Path, tmp_path: Path) -> None:
