@@ -33,11 +33,13 @@ class SourceFile:
         url: its URL or path.
         name: its path below the folder; what messages call it.
         size: its length in bytes, compressed or not; none where only a fetch tells.
+        etag: the store's name for its content, where somebody has asked.
     """
 
     url: str
     name: str
     size: int | None
+    etag: str | None = None
 
 
 def list_files(url: str, dataset: Dataset, *, options: ExtractOptions) -> list[SourceFile]:

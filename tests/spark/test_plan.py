@@ -3,6 +3,8 @@
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from micro_etl.source_files import SourceFile
@@ -20,21 +22,21 @@ FILES = [SourceFile("/f/a", "a", 25), SourceFile("/f/b", "b", 10), SourceFile("/
 
 
 def test_large_files_with_a_record_a_line_are_cut_and_others_are_not() -> None:
-    assert plan_splits(FILES, lambda _: True, size=10) == [
-        Split(0, "/f/a", "a", 0, 10),
-        Split(1, "/f/a", "a", 10, 20),
-        Split(2, "/f/a", "a", 20, 25),
+    assert plan_splits(FILES, lambda file: replace(file, size=27, etag="e"), size=10) == [
+        Split(0, "/f/a", "a", 0, 10, "e"),
+        Split(1, "/f/a", "a", 10, 20, "e"),
+        Split(2, "/f/a", "a", 20, 27, "e"),
         Split(3, "/f/b", "b"),
         Split(4, "/f/c", "c"),
     ]
     whole = [Split(n, file.url, file.name) for n, file in enumerate(FILES)]
-    assert plan_splits(FILES, lambda _: False, size=10) == whole
+    assert plan_splits(FILES, lambda _: None, size=10) == whole
 
 
 def test_small_files_are_not_looked_into() -> None:
-    def look(file: SourceFile) -> bool:
+    def look(file: SourceFile) -> SourceFile:
         assert file.name == "a"
-        return True
+        return file
 
     plan_splits(FILES, look, size=10)
 

@@ -26,7 +26,9 @@ from micro_etl.errors import (
     TargetError,
 )
 from micro_etl.report import JsonReport
+from micro_etl.source_files import SourceFile
 from micro_etl.spark import check as spark_check
+from micro_etl.spark import plan
 from micro_etl.spark import run as spark_run
 from micro_etl.spark.target import MANIFEST, publish
 from micro_etl.spark.work import stage
@@ -38,6 +40,7 @@ from tests.service.test_settings import read
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+LINES = [json.dumps(record).encode() for record in json.loads(launches(60))]
 DATASET = replace(bundled_dataset("launches"), min_rows=3, max_shrink=0.1)
 
 
@@ -305,6 +308,40 @@ def test_one_file_is_a_source_too(folders: Folders, layout: str) -> None:
     folders.write("one.json", body)
     assert folders.run("one.json", dataset)["rows"] == 20
     assert folders.published()[0].endswith("part-000000.parquet")
+
+
+def test_a_file_that_is_cut_is_one_table(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders.write("raw/d.ndjson", b"\n".join(LINES[20:60]))
+    monkeypatch.setattr(plan, "SPLIT_BYTES", 3000)
+    assert folders.run()["files"] == 3 + 1 + sum(map(len, LINES[20:60])) // 3000
+    assert folders.table()["flight_number"].to_pylist() == list(range(1, 61))
+
+
+def test_a_file_that_changes_while_it_is_read_is_an_error(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the table would be of neither: some splits of the old file, some of the new."""
+
+    def late(job: Any) -> Any:
+        folders.write("raw/d.ndjson", b"\n".join(reversed(LINES[20:60])))
+        return stage(job)
+
+    folders.write("raw/d.ndjson", b"\n".join(LINES[20:60]))
+    monkeypatch.setattr(plan, "SPLIT_BYTES", 3000)
+    monkeypatch.setattr(spark_check, "stage", late)
+    with pytest.raises(SourceError, match=r"^d\.ndjson has changed while it was read$"):
+        folders.run()
+    assert folders.names() == []
+
+
+def test_a_large_file_that_is_gone_is_an_error_of_the_source(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = [SourceFile(f"{folders.url}/raw/z.ndjson", "z.ndjson", 1)]
+    monkeypatch.setattr(spark_run, "list_files", lambda *_, **__: gone)
+    monkeypatch.setattr(plan, "SPLIT_BYTES", 0)
+    with pytest.raises(SourceError, match=r"can't read .*/z\.ndjson: it does not exist"):
+        folders.run()
 
 
 def test_no_source_is_an_error(folders: Folders) -> None:

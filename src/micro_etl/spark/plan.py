@@ -66,6 +66,7 @@ class Split:
         name: what messages call it.
         start: the first byte; a line belongs to the split in which it starts.
         end: the byte after the last, or none for the whole file.
+        etag: of the file, which must be the same for all that read a range of it.
     """
 
     number: int
@@ -73,24 +74,30 @@ class Split:
     name: str
     start: int = 0
     end: int | None = None
+    etag: str | None = None
 
 
 def plan_splits(
-    files: Iterable[SourceFile], has_lines: Callable[[SourceFile], bool], *, size: int
+    files: Iterable[SourceFile],
+    find_lines: Callable[[SourceFile], SourceFile | None],
+    *,
+    size: int,
 ) -> list[Split]:
     """Cut files into splits, in order.
 
     Args:
         files: of the source.
-        has_lines: whether a file is plain text with a record a line; asked of large files alone.
+        find_lines: gives a file as it is now, where it is plain text with a record a line, else
+            none; asked of large files alone.
         size: the largest part of such a file that is one split.
     """
     splits: list[Split] = []
     for file in files:
-        if file.size and file.size > size and has_lines(file):
-            for start in range(0, file.size, size):
-                end = min(start + size, file.size)
-                splits.append(Split(len(splits), file.url, file.name, start, end))
+        found = find_lines(file) if file.size and file.size > size else None
+        if found and found.size:
+            for start in range(0, found.size, size):
+                end = min(start + size, found.size)
+                splits.append(Split(len(splits), file.url, file.name, start, end, found.etag))
         else:
             splits.append(Split(len(splits), file.url, file.name))
     return splits

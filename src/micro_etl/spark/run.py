@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +155,7 @@ def run(
     }
 
 
-def plan_job(
-    dataset: Dataset,
-    settings: Settings,
-    source: str,
-    parts: str | None,
-    *,
-    split_bytes: int = plan.SPLIT_BYTES,
-) -> Job:
+def plan_job(dataset: Dataset, settings: Settings, source: str, parts: str | None) -> Job:
     """List the source and cut it into what the tasks do.
 
     Raises:
@@ -176,12 +172,12 @@ def plan_job(
             size = _head(source, settings)
         files = [SourceFile(source, redact(source), size)]
 
-    def has_lines(file: SourceFile) -> bool:
-        return not dataset.records and plan.has_lines(_peek(file, settings))
+    def find_lines(file: SourceFile) -> SourceFile | None:
+        return None if dataset.records else _find_lines(file, settings)
 
     return Job(
         dataset=dataset,
-        splits=plan.plan_splits(files, has_lines, size=split_bytes),
+        splits=plan.plan_splits(files, find_lines, size=plan.SPLIT_BYTES),
         options=options,
         max_record=settings.source_max_record_bytes,
         parts=parts if parts is None or "://" in parts else str(Path(parts).resolve()),
@@ -227,20 +223,28 @@ def _discard(folder: Target, version: str, report: Report, *, dry_run: bool = Fa
         report.event("left_behind", level="warning", reason=str(error))
 
 
-def _peek(file: SourceFile, settings: Settings) -> bytes:
+def _find_lines(file: SourceFile, settings: Settings) -> SourceFile | None:
+    """A file as it is now, where it has a record a line and an ETag that tells when it changes."""
     options = settings.extract_options
     place = open_place(file.url, timeout=options.http.read_timeout, deadline=options.deadline)
-    with target_errors("read", file.url):
-        return bytes(
-            obstore.get_range(place.store, place.key, start=0, end=min(_PEEK, file.size or 0))
-        )
+    with _source_errors(file.url):
+        found = obstore.get(place.store, place.key, options={"range": (0, _PEEK)})
+        lines = plan.has_lines(bytes(found.bytes()))
+    size, etag = found.meta["size"], found.meta["e_tag"]
+    return replace(file, size=size, etag=etag) if lines and etag else None
 
 
 def _head(url: str, settings: Settings) -> int | None:
     options = settings.extract_options
     place = open_place(url, timeout=options.http.read_timeout, deadline=options.deadline)
+    with _source_errors(url):
+        return obstore.head(place.store, place.key)["size"]
+
+
+@contextmanager
+def _source_errors(url: str) -> Iterator[None]:
     try:
         with target_errors("read", url):
-            return obstore.head(place.store, place.key)["size"]
+            yield
     except errors.TargetError as error:
         raise SourceError(str(error)) from error

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import obstore
@@ -18,7 +18,13 @@ import pyarrow as pa
 
 from micro_etl import explain, sql
 from micro_etl.dataset import Dataset
-from micro_etl.errors import MicroEtlError, SourceError, TargetError, scratch_errors
+from micro_etl.errors import (
+    MicroEtlError,
+    RaceLostError,
+    SourceError,
+    TargetError,
+    scratch_errors,
+)
 from micro_etl.extract import Extract, extract
 from micro_etl.layout import Body, Layout, find_layout, largest_record
 from micro_etl.limits import ExtractOptions
@@ -34,6 +40,9 @@ from micro_etl.transform import (
     reason_of,
 )
 from micro_etl.urls import names_ndjson
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
 
 _ROWS = 50_000
 _SUMMARY = [("summary", pa.string())]
@@ -234,11 +243,14 @@ def _fetch(split: Split, job: Job, file: Path) -> Extract:
     before = max(split.start - 1, 0)
     try:
         with target_errors("read", split.url):
-            found = obstore.get(place.store, place.key, options={"range": {"offset": before}})
+            part: GetOptions = {"range": {"offset": before}, "if_match": split.etag}
+            found = obstore.get(place.store, place.key, options=part)
             with scratch_errors(), file.open("wb") as spool:
                 for piece in lines_between(map(bytes, found.stream()), split.start, split.end):
                     size += spool.write(piece)
                     digest.update(piece)
+    except RaceLostError as error:
+        raise SourceError(f"{split.name} has changed while it was read") from error
     except TargetError as error:
         raise SourceError(str(error)) from error
     hashing.set_result(digest.hexdigest())
