@@ -270,8 +270,20 @@ def test_of_two_runs_at_once_one_is_told_that_it_lost(
     assert len(folders.names()) == 2 * 4 + 1
 
 
-def test_what_somebody_else_put_there_is_replaced_by_force_alone(folders: Folders) -> None:
-    folders.write(f"table/{MANIFEST}", b"not a manifest\n")
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"",
+        b"not a manifest\n",
+        b"s3://lake/launches/part-00000-c000.snappy.parquet\n",  # as Delta Lake writes it
+        b"/x/20261123T155253Z-a2307d71/part-000000.parquet\n",  # of a version that is gone
+        b"../../part-000000.parquet\n",
+    ],
+)
+def test_what_somebody_else_put_there_is_replaced_by_force_alone(
+    folders: Folders, manifest: bytes
+) -> None:
+    folders.write(f"table/{MANIFEST}", manifest)
     with pytest.raises(DataError, match="not published"):
         folders.run()
     assert folders.names() == [f"table/{MANIFEST}"]

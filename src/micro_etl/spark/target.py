@@ -22,7 +22,7 @@ from uuid import uuid4
 import obstore
 
 from micro_etl.dataset import Dataset
-from micro_etl.errors import DataError
+from micro_etl.errors import DataError, scratch_errors
 from micro_etl.load import Outcome, Previous, load, refuse
 from micro_etl.store import Place, error_code, open_place, target_errors
 from micro_etl.transform import Table
@@ -96,13 +96,24 @@ def look(target: Target) -> tuple[Previous | None, Version | None]:
             return None, None
         lines = bytes(found.bytes()).decode("utf-8", "replace").splitlines()
     etag, number = found.meta["e_tag"], found.meta["version"]
-    try:
-        about = target.place(f"{lines[0].split('/')[-2]}/{_ABOUT}")
-        with target_errors("read", about.url):
-            version = Version(**json.loads(bytes(obstore.get(about.store, about.key).bytes())))
-    except (IndexError, ValueError, TypeError):  # somebody else's: only --force replaces it
+    name = lines[0].rpartition("/")[0].rpartition("/")[2] if lines else ""
+    version = _read_version(target, name) if _NAME.fullmatch(name) else None
+    if version is None:  # somebody else's: only --force replaces it
         return Previous(etag, number, None, "", None), None
     return Previous(etag, number, version.rows, version.sha256, None), version
+
+
+def _read_version(target: Target, name: str) -> Version | None:
+    about = target.place(f"{name}/{_ABOUT}")
+    with target_errors("read", about.url):
+        try:
+            said = bytes(obstore.get(about.store, about.key).bytes())
+        except FileNotFoundError:
+            return None
+    try:
+        return Version(**json.loads(said))
+    except (ValueError, TypeError):
+        return None
 
 
 def publish(
@@ -146,8 +157,9 @@ def publish(
     if target.place(MANIFEST).local:
         folder = str(Path(folder.removeprefix("file://")).resolve())
     manifest = scratch / "manifest"
-    manifest.write_text("".join(f"{folder}/{name}\n" for name in version.files), "utf-8")
-    content = manifest.read_bytes()
+    content = "".join(f"{folder}/{name}\n" for name in version.files).encode()
+    with scratch_errors():
+        manifest.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     return load(
         Table(manifest, version.rows, len(content), digest, version.schema_sha256, ()),
