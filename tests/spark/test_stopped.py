@@ -64,6 +64,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_the_scratch_folder_may_have_any_name(tmp_path: Path) -> None:
+    """It goes to Java as one of several options in one text."""
+    (tmp_path / "launches.json").write_bytes(launches(3))
+    scratch = tmp_path / "a 'b' \\c"
+    scratch.mkdir()
+    source = {"SOURCE_URL": "launches.json", "TARGET_URL": "table"}
+    ended = run_to_its_end(tmp_path, **source, TMPDIR=str(scratch))
+    assert (ended.code, ended.err, ended.result["rows"]) == (0, "", 3)
+    assert list(scratch.iterdir()) == []
+
+
 def run_to_its_end(folder: Path, **environ: str) -> Ended:
     """A run on Spark."""
     return finish(begin(folder, **environ), seconds=_PATIENCE)

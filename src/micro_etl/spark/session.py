@@ -102,7 +102,7 @@ def _start(scratch: Path) -> None:
         "spark.app.name": "micro-etl",
         "spark.driver.bindAddress": _HOST,
         "spark.driver.host": _HOST,
-        "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={scratch} -XX:-UsePerfData",
+        "spark.driver.extraJavaOptions": f'"-Djava.io.tmpdir={scratch}" -XX:-UsePerfData',
         "spark.local.dir": str(scratch),
         "spark.log.level": "ERROR",
         "spark.ui.enabled": "false",
