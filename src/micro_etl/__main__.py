@@ -16,6 +16,8 @@ from micro_etl.errors import ConfigError, MicroEtlError, UsageError
 from micro_etl.process import block_stop_signals
 from micro_etl.report import open_report, printing
 
+_NOBODY_READS = 1  # click's own, where it meets that
+
 
 def main() -> NoReturn:
     """Run the command line and end the process with one of the codes of `micro_etl.errors`.
@@ -28,6 +30,8 @@ def main() -> NoReturn:
             run_command()
     except SystemExit as ending:
         code = int(ending.code or 0)
+    except BrokenPipeError:
+        code = _NOBODY_READS
     os._exit(code)
 
 

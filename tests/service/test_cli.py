@@ -35,6 +35,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("engine", ["duckdb", "spak"])
+def test_a_run_whose_log_nobody_reads_ends_with_1_and_without_a_traceback(
+    folder: Path, engine: str
+) -> None:
+    """Also where a setting is wrong: then there is no run yet."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [*COMMAND, "run", "--source-url", "launches.json"],
+        cwd=folder,
+        env=environment(folder, {"ENGINE": engine}),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=20,
+        check=False,
+    )
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (1, b"")
+
+
 def test_run_publishes_to_a_local_file(folder: Path) -> None:
     ended = micro_etl(folder, "run", "--source-url", "launches.json")
     assert (ended.code, ended.err) == (0, "")
