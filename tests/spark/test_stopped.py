@@ -206,6 +206,15 @@ def test_a_task_that_is_killed_is_an_error_of_the_machine(spark: SparkSession) -
         spark.range(0, 1, 1, 1).mapInArrow(die, "id long").collect()
 
 
+def test_a_task_without_memory_is_an_error_of_the_machine(spark: SparkSession) -> None:
+    def exhaust(rows: Iterator[object]) -> Iterator[object]:
+        del rows
+        raise MemoryError
+
+    with pytest.raises(MachineError, match="a task of Spark is out of memory"), spark_errors():
+        spark.range(0, 1, 1, 1).mapInArrow(exhaust, "id long").collect()
+
+
 def test_a_java_machine_that_does_not_start_is_named(tmp_path: Path) -> None:
     (tmp_path / "launches.json").write_bytes(launches(3))
     java = tmp_path / "java" / "bin" / "java"

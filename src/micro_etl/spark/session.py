@@ -67,15 +67,20 @@ def open_session(scratch: Path, *, environ: Mapping[str, str] = os.environ) -> S
 def spark_errors() -> Iterator[None]:
     """Turn what Spark says where it gave up into an error of ours.
 
-    An exception that a task raised is left as it is: tasks return what they foresee.
+    Any other exception that a task raised is left as it is: tasks return what they foresee.
 
     Raises:
         MachineError: a task, or Spark itself, was ended or had no memory.
     """
     from py4j.protocol import Py4JError
+    from pyspark.errors import PythonException
 
     try:
         yield
+    except PythonException as error:
+        if "MemoryError" not in str(error):
+            raise
+        raise MachineError("a task of Spark is out of memory; give its worker more") from error
     except (Py4JError, ConnectionError) as error:
         reasons = re.findall(r"(?:Exception|Error): ([^\n]*?)(?:\. |\.?\n)", f"{error}\n")
         reason = reasons[-1] if reasons else "its Java machine has ended"
