@@ -186,6 +186,16 @@ def _boto3_credentials() -> Any:
         raise AccessDeniedError(f"AWS credentials: {error}") from error
 
 
+def sync(file: Path) -> None:
+    """Have a local file stay where it is even after a power cut, in a folder that may be new."""
+    for path in (file, file.parent, file.parent.parent):
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
 @contextmanager
 def target_errors(action: str, url: str) -> Iterator[None]:
     """Turn what a store raises into an error of ours that names the action and the object."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from micro_etl.spark import check as spark_check
 from micro_etl.spark import plan
 from micro_etl.spark import run as spark_run
 from micro_etl.spark.target import MANIFEST, publish
-from micro_etl.spark.work import stage
+from micro_etl.spark.work import stage, write_part
 from tests.conftest import Bucket
 from tests.service.command import finish, launches, start
 from tests.service.servers import Answer, serve
@@ -160,6 +161,20 @@ def test_a_folder_becomes_a_folder(folders: Folders) -> None:
     assert [field.nullable for field in table.schema] == [False, False, False, True, True]
     assert str(table.schema.field("launch_date").type) == "timestamp[us, tz=UTC]"
     assert len(folders.names()) == 5  # the files, what they are, and the manifest
+
+
+def test_a_part_outlives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is on the disk, and so is its name, before any manifest can list it."""
+    part, folder, synced = tmp_path / "part", tmp_path / "table" / "version", []
+
+    def fsync(opened: int) -> None:
+        synced.append(os.fstat(opened).st_ino)
+
+    write(part, b"PAR1")
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_part(part, str(folder), timeout=10, deadline=10)
+    paths = (folder / "part", folder, folder.parent)
+    assert set(synced) >= {path.stat().st_ino for path in paths}
 
 
 def test_the_same_records_are_not_published_again(folders: Folders) -> None:

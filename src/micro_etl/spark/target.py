@@ -24,7 +24,7 @@ import obstore
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError, scratch_errors
 from micro_etl.load import Outcome, Previous, load, refuse
-from micro_etl.store import Place, error_code, open_place, target_errors
+from micro_etl.store import Place, error_code, open_place, sync, target_errors
 from micro_etl.transform import Table
 
 MANIFEST = "_symlink_format_manifest/manifest"
@@ -153,6 +153,8 @@ def publish(
         about = target.place(f"{version.name}/{_ABOUT}")
         with target_errors("write", about.url):
             obstore.put(about.store, about.key, json.dumps(asdict(version), indent=1).encode())
+            if about.local:
+                sync(about.local)
     folder = f"{target.url}/{version.name}"
     if target.place(MANIFEST).local:
         folder = str(Path(folder.removeprefix("file://")).resolve())

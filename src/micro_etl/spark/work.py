@@ -29,7 +29,7 @@ from micro_etl.extract import Extract, extract
 from micro_etl.layout import Body, Layout, find_layout, largest_record
 from micro_etl.limits import ExtractOptions
 from micro_etl.spark.plan import Split, lines_between
-from micro_etl.store import open_place, target_errors
+from micro_etl.store import open_place, sync, target_errors
 from micro_etl.transform import (
     ONE_THREAD,
     connect,
@@ -219,6 +219,8 @@ def write_part(
         place = open_place(f"{folder}/{file.name}", timeout=timeout, deadline=deadline)
         with target_errors("write", place.url):
             obstore.put(place.store, place.key, file)
+            if place.local:
+                sync(place.local)
         held = hashlib.sha256()
         with target_errors("read back", place.url):
             for chunk in obstore.get(place.store, place.key).stream():
