@@ -106,7 +106,8 @@ def measure(engine: str, folder: Path) -> Run:
                 "SOURCE_URL": f"{folder}/raw/",
                 "TARGET_URL": "table",
                 "SOURCE_DEADLINE": "86400",
-            },
+            }
+            | {name: os.environ[name] for name in ("JAVA_HOME",) if name in os.environ},
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -121,6 +121,17 @@ def test_the_lines_of_the_scale_are_the_launches_of_the_table(tmp_path: Path) ->
     assert rows == list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
+def test_spark_finds_java_where_the_environment_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\necho "{\\"home\\": \\"$JAVA_HOME\\"}"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setenv("JAVA_HOME", "/opt/java")
+    assert measure("spark", tmp_path).said == {"home": "/opt/java"}
+
+
 def test_a_run_of_the_scale_is_measured_whole_and_leaves_nothing(tmp_path: Path) -> None:
     make(tmp_path / "raw", 200_000)
     run = measure("duckdb", tmp_path)
