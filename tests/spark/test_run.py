@@ -406,14 +406,17 @@ def test_raw_url_has_no_use(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("spark")
 def test_the_engine_is_one_flag(tmp_path: Path) -> None:
     """The same command with the other engine gives the same table."""
-    write(tmp_path / "raw" / "a.json", launches(7))
-    tables = {}
+    write(tmp_path / "raw" / "a.json.gz", gzip.compress(launches(7)))
+    tables, extracted = {}, []
     for engine in ("duckdb", "spark"):
         process = start(tmp_path, "run", "--engine", engine, "--source-url", "raw/")
         ended = finish(process, seconds=120)  # a Java machine starts slowly on a busy one
         assert ended.code == 0, ended.err
         tables[engine] = ended.result
+        extracted += [event for event in ended.events if event["event"] == "extracted"]
         assert tables[engine]["rows"] == 7
+    for field in ("source", "bytes", "received"):
+        assert extracted[0][field] == extracted[1][field]
     assert tables["duckdb"]["target"] == "out/launches.parquet"
     assert tables["spark"]["target"] == "out/launches"
     (part,) = (tmp_path / "out" / "launches").rglob("*.parquet")

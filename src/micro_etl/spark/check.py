@@ -48,6 +48,7 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
         "nulls": nulls,
         "parts": [(number, one) for number, one in enumerate(said) if one["rows"]],
         "size": sum(one["size"] for one in said),
+        "received": sum(one["received"] for one in said),
         "source_sha256": combine_hashes({str(one["split"]): one["sha256_in"] for one in said}),
     }
 

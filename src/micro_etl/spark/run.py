@@ -95,7 +95,7 @@ def run(
             "extracted",
             source=redact(source),
             bytes=table["size"],
-            received=table["size"],
+            received=table["received"],
             etag=None,
             last_modified=None,
         )

@@ -131,7 +131,8 @@ def _answer(
     try:
         fetched = _fetch(split, job, scratch / "body")
         body = _body(fetched, split, job)
-        summary |= {"size": fetched.size, "sha256_in": fetched.sha256, "layout": body.layout}
+        summary |= {"size": fetched.size, "received": fetched.received}
+        summary |= {"sha256_in": fetched.sha256, "layout": body.layout}
         for said in act(split, body, job, scratch):
             if isinstance(said, dict):
                 summary |= said
