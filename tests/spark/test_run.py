@@ -32,7 +32,7 @@ from micro_etl.spark import check as spark_check
 from micro_etl.spark import plan
 from micro_etl.spark import run as spark_run
 from micro_etl.spark.target import MANIFEST, publish
-from micro_etl.spark.work import stage, write_part
+from micro_etl.spark.work import explain_all, stage, write_part
 from tests.conftest import Bucket
 from tests.service.command import finish, launches, start
 from tests.service.servers import Answer, serve
@@ -356,6 +356,22 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(
     folders.write("raw/d.ndjson", b"\n".join(LINES[20:60]))
     monkeypatch.setattr(plan, "SPLIT_BYTES", 3000)
     monkeypatch.setattr(spark_check, "stage", late)
+    with pytest.raises(SourceError, match=r"^d\.ndjson has changed while it was read$"):
+        folders.run()
+    assert folders.names() == []
+
+
+def test_a_violation_that_is_gone_when_it_is_looked_for_is_an_error(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the table would be published with what was wrong in the records it was made of."""
+
+    def mended(job: Any) -> Any:
+        folders.write("raw/d.ndjson", LINES[20])
+        return explain_all(job)
+
+    folders.write("raw/d.ndjson", LINES[0])
+    monkeypatch.setattr(spark_check, "explain_all", mended)
     with pytest.raises(SourceError, match=r"^d\.ndjson has changed while it was read$"):
         folders.run()
     assert folders.names() == []

@@ -36,7 +36,7 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
     nulls = _add(one["nulls"] for one in said if whole)
     repeated = any(row.times > 1 for row in answers)
     if repeated or not whole or any("suspect" in one for one in said) or (rows and rows in nulls):
-        found, totals = find_violations(spark, job)
+        found, totals = find_violations(spark, job, hashes=[one["sha256_in"] for one in said])
         if found:
             raise ContractError(found[: explain.SHOWN], totals)
         if not whole:
@@ -53,16 +53,26 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
     }
 
 
-def find_violations(spark: SparkSession, job: Job) -> tuple[list[Violation], dict[str, int]]:
+def find_violations(
+    spark: SparkSession, job: Job, *, hashes: Sequence[str] | None = None
+) -> tuple[list[Violation], dict[str, int]]:
     """Every kind of violation, with the first of each kind, and totals by column.
 
+    Args:
+        spark: the session.
+        job: what to read.
+        hashes: of what each split held when it was checked; what is read now must be the same.
+
     Raises:
-        SourceError: a file can't be read or is not JSON.
+        SourceError: a file can't be read, has changed, or is not JSON.
     """
     explained = _map(spark, job, explain_all, plan.EXPLAINED).persist()
     try:
         said = _summaries(explained.where("summary IS NOT NULL").select("summary").collect())
         _raise_errors(said)
+        for split, one, checked in zip(job.splits, said, hashes or [], strict=False):
+            if one["sha256_in"] != checked:
+                raise SourceError(f"{split.name} has changed while it was read")
         before = plan.number_records([one.get("rows", 0) for one in said])
         _raise_unreadable(job, said, before)
         found = _wrapper(job.dataset, said[0].get("wrapper"))
