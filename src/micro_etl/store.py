@@ -32,7 +32,8 @@ _BUCKET = re.compile(r"(?!\.+$)[\w.:-]+", re.ASCII)  # also an access point's AR
 _BAD_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
 # A local file of such a name would look like one that is being written.
 _BAD_LOCAL_KEY = re.compile(rf"{_BAD_KEY.pattern}|#\d+$")
-_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+"""What may name another S3 than AWS's."""
 _ENDPOINT = re.compile(r"https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?", re.IGNORECASE)
 _LAST_PORT = 65_535
 _PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
@@ -149,7 +150,7 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 
 
 def _is_any_endpoint_plain(environ: Mapping[str, str]) -> bool:
-    endpoints = {name: environ[name] for name in _ENDPOINT_VARIABLES if environ.get(name)}
+    endpoints = {name: environ[name] for name in ENDPOINT_VARIABLES if environ.get(name)}
     for name, value in endpoints.items():
         found = _ENDPOINT.fullmatch(value)
         if not found or int((found[2] or ":0")[1:]) > _LAST_PORT:

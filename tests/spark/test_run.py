@@ -33,6 +33,7 @@ from micro_etl.spark import plan
 from micro_etl.spark import run as spark_run
 from micro_etl.spark.target import MANIFEST, publish
 from micro_etl.spark.work import explain_all, stage, write_part
+from micro_etl.store import ENDPOINT_VARIABLES
 from tests.conftest import Bucket
 from tests.service.command import finish, launches, start
 from tests.service.servers import Answer, serve
@@ -409,6 +410,17 @@ def test_a_store_that_is_closed_to_the_tasks_is_an_error(
     local = Folders(str(tmp_path), lambda *_: None, lambda _: b"", list, tmp_path)
     with pytest.raises((AccessDeniedError, TargetError), match="no-such-bucket"):
         local.run()
+
+
+def test_tasks_are_told_where_the_stores_are_but_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_SECRET_ACCESS_KEY", *ENDPOINT_VARIABLES):
+        monkeypatch.setenv(name, "http://localhost:1")
+    settings = read("--engine", "spark", "--source-url", f"{tmp_path}/raw.json")
+    job = spark_run.plan_job(DATASET, settings, f"{tmp_path}/raw.json", None)
+    assert set(job.environ) >= {"AWS_REGION", *ENDPOINT_VARIABLES}
+    assert "AWS_SECRET_ACCESS_KEY" not in job.environ
 
 
 def test_raw_url_has_no_use(tmp_path: Path) -> None:

@@ -33,18 +33,13 @@ from micro_etl.spark.target import (
     remove,
 )
 from micro_etl.spark.work import Job, part_name, write_part
-from micro_etl.store import is_store_url, open_place, target_errors
+from micro_etl.store import ENDPOINT_VARIABLES, is_store_url, open_place, target_errors
 from micro_etl.transform import connect, expected_schema
 from micro_etl.urls import means_files, redact
 
 _PEEK = 1 << 20
 # Not the credentials: a task has its machine's, and these would be in the plan for all to see.
-_STORE_VARIABLES = (
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-)
+_STORE_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION", *ENDPOINT_VARIABLES)
 
 
 def run(
