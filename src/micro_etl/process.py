@@ -147,9 +147,10 @@ def _end_children() -> None:
     Where there is no /proc, it is left to notice the end of this process.
     """
     for tasks in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
+        with suppress(OSError):  # of a thread that has ended
             for child in tasks.read_text().split():
-                os.kill(int(child), signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGKILL)
 
 
 def _remove(scratch: Path) -> None:
