@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # The engine, without the package around it, which a run has no use for: 16 ms to import, not 90.
 import _duckdb as duckdb
@@ -20,7 +22,6 @@ from micro_etl.layout import Body, Layout
 # One thread keeps the order of rows by itself. Told to keep it, the engine would hold all that it
 # has read of an array until its end: two hundred bytes a row.
 ONE_THREAD = "SET threads = 1; SET preserve_insertion_order = false"
-_LITTLE_MEMORY = "SET memory_limit = '128MB'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def transform(
     """Write the table of a body; its columns, types and nullability are exactly the dataset's.
 
     Args:
-        body: the records.
+        body: the records; its files are removed when they are not needed any more.
         dataset: the contract.
         scratch: a folder for the table and what the engine spills.
         engine: what `start` gave for that folder, where it was called; ended here.
@@ -98,11 +99,14 @@ def transform(
         rows, empty, columns = read_profile(connection, dataset.columns, staged)
         if _may_hide_violations(rows, empty, columns):
             _raise_violations(connection, dataset, body)
+        # In the background: to free a gigabyte takes the system a tenth of a second.
+        threading.Thread(target=_remove, args=(body,)).start()
         try:
-            connection.execute(
+            _execute_frugally(
+                connection,
                 sql.publish(dataset.columns, staged, file)
                 if rows
-                else sql.publish_empty(dataset.columns, file)
+                else sql.publish_empty(dataset.columns, file),
             )
         except duckdb.Error as error:
             raise_machine_error(error)
@@ -164,24 +168,34 @@ def _set_threads(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
 def read_profile(
     connection: duckdb.DuckDBPyConnection, columns: tuple[Column, ...], table: Path
 ) -> tuple[int, int, tuple[ColumnProfile, ...]]:
-    """Rows, rows without any value, and a profile of each column of a Parquet file.
-
-    Distinct values are counted on disk where there are many; values too large for that in memory.
-    """
-    query = sql.profile(columns, table)
-    connection.execute(_LITTLE_MEMORY)
-    try:
-        row = connection.execute(query).fetchone()
-        connection.execute("RESET memory_limit")
-    except duckdb.OutOfMemoryException:
-        connection.execute("RESET memory_limit")
-        row = connection.execute(query).fetchone()
-    assert row is not None  # noqa: S101 - an aggregate has one row
+    """Rows, rows without any value, and a profile of each column of a Parquet file."""
+    (row,) = _execute_frugally(connection, sql.profile(columns, table))
     profiles = (
         ColumnProfile(column.name, *row[at : at + 4])
         for column, at in zip(columns, range(2, len(row), 4), strict=True)
     )
     return row[0], row[1], tuple(profiles)
+
+
+def _execute_frugally(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    """The rows of a query that uses the disk rather than much memory.
+
+    Distinct values, where there are many, are counted there. Where single values are too large for
+    little memory, the query gets all there is.
+    """
+    connection.execute("SET memory_limit = '128MB'")
+    try:
+        return connection.execute(query).fetchall()
+    except duckdb.OutOfMemoryException:
+        connection.execute("RESET memory_limit")
+        return connection.execute(query).fetchall()
+    finally:
+        connection.execute("RESET memory_limit")
+
+
+def _remove(body: Body) -> None:
+    for file in (body.file, *body.more):
+        file.unlink(missing_ok=True)
 
 
 def count_rows(file: Path, *, scratch: Path) -> int | None:

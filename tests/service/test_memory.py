@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-from tests.service.conftest import Bench
+from micro_etl.transform import transform
+from tests.service.conftest import Bench, dataset
 
 PROGRAM = """
 import resource, sys
@@ -49,3 +51,11 @@ def test_values_too_large_for_the_count_of_distinct_ones_are_counted(bench: Benc
     records = ",".join(f'{{"text": "{number}{"x" * (1 << 20)}"}}' for number in range(70))
     table = bench.table('text = { type = "string", unique = true }', f"[{records}]")
     assert (table.rows, table.columns[0].distinct) == (70, 70)
+
+
+def test_body_does_not_stay_on_the_disk_beside_its_table(bench: Bench) -> None:
+    body = bench.body('[{"text": "x"}]')
+    transform(body, dataset('text = { type = "string" }'), scratch=bench.folder)
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join(5)
+    assert not body.file.exists()
