@@ -71,7 +71,8 @@ def _compare(count: int, rounds: int, rounds_slow: int, store: Store) -> dict[st
     runs: dict[str, list[Run]] = {peer.name: [] for peer in PEERS}
     with _served(count) as source:
         for number in range(0 if count == _SMALL else 1, rounds + 1):
-            for peer in PEERS:
+            # There and back, so that each follows others as often as it goes before them.
+            for peer in PEERS if number % 2 else PEERS[::-1]:
                 if number > rounds_slow and peer.name not in (SERVICE, BASELINE):
                     continue
                 run = run_job(peer.command, source, store, expected)

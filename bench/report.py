@@ -57,9 +57,9 @@ def page(results: Results) -> str:
 
 Written by `make bench`. The same job by each peer: fetch launches over HTTP from loopback, write
 their five columns as Parquet, put the file to an S3 API on loopback. A run is a whole process, from
-its start to its end. Peers run in turn, round after round; each output is compared with the
-expected table, value by value, before its time counts. The scripts and pinned requirements of the
-peers are in [`bench/peers/`](../bench/peers).
+its start to its end. Peers run in turn, every other round backwards; each output is compared with
+the expected table, value by value, before its time counts. The scripts and pinned requirements of
+the peers are in [`bench/peers/`](../bench/peers).
 
 {
         _list(
