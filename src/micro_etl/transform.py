@@ -22,6 +22,8 @@ from micro_etl.layout import Body, Layout
 # One thread keeps the order of rows by itself. Told to keep it, the engine would hold all that it
 # has read of an array until its end: two hundred bytes a row.
 ONE_THREAD = "SET threads = 1; SET preserve_insertion_order = false"
+# Enough for what reads staged values: where there are many distinct ones, it counts them on disk.
+_LITTLE_MEMORY, _ALL_MEMORY = "SET memory_limit = '128MB'", "RESET memory_limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +90,31 @@ def transform(
     with (engine or start(scratch)).result() as connection:
         _set_threads(connection, body.layout)
         try:
-            connection.execute(sql.stage(dataset, body, staged))
+            ((count,),) = connection.execute(sql.stage(dataset, body, staged)).fetchall()
         except (duckdb.Error, UnicodeDecodeError) as error:
             raise_machine_error(error)
             _raise_violations(connection, dataset, body)
             raise SourceError(
                 f"{_culprit(error, body)} is not what it should be: {reason_of(error)}"
             ) from error
-        connection.execute(ONE_THREAD)
-        rows, empty, columns = read_profile(connection, dataset.columns, staged)
-        if _may_hide_violations(rows, empty, columns):
-            _raise_violations(connection, dataset, body)
-        # In the background: to free a gigabyte takes the system a tenth of a second.
-        threading.Thread(target=_remove, args=(body,)).start()
-        try:
-            _execute_frugally(
-                connection,
+        connection.execute(f"{ONE_THREAD}; {_LITTLE_MEMORY}")
+        with ThreadPoolExecutor(1) as other:
+            publish = (
                 sql.publish(dataset.columns, staged, file)
-                if rows
-                else sql.publish_empty(dataset.columns, file),
+                if count
+                else sql.publish_empty(dataset.columns, file)
             )
-        except duckdb.Error as error:
-            raise_machine_error(error)
-            raise
+            writing = other.submit(_execute, connection.cursor(), publish)
+            try:
+                rows, empty, columns = read_profile(connection, dataset.columns, staged)
+                if _may_hide_violations(rows, empty, columns):
+                    _raise_violations(connection, dataset, body)
+                # In the background: to free a gigabyte takes the system a tenth of a second.
+                threading.Thread(target=_remove, args=(body,)).start()
+                writing.result()
+            except duckdb.Error as error:
+                raise_machine_error(error)
+                raise
         schema = read_schema(connection, file)
     if schema != expected_schema(dataset.columns):
         raise AssertionError(f"the table has the schema {schema}")
@@ -169,7 +173,7 @@ def read_profile(
     connection: duckdb.DuckDBPyConnection, columns: tuple[Column, ...], table: Path
 ) -> tuple[int, int, tuple[ColumnProfile, ...]]:
     """Rows, rows without any value, and a profile of each column of a Parquet file."""
-    (row,) = _execute_frugally(connection, sql.profile(columns, table))
+    (row,) = _execute(connection, sql.profile(columns, table))
     profiles = (
         ColumnProfile(column.name, *row[at : at + 4])
         for column, at in zip(columns, range(2, len(row), 4), strict=True)
@@ -177,20 +181,13 @@ def read_profile(
     return row[0], row[1], tuple(profiles)
 
 
-def _execute_frugally(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
-    """The rows of a query that uses the disk rather than much memory.
-
-    Distinct values, where there are many, are counted there. Where single values are too large for
-    little memory, the query gets all there is.
-    """
-    connection.execute("SET memory_limit = '128MB'")
+def _execute(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    """The rows of a query, which gets all the memory where values are too large for little."""
     try:
         return connection.execute(query).fetchall()
     except duckdb.OutOfMemoryException:
-        connection.execute("RESET memory_limit")
+        connection.execute(_ALL_MEMORY)
         return connection.execute(query).fetchall()
-    finally:
-        connection.execute("RESET memory_limit")
 
 
 def _remove(body: Body) -> None:
@@ -243,6 +240,7 @@ def _raise_violations(connection: duckdb.DuckDBPyConnection, dataset: Dataset, b
         ContractError: with the first violations and their totals.
         SourceError: the body is not JSON.
     """
+    connection.execute(_ALL_MEMORY)
     try:
         found, totals = find_violations(connection, dataset, body)
     except (duckdb.Error, UnicodeDecodeError) as error:
