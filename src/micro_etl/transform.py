@@ -22,6 +22,7 @@ from micro_etl.layout import Body, Layout
 # One thread keeps the order of rows by itself. Told to keep it, the engine would hold all that it
 # has read of an array until its end: two hundred bytes a row.
 ONE_THREAD = "SET threads = 1; SET preserve_insertion_order = false"
+_MANY = 500_000  # rows
 # Enough for what reads staged values: where there are many distinct ones, it counts them on disk.
 _LITTLE_MEMORY, _ALL_MEMORY = "SET memory_limit = '128MB'", "RESET memory_limit"
 
@@ -106,6 +107,8 @@ def transform(
             )
             writing = other.submit(_execute, connection.cursor(), publish)
             try:
+                if count > _MANY:  # one after the other, in less memory
+                    writing.result()
                 rows, empty, columns = read_profile(connection, dataset.columns, staged)
                 if _may_hide_violations(rows, empty, columns):
                     _raise_violations(connection, dataset, body)
