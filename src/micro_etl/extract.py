@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 
 from urllib3.response import BaseHTTPResponse
 
@@ -179,7 +180,7 @@ def _spool(
     hasher = ThreadPoolExecutor(1)
     try:
         with scratch_errors(), file.open("wb") as spool:
-            hashing = hasher.submit(_hash, file, complete)
+            hashing = hasher.submit(_hash, file.open("rb"), complete)
             for piece in _unpacked(counted(), shown):
                 size += len(piece)
                 if size > options.max_unpacked_bytes:
@@ -194,15 +195,15 @@ def _spool(
     return Extract(file, size, received, hashing)
 
 
-def _hash(file: Path, complete: threading.Event) -> str:
-    """The SHA-256 of a file that grows until it is complete.
+def _hash(file: BinaryIO, complete: threading.Event) -> str:
+    """The SHA-256 of a file that grows until it is complete, also where its name is gone by then.
 
     It runs behind whoever writes and need not keep up: a fast source is hashed while it is parsed.
     """
     if sys.platform == "linux":  # where a thread has a priority of its own: the others go first
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
     digest = hashlib.sha256()
-    with scratch_errors(), file.open("rb") as written:
+    with scratch_errors(), file as written:
         while True:
             last = complete.is_set()
             while piece := written.read(_CHUNK):
