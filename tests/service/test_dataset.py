@@ -16,8 +16,8 @@ from micro_etl.dataset import (
     read_dataset,
 )
 from micro_etl.errors import ConfigError
-from micro_etl.limits import ExtractOptions
-from micro_etl.sql import dotted
+from micro_etl.source.limits import ExtractOptions
+from micro_etl.table.sql import dotted
 from tests.service.conftest import dataset
 
 HEAD = 'name = "things"\n'

@@ -17,8 +17,8 @@ import pytest
 import trustme
 
 from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
-from micro_etl.http_get import get
-from micro_etl.limits import HttpOptions
+from micro_etl.source.http_get import get
+from micro_etl.source.limits import HttpOptions
 from quickstart.loopback import free_port
 from tests.service.servers import Answer, gzipped, redirect, serve
 

@@ -6,14 +6,16 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from micro_etl import errors, explain, sql
+from micro_etl import errors
+from micro_etl.body import Layout
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, SourceError, Violation
-from micro_etl.layout import Layout, one_layout
-from micro_etl.source_files import combine_hashes
+from micro_etl.source.files import combine_hashes
+from micro_etl.source.layout import one_layout
 from micro_etl.spark import plan
 from micro_etl.spark.plan import Split
 from micro_etl.spark.work import Job, explain_all, stage
+from micro_etl.table import checks, sql
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -38,7 +40,7 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
     if repeated or not whole or any("suspect" in one for one in said) or (rows and rows in nulls):
         found, totals = find_violations(spark, job, hashes=[one["sha256_in"] for one in said])
         if found:
-            raise ContractError(found[: explain.SHOWN], totals)
+            raise ContractError(found[: checks.SHOWN], totals)
         if not whole:
             reason = next(one["suspect"] for one in said if "rows" not in one)
             raise SourceError(f"the body is not what it should be: {reason}")
@@ -86,12 +88,12 @@ def find_violations(
     finally:
         explained.unpersist()
     present = _add(one["present"] for one in said)
-    absent = explain.absent(job.dataset.columns, before[-1], present)
-    found, totals = explain.combine(kinds, absent)
+    absent = checks.absent(job.dataset.columns, before[-1], present)
+    found, totals = checks.combine(kinds, absent)
     rows: dict[str, int] = {}
     for split, one in zip(job.splits, said, strict=True):
         rows[split.name] = rows.get(split.name, 0) + one["rows"]
-    return explain.locate(found, rows) if len(rows) > 1 else found, totals
+    return checks.locate(found, list(rows.items())) if len(rows) > 1 else found, totals
 
 
 def _add(counts: Iterable[Sequence[int]]) -> list[int]:
@@ -137,8 +139,8 @@ def _wrapper(dataset: Dataset, bodies: Sequence[tuple[str, str]] | None) -> list
     return [] if kind == "ARRAY" else [Violation(None, path, value, "an array of records")]
 
 
-def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[explain.Kind]:
-    kinds: list[explain.Kind] = []
+def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[checks.Kind]:
+    kinds: list[checks.Kind] = []
     rows = spark.sql(plan.REPEATS).collect()
     for column in dataset.columns:
         first = [
@@ -148,7 +150,7 @@ def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> li
         ]
         if first:
             total = next(row.total for row in rows if row.name == column.name)
-            kinds.append((column.name, sql.dotted(column.path), explain.NO_OTHER, total, first))
+            kinds.append((column.name, sql.dotted(column.path), checks.NO_OTHER, total, first))
     return kinds
 
 

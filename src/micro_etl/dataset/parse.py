@@ -1,8 +1,4 @@
-"""The dataset file: where records come from, which columns come out, and what must hold.
-
-A dataset is TOML, not code. `parse_dataset` turns its text into a `Dataset` or says, in one line,
-which key is wrong and what is allowed there.
-"""
+"""Read a dataset file: TOML text becomes a `Dataset`, or one line says which key is wrong."""
 
 from __future__ import annotations
 
@@ -10,13 +6,10 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from micro_etl.dataset.model import Column, Dataset, Path
 from micro_etl.errors import ConfigError
-
-if TYPE_CHECKING:
-    from micro_etl.limits import ExtractOptions
 
 TYPES = ("int32", "int64", "float64", "string", "boolean", "timestamp", "date", "json")
 """The column types. ``timestamp`` is an instant in UTC with microseconds."""
@@ -25,99 +18,7 @@ BARE_KEY = r'[^."\s\[\]*]+'
 """A key that needs no quotes in a path, as a regular expression."""
 
 _SHOWN = 100  # characters of a wrong line
-_BUNDLED = Path(__file__).with_name("datasets")
 _SEGMENT = re.compile(rf'"(?:[^"\\]|\\.)+"|{BARE_KEY}')
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the table.
-
-    Attributes:
-        name: the column's name in the file.
-        path: the keys that lead to the value in a record, outermost first.
-        type: one of `TYPES`.
-        required: null and missing are violations; the Parquet column is REQUIRED.
-        unique: a value that comes twice is a violation; nulls are not compared.
-    """
-
-    name: str
-    path: tuple[str, ...]
-    type: str
-    required: bool = False
-    unique: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """What one table is made from and what must hold for it.
-
-    Attributes:
-        name: names the table; the default key is ``<name>.parquet``.
-        description: one sentence for a reader.
-        source_url: where the records come from, or none: then ``SOURCE_URL`` must say.
-        records: the keys that lead to the array of records; empty where the body is the array.
-        min_rows: fewer rows are never published.
-        max_shrink: the largest fraction of the published rows that may vanish in one run.
-        columns: in the order of the file.
-    """
-
-    name: str
-    description: str
-    source_url: str | None
-    records: tuple[str, ...]
-    min_rows: int
-    max_shrink: float
-    columns: tuple[Column, ...]
-
-
-def bundled_datasets() -> list[str]:
-    """The names of the datasets that ship with the package, sorted."""
-    return sorted(file.stem for file in _BUNDLED.glob("*.toml"))
-
-
-def bundled_dataset(name: str) -> Dataset:
-    """The bundled dataset of that name.
-
-    Raises:
-        ConfigError: no dataset of that name is bundled.
-    """
-    if name not in bundled_datasets():
-        raise ConfigError(
-            f"DATASET is {name!r}; it should be a bundled name ({', '.join(bundled_datasets())}) "
-            "or the path or URL of a .toml file"
-        )
-    return parse_dataset((_BUNDLED / f"{name}.toml").read_text("utf-8"), label=f"{name}.toml")
-
-
-def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> Dataset:
-    """The dataset that ``DATASET`` names.
-
-    Args:
-        reference: a bundled name, or the path or URL of a ``.toml`` file.
-        scratch: a folder for a file that has to be fetched.
-        options: how to fetch it.
-
-    Raises:
-        ConfigError: there is no such dataset, or its file is wrong.
-        SourceError: its URL can't be read.
-    """
-    if "://" not in reference and not reference.endswith(".toml"):
-        return bundled_dataset(reference)
-    file, label = Path(reference), reference
-    if "://" in reference:
-        from micro_etl.extract import extract
-        from micro_etl.urls import redact
-
-        label = redact(reference)
-        file = extract(reference, scratch / "dataset.toml", options=options).file
-    try:
-        text = file.read_text("utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"DATASET is {label}, which can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{label} is not UTF-8 text; it should be a TOML file") from None
-    return parse_dataset(text, label=label)
 
 
 def parse_dataset(text: str, *, label: str) -> Dataset:
@@ -200,7 +101,7 @@ def _path(section: _Section, key: str, text: str) -> tuple[str, ...]:
 def _check_names(label: str, columns: tuple[Column, ...]) -> None:
     """Refuse names that differ by case alone: the engine, and many readers, fold case."""
     names: dict[str, str] = {}
-    spellings: dict[tuple[str, ...], tuple[str, ...]] = {}
+    spellings: dict[tuple[str, ...], Path] = {}
     for column in columns:
         other = names.setdefault(column.name.casefold(), column.name)
         if other != column.name:
@@ -210,12 +111,12 @@ def _check_names(label: str, columns: tuple[Column, ...]) -> None:
             )
         for depth in range(1, len(column.path) + 1):
             prefix = column.path[:depth]
-            folded = tuple(key.casefold() for key in prefix)
+            folded = tuple(str(key).casefold() for key in prefix)
             if spellings.setdefault(folded, prefix) != prefix:
                 raise ConfigError(
-                    f"{label}: columns.{column.name} reads {'.'.join(prefix)}, another column "
-                    f"{'.'.join(spellings[folded])}; paths that differ by case alone can't be "
-                    "read together"
+                    f"{label}: columns.{column.name} reads {'.'.join(map(str, prefix))}, another "
+                    f"column {'.'.join(map(str, spellings[folded]))}; paths that differ by case "
+                    "alone can't be read together"
                 )
 
 

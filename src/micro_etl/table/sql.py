@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path as FilePath
 
-from micro_etl.dataset import BARE_KEY, Column, Dataset
-from micro_etl.layout import Body, Layout
+from micro_etl.body import Body, Layout
+from micro_etl.dataset import Column, Dataset, Path
+from micro_etl.dataset.parse import BARE_KEY
 
 SQL_TYPES = {
     "int32": "INTEGER",
@@ -89,6 +90,12 @@ _ZERO = dict.fromkeys(("int32", "int64", "float64", "string"), "0") | {
     "date": "1970-01-01",
     "json": "{}",
 }
+_FORMATS = {
+    Layout.ARRAY: "array",
+    Layout.LINES: "newline_delimited",
+    Layout.OBJECTS: "unstructured",
+    Layout.WRAPPED: "unstructured",
+}
 # A case that no record should reach: it ends the pass, and `explain` finds out why.
 _ABORT = "error('violation')"
 
@@ -98,22 +105,22 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str | Path) -> str:
+def literal(text: str | FilePath) -> str:
     """Quote a text, so that nothing in it is read as SQL."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def dotted(path: Sequence[str]) -> str:
+def dotted(path: Path) -> str:
     """Write a path as the dataset file does."""
     return ".".join(
         key
         if re.fullmatch(BARE_KEY, key)
         else '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        for key in path
+        for key in map(str, path)
     )
 
 
-def stage(dataset: Dataset, body: Body, table: Path) -> str:
+def stage(dataset: Dataset, body: Body, table: FilePath) -> str:
     """The pass that reads the body, checks each value and writes a first table.
 
     It aborts at the first value that breaks the contract. What it can't see, such as a null where
@@ -155,7 +162,7 @@ def is_of_type(column_type: str, leaf: str, value: str | None = None) -> str:
     return IS[column_type].replace("#", value or AS[column_type]).replace("@", leaf)
 
 
-def profile(columns: Sequence[Column], table: Path) -> str:
+def profile(columns: Sequence[Column], table: FilePath) -> str:
     """One row about a table: rows, empty rows, then nulls, distinct, least and greatest of each.
 
     Distinct values are counted where the contract needs it: in columns that are unique.
@@ -174,7 +181,7 @@ def profile(columns: Sequence[Column], table: Path) -> str:
     return f"SELECT {', '.join(parts)} FROM read_parquet({literal(table)})"
 
 
-def publish(columns: Sequence[Column], staged: Path, table: Path) -> str:
+def publish(columns: Sequence[Column], staged: FilePath, table: FilePath) -> str:
     """Write the file that readers get, from the one that `stage` wrote.
 
     DuckDB writes a column as REQUIRED when it knows from statistics that it has no null, as it does
@@ -192,7 +199,7 @@ def publish(columns: Sequence[Column], staged: Path, table: Path) -> str:
     )
 
 
-def publish_empty(columns: Sequence[Column], table: Path) -> str:
+def publish_empty(columns: Sequence[Column], table: FilePath) -> str:
     """Write the file of a table without rows, whose statistics know nothing of nulls."""
     selected = ", ".join(
         f"CAST({literal(_ZERO[column.type]) if column.required else 'NULL'}"
@@ -205,7 +212,7 @@ def publish_empty(columns: Sequence[Column], table: Path) -> str:
     )
 
 
-def schema(table: Path) -> str:
+def schema(table: FilePath) -> str:
     """Name, repetition and engine's type of each column of a Parquet file, in order."""
     return (
         "SELECT name, repetition_type, duckdb_type"
@@ -231,7 +238,7 @@ def _tree(columns: Iterable[Column]) -> _Node:
     root = _Node()
     for column in columns:
         node = root
-        for key in column.path:
+        for key in map(str, column.path):
             node = node.children.setdefault(key, _Node())
         node.whole = True
     return root
@@ -241,11 +248,11 @@ def _records(dataset: Dataset, tree: _Node, body: Body) -> str:
     if body.layout is not Layout.WRAPPED:
         fields = {key: node.type() for key, node in tree.children.items()}
         return f"{read_json(body, fields)} AS record"
-    outer, *inner = dataset.records
+    outer, *inner = map(str, dataset.records)
     nested = f"{tree.type()}[]"
     for key in reversed(inner):
         nested = f"STRUCT({identifier(key)} {nested})"
-    array = ".".join(identifier(key) for key in ("body", *dataset.records))
+    array = ".".join(identifier(key) for key in ("body", *map(str, dataset.records)))
     # One array: a body that lacks it, or objects after the first, would lose records in silence.
     alone = f"{array} IS NOT NULL AND row_number() OVER () = 1"
     one = f"CASE WHEN {alone} THEN {array} ELSE {_ABORT} END"
@@ -262,20 +269,19 @@ def read_json(body: Body, fields: dict[str, str], *, whole: bool = False) -> str
     """
     columns = ", ".join(f"{literal(key)}: {literal(kind)}" for key, kind in fields.items())
     return (
-        f"read_json({_files(body)}, format = '{body.layout}', columns = {{{columns}}},"
+        f"read_json({_files(body)}, format = '{_FORMATS[body.layout]}', columns = {{{columns}}},"
         f" maximum_object_size = {body.max_record}, records = {str(not whole).lower()})"
     )
 
 
 def _files(body: Body) -> str:
-    listed = ", ".join(literal(file) for file in (body.file, *body.more))
-    return f"[{listed}]" if body.more else listed
+    return f"[{', '.join(literal(part.file) for part in body.parts)}]"
 
 
-def _leaf(tree: _Node, path: Sequence[str]) -> str:
+def _leaf(tree: _Node, path: Path) -> str:
     """What stands at a path of `record`: JSON, or NULL where it is null or missing."""
     expression, node, whole = "record", tree, False
-    for key in path:
+    for key in map(str, path):
         whole = whole or node.whole
         if whole:
             expression = (
@@ -298,7 +304,7 @@ def _strict(column: Column, number: int) -> str:
 
 def _member(value: str, key: str) -> str:
     """The member of a JSON object, or NULL where it is null or missing."""
-    return f"NULLIF(json_extract({value}, {pointer([key])}), 'null')"
+    return f"NULLIF(json_extract({value}, {pointer((key,))}), 'null')"
 
 
 def unrepeated(value: str, keys: Iterable[str]) -> str:
@@ -308,6 +314,8 @@ def unrepeated(value: str, keys: Iterable[str]) -> str:
     return f"len({read}) = len(list_distinct({read}))"
 
 
-def pointer(path: Sequence[str]) -> str:
+def pointer(path: Path) -> str:
     """A JSON pointer (RFC 6901) as an SQL literal."""
-    return literal("".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path))
+    return literal(
+        "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in map(str, path))
+    )

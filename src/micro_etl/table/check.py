@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError
-from micro_etl.transform import connect, expected_schema, read_profile, read_schema, reason_of
+from micro_etl.table.engine import Error, connect, machine_errors, reason_of
+from micro_etl.table.parquet import expected_schema, read_profile, read_schema
 
 
 def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
@@ -24,15 +23,19 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
 
     Raises:
         DataError: it is not Parquet, or breaks the contract; lists every way in which it does.
+        MachineError: no memory, or no room in the scratch folder.
     """
     with connect(scratch) as connection:
         try:
-            schema = read_schema(connection, file)
-            expected = expected_schema(dataset.columns)
-            if schema != expected:
-                raise DataError(f"the schema breaks the contract: {_difference(schema, expected)}")
-            rows, _, columns = read_profile(connection, dataset.columns, file)
-        except duckdb.Error as error:
+            with machine_errors(about=file):
+                schema = read_schema(connection, file)
+                expected = expected_schema(dataset.columns)
+                if schema != expected:
+                    raise DataError(
+                        f"the schema breaks the contract: {_difference(schema, expected)}"
+                    )
+                rows, _, columns = read_profile(connection, dataset.columns, file)
+        except Error as error:
             raise DataError(f"not a Parquet file: {reason_of(error)}") from error
     broken = [
         f"{column.name} has {rows - profile.nulls - profile.distinct:,} repeated values"

@@ -10,13 +10,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
-from micro_etl.dataset import Column, Dataset
+from micro_etl.body import Body, Layout, Part
+from micro_etl.dataset import Column, Dataset, Path
 from micro_etl.errors import Violation
-from micro_etl.layout import Body, Layout
-from micro_etl.sql import (
+from micro_etl.table.sql import (
     EXPECTED,
     converted,
     dotted,
@@ -47,12 +47,12 @@ def findings(dataset: Dataset, body: Body) -> str:
     A row is one kind of violation: column, path, what was expected, how many there are, and the
     first of them as a list of record and value.
     """
-    read: dict[tuple[str, ...], set[str]] = {}
+    read: dict[Path, set[str]] = {}
     for column in dataset.columns:
         for depth, key in enumerate(column.path):
-            read.setdefault(column.path[:depth], set()).add(key)
+            read.setdefault(column.path[:depth], set()).add(str(key))
     checks = [_check(f"{_type(())} IS DISTINCT FROM 'OBJECT'", (), _OBJECT)]
-    for path, keys in sorted(read.items()):
+    for path, keys in read.items():
         if path:
             checks.append(_check(f"{_type(path)} NOT IN ('OBJECT', 'NULL')", path, _OBJECT))
         repeated = f"{_type(path)} = 'OBJECT' AND NOT {unrepeated(_at(path), sorted(keys))}"
@@ -89,7 +89,7 @@ def keys(column: Column, dataset: Dataset, body: Body) -> str:
     )
 
 
-def hashes(number: int, column: Column, table: Path) -> str:
+def hashes(number: int, column: Column, table: FilePath) -> str:
     """A hash of each value of a column of a table, with a number of the column.
 
     Values that are equal have equal hashes; a few others may have as well.
@@ -152,27 +152,27 @@ def combine(
     return sorted(found, key=lambda violation: violation.record or 0), totals
 
 
-def locate(found: Sequence[Violation], rows: Mapping[str, int]) -> list[Violation]:
-    """Number records within their files.
+def locate(found: Sequence[Violation], rows: Sequence[tuple[str, int]]) -> list[Violation]:
+    """Number records within their parts.
 
     Args:
-        found: violations whose records are numbered over all files.
-        rows: names of the files in order, and how many records each has.
+        found: violations whose records are numbered over all parts.
+        rows: names of the parts in order, and how many records each has.
     """
-    ends = list(accumulate(rows.values()))
+    ends = list(accumulate(count for _, count in rows))
     located = []
     for one in found:
         if one.record is not None:
             at = bisect_left(ends, one.record)
             before = ends[at - 1] if at else 0
-            one = one._replace(record=one.record - before, file=list(rows)[at])
+            one = one._replace(record=one.record - before, file=rows[at][0])
         located.append(one)
     return located
 
 
-def count(file: Path, body: Body) -> str:
-    """Count the records of one file of a body."""
-    alone = replace(body, file=file, more=())
+def count(part: Part, body: Body) -> str:
+    """Count the records of one part of a body."""
+    alone = replace(body, parts=(part,))
     return f"SELECT count(*) FROM {read_json(alone, {'element': 'JSON'}, whole=True)}"
 
 
@@ -199,7 +199,7 @@ def _column_checks(column: Column) -> list[str]:
     return checks
 
 
-def _check(condition: str, path: Sequence[str], expected: str, *, name: str | None = None) -> str:
+def _check(condition: str, path: Path, expected: str, *, name: str | None = None) -> str:
     label = dotted(path) or "$"
     value = (
         f"CAST({_at(path)} AS VARCHAR)" if path else "coalesce(CAST(element AS VARCHAR), 'null')"
@@ -227,9 +227,9 @@ def _elements(dataset: Dataset, body: Body) -> str:
     return f"(SELECT row_number() OVER () AS record, element FROM {source})"
 
 
-def _at(path: Sequence[str]) -> str:
+def _at(path: Path) -> str:
     return f"json_extract(element, {pointer(path)})" if path else "element"
 
 
-def _type(path: Sequence[str]) -> str:
+def _type(path: Path) -> str:
     return f"json_type({_at(path)})"
