@@ -26,25 +26,28 @@ Connection = duckdb.DuckDBPyConnection
 """A connection to the engine."""
 
 
+def configuration(scratch: Path) -> dict[str, str]:
+    """Say how the engine works: in UTC, spilling to the scratch folder, fetching no extension."""
+    return {
+        "TimeZone": "UTC",
+        "temp_directory": str(scratch / "spill"),
+        "autoinstall_known_extensions": "false",
+    }
+
+
 def start(scratch: Path) -> Future[Connection]:
     """Connect in the background: 20 ms of work in which the target and the source can answer."""
     return ThreadPoolExecutor(1).submit(connect, scratch)
 
 
 def connect(scratch: Path) -> Connection:
-    """An engine that works in UTC, spills to the scratch folder and fetches no extension.
+    """Connect to an engine with `configuration`.
 
     Raises:
         MachineError: it does not start.
     """
     try:
-        return duckdb.connect(
-            config={
-                "TimeZone": "UTC",
-                "temp_directory": str(scratch / "spill"),
-                "autoinstall_known_extensions": "false",
-            }
-        )
+        return duckdb.connect(config=configuration(scratch))
     except duckdb.Error as error:  # it is the same each time: what lacks is memory
         raise MachineError(
             f"the engine does not start: {reason_of(error)}; give the task more memory"
