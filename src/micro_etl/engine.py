@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +75,7 @@ class Made:
         sha256: of its bytes.
         columns: a profile of each column.
         files: how many files it is, where it may be several.
+        preview: draws its first rows, where that is quick.
     """
 
     source_sha256: str
@@ -82,6 +84,7 @@ class Made:
     sha256: str
     columns: tuple[ColumnProfile, ...]
     files: int | None = None
+    preview: Callable[[], str] | None = None
 
 
 class Engine(Protocol):

@@ -118,13 +118,13 @@ class LocalEngine:
         hashes = {name: part.sha256 for name, part in self._parts.items()}
         one = None if task.source.is_folder else next(iter(hashes.values()))
         self._source_sha256 = one or combine_hashes(hashes)
-        task.report.preview(partial(head, table.file, scratch=task.scratch))
         return Made(
             source_sha256=self._source_sha256,
             rows=table.rows,
             size=table.size,
             sha256=table.sha256,
             columns=table.columns,
+            preview=partial(head, table.file, scratch=task.scratch),
         )
 
     def load(self, previous: Previous | None) -> Outcome:

@@ -98,6 +98,8 @@ def run(
             columns=list(made.columns),
         )
     )
+    if made.preview:
+        report.preview(made.preview)
 
     with seconds.of("load"):
         outcome = engine.load(previous)

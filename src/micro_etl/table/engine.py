@@ -26,7 +26,7 @@ Connection = duckdb.DuckDBPyConnection
 """A connection to the engine."""
 
 
-def configuration(scratch: Path) -> dict[str, str]:
+def configuration(scratch: Path) -> dict[str, str | bool | int | float | list[str]]:
     """Say how the engine works: in UTC, spilling to the scratch folder, fetching no extension."""
     return {
         "TimeZone": "UTC",
