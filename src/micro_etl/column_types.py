@@ -192,14 +192,14 @@ def type_names() -> tuple[str, ...]:
 
 
 def column_type(name: str) -> ColumnType | None:
-    """Find the type that a dataset file names, or none: ``int32``, ``decimal(12,2)``, ``date[]``."""
+    """Find the type of a name such as ``int32``, ``decimal(12,2)`` or ``date[]``, or none."""
     if name.endswith("[]"):
         element = column_type(name[:-2])
         return _list_of(element) if element and element.element is None else None
     found = re.fullmatch(r"decimal\(([1-9]\d?), ?(\d\d?)\)", name)
     if found:
         precision, scale = int(found[1]), int(found[2])
-        return _decimal(precision, scale) if scale <= precision <= 38 else None  # noqa: PLR2004
+        return _decimal(precision, scale) if scale <= precision <= 38 else None
     return _TYPES.get(name)
 
 

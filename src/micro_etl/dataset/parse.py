@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from micro_etl.column_types import type_names
 from micro_etl.dataset.model import Column, Dataset, Path
+from micro_etl.dataset.paths import BARE_KEY
 from micro_etl.errors import ConfigError
 
-TYPES = ("int32", "int64", "float64", "string", "boolean", "timestamp", "date", "json")
+TYPES = type_names()
 """The column types. ``timestamp`` is an instant in UTC with microseconds."""
-
-BARE_KEY = r'[^."\s\[\]*]+'
-"""A key that needs no quotes in a path, as a regular expression."""
 
 _SHOWN = 100  # characters of a wrong line
 _SEGMENT = re.compile(rf'"(?:[^"\\]|\\.)+"|{BARE_KEY}')
