@@ -141,9 +141,10 @@ def _unnest_members(level: Level, carried: list[str], names: list[str], on_wrong
         f"CASE WHEN NOT ({level.sound}) THEN {on_wrong} WHEN {is_array}"
         f" THEN json_extract({of}, '$[*]') ELSE json_extract({of}, '$.*') END"
     )
+    length = f"CAST(json_array_length({of}) AS BIGINT)"
     keys = (
         f"CASE WHEN NOT ({level.sound}) THEN {on_wrong} WHEN {is_array}"
-        f" THEN list_transform(range(CAST(json_array_length({of}) AS BIGINT)), lambda place: to_json(place))"
+        f" THEN list_transform(range({length}), lambda place: to_json(place))"
         f" ELSE list_transform(json_keys({of}), lambda name: to_json(name)) END"
     )
     taken = [f"unnest({members}) AS node"] + ([f"unnest({keys}) AS name"] if names else [])
