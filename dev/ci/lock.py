@@ -86,18 +86,17 @@ def write(lock: Lock, uv: str, *, constraints: list[str], options: tuple[str, ..
     """Write one lock file."""
     sys.stdout.write(f"{lock.file}\n")
     file = ROOT / lock.file
-    below = {name for path in included(lock) for name in pinned(ROOT / path)}
+    below = {pin for path in included(lock) for pin in pins(ROOT / path)}
     command = (uv, *COMPILE, *lock.sources, *(f"--constraint={path}" for path in constraints))
-    leave_out = [f"--no-emit-package={name}" for name in sorted(below)]
     output = ["--generate-hashes", "--output-file", lock.file]
-    subprocess.run([*command, *options, *leave_out, *output], cwd=ROOT, check=True)
+    subprocess.run([*command, *options, *output], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as folder:
         # The same resolution once more, in the format that names the file of each hash.
         names = Path(folder, "pylock.toml")
         output = [f"--constraint={lock.file}", "--format=pylock.toml", "--output-file", str(names)]
         subprocess.run([*command, *output], cwd=ROOT, check=True)
         kept = supported_hashes(tomllib.loads(names.read_text("utf-8")))
-    file.write_text(with_includes(keep_hashes(file.read_text("utf-8"), kept), lock), "utf-8")
+    file.write_text(with_includes(prune(file.read_text("utf-8"), below, kept), lock), "utf-8")
 
 
 def included(lock: Lock) -> set[str]:
@@ -109,9 +108,9 @@ def included(lock: Lock) -> set[str]:
     return found
 
 
-def pinned(file: Path) -> list[str]:
-    """Return the names of the packages that a lock file itself pins."""
-    return re.findall(r"^([\w.-]+)==", file.read_text("utf-8"), re.MULTILINE)
+def pins(file: Path) -> set[str]:
+    """Return what a lock file itself pins, each with its marker."""
+    return set(re.findall(r"^([\w.-]+==.*?)(?: \\)?$", file.read_text("utf-8"), re.MULTILINE))
 
 
 def is_supported(wheel: str) -> bool:
@@ -148,12 +147,20 @@ def supported_hashes(lock: dict[str, Any]) -> set[str]:
     return found
 
 
-def keep_hashes(text: str, kept: set[str]) -> str:
-    """Return the text of a lock file with these hashes only, without packages that have none."""
-    header, *packages = re.split(r"^(?=[\w.-]+(?:\[[\w,]+\])?==)", text, flags=re.MULTILINE)
+def prune(text: str, below: set[str], kept: set[str]) -> str:
+    """Return the text of a lock file without what it need not say.
+
+    Args:
+        text: As uv wrote it.
+        below: What the included files pin. A pin with another marker stays: it may be for a Python
+            that theirs is not for.
+        kept: The hashes that stay. A package without any is for another platform, and goes.
+    """
+    header, *packages = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)
     for package in packages:
         pin, *hashes = (line.removesuffix(" \\") for line in package.splitlines())
-        if left := [line for line in hashes if line.rpartition(":")[2] in kept]:
+        left = [line for line in hashes if line.rpartition(":")[2] in kept]
+        if left and pin not in below:
             header += " \\\n".join((pin, *left)) + "\n"
     return header
 
