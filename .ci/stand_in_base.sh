@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a stand-in for python:3.13-slim from Debian's packages, for machines that cannot pull it.
+# Make a stand-in for python:3.13-slim from Debian's packages, for machines that cannot pull it.
 #
 #   .ci/stand_in_base.sh IMAGE     e.g. .ci/stand_in_base.sh python-stand-in:3.13-slim
 #
@@ -19,7 +19,7 @@ engine=${CONTAINER_ENGINE:-docker}
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Origin: Debian' |
     awk '$2 !~ /-/ { print $1; exit }')
 if [[ -z $mirror ]]; then
-    echo "$0: apt on this machine knows no Debian mirror (is this Debian? was apt-get update run?)" >&2
+    echo "$0: apt on this machine has no Debian mirror configured (is this Debian? was apt-get update run?)" >&2
     exit 1
 fi
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs a command on a machine that may have no container engine yet.
+# Run a command on a machine that may have no container engine yet.
 #
 #   .ci/with_engine.sh make rehearse
 #
-# An engine that answers already is used and left alone. Where none does, one is started, and stopped
-# when the command is done; where there is none, it is installed first. The same goes for mmdebstrap,
-# which makes the stand-in base image, where neither that image nor the real one can be had. Both come
-# from the distribution: Debian or Ubuntu, as root.
+# A running engine is used and left alone. Otherwise one is started, and stopped after the command; it
+# is installed first if it is missing. So is mmdebstrap, which makes the stand-in base image, if
+# neither the real image nor the stand-in is available. Both come from the distribution: Debian or
+# Ubuntu, as root.
 set -euo pipefail
 
 folder=$(mktemp -d)
@@ -49,8 +49,8 @@ has_base() {
 if ! answers; then
     command -v dockerd >/dev/null || install docker.io
     # A session of its own: Ctrl-C is for the command, whose containers still need the engine.
-    # Its running state has a folder of its own: what an engine that was killed has left can't be
-    # taken for one that runs.
+    # A separate folder for its state: what a killed engine left behind can't be mistaken for a
+    # running one.
     setsid dockerd --pidfile "$pid_file" --exec-root "$folder/run" >"$folder/dockerd.log" 2>&1 &
     wait_for_engine
 fi

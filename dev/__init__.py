@@ -1,1 +1,1 @@
-"""`make run`: the job from nothing, on loopback or for real."""
+"""What developers and CI use: the quick start, the rehearsal, the benchmark, scripts."""

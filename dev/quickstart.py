@@ -1,4 +1,4 @@
-"""Run the job of the README: on loopback where nothing is set, for real where a target is.
+"""Run the job of the README: on loopback, or against the real target if one is set.
 
 The service never falls back to anything, so what stands in for the source and for S3 is here,
 around it: a server of the bundled sample, and an S3 API, both on loopback.
@@ -28,13 +28,13 @@ def main() -> int:
     """Run the job and show what it made; returns the exit code of the run."""
     load_dotenv(".env")
     if os.environ.get("S3_BUCKET") or os.environ.get("TARGET_URL"):
-        _say("This is for real: the source and the target are those of the environment.")
+        _say("The source and the target are those of the environment.")
         return _run(os.environ)
     out = Path("out")
     try:
         out.mkdir(exist_ok=True)
     except OSError as error:
-        _say(f"error     {out.absolute()} can't be made: {error.strerror}; the file goes there")
+        _say(f"error     {out.absolute()} can't be created: {error.strerror}; it is for the file")
         return _NO_OUT
     dataset = os.environ.get("DATASET") or "launches"
     key = f"{Path(dataset).stem}.parquet"
@@ -55,10 +55,10 @@ def main() -> int:
             stand_ins["SOURCE_URL"] = stack.enter_context(sample)
             source = "the bundled sample, served over HTTP on loopback"
         _say(
-            f"This is a rehearsal: {source or f'the source of {dataset}'}, published to an S3 API"
-            " on loopback."
+            f"A trial run: {source or f'the source of {dataset}'}, published to an S3 API on"
+            " loopback."
         )
-        _say("For real, say where: SOURCE_URL=https://... S3_BUCKET=... make run\n")
+        _say("To use your own API and bucket: SOURCE_URL=https://... S3_BUCKET=... make run\n")
         os.environ.update(stand_ins)
         _request("PUT", f"{endpoint}/{_BUCKET}")
         code = _run(os.environ)

@@ -1,7 +1,7 @@
 """Run a command and print what it took as JSON: seconds, CPU seconds, peak memory, exit code.
 
 A process of its own, started by `python -I -S`: the kernel counts what a process had before it
-became another into its peak, so whoever starts what is measured has to be small.
+became another into its peak, so the process that starts the measured one has to be small.
 """
 
 import json

@@ -19,8 +19,8 @@ STAND_IN = "python-stand-in:3.13-slim"
 STAND_IN_SCRIPT = Path(__file__).parents[2] / ".ci" / "stand_in_base.sh"
 
 ADVICE = """\
-The rehearsal starts real containers: install Docker, start it, and see that `docker info` works.
-On Debian and Ubuntu: apt-get install docker.io; or, as root, all at once:
+The rehearsal starts real containers: install Docker, start it, and check that `docker info` works.
+On Debian and Ubuntu: apt-get install docker.io; or, as root, in one step:
   .ci/with_engine.sh make rehearse"""
 
 

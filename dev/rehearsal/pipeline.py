@@ -75,7 +75,7 @@ def kept_apart(stage: Stage) -> str:
     for repository, environment in (
         (GITHUB, STAGING),
         ("octo@1001/another@2003", PRODUCTION),
-        ("octo@1009/micro-etl@2009", PRODUCTION),  # the same names, taken by somebody else
+        ("octo@1009/micro-etl@2009", PRODUCTION),  # the same names, taken by another owner
     ):
         try:
             sts.assume_role_with_web_identity(
@@ -140,7 +140,7 @@ def schedule_follows(stage: Stage) -> str:
 
 def never_built_twice(stage: Stage) -> str:
     """Production refuses a commit that staging has not built, and a digest that is not its."""
-    stage.commit_nothing("A commit that nobody has built")
+    stage.commit_nothing("A commit without an image")
     with as_github(stage, PRODUCTION) as runner:
         runner.deploy().expect_exit(REFUSED, "builds no images")
         runner.deploy("--digest", "sha256:" + "0" * 64).expect_exit(REFUSED, "not sha256:0000")
@@ -201,7 +201,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 
 
 def as_owner(stage: Stage) -> Stage:
-    """Return the stage for whoever owns the account: the only one who may bootstrap."""
+    """Return the stage for the owner of the account, who alone may bootstrap."""
     return replace(stage, variables={**of_own(stage), **emulator.OWNER})
 
 

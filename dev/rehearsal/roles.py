@@ -8,7 +8,7 @@ from typing import Any
 
 Call = Mapping[str, Any]
 
-PROTOCOL = "`docker push` speaks the registry's protocol, for which the emulator asks nobody"
+PROTOCOL = "`docker push` speaks the registry's protocol, without checks in the emulator"
 BY_ECS = "ECS itself does this before the task runs; the emulator does it without asking"
 
 UNUSED: Mapping[str, Mapping[str, str]] = {
@@ -22,7 +22,7 @@ UNUSED: Mapping[str, Mapping[str, str]] = {
         "ecr:UploadLayerPart": PROTOCOL,
         "logs:DescribeLogStreams": "only where no task of the last hour is known any more",
         "ec2:DescribeVpcEndpoints": "only where a subnet has no route to the internet",
-        "ecs:DescribeServices": "only where somebody runs a service in the cluster",
+        "ecs:DescribeServices": "only where a service runs in the cluster",
         "iam:PassRole": "AWS asks for it along with another call; the emulator does not",
     },
     "execution_role": {
@@ -44,7 +44,7 @@ EXPECTED_DENIALS: Mapping[tuple[str, str], str] = {
     ("caller", "ecs:DescribeTaskDefinition"): "`verify --policy` is run before anything is granted",
 }
 FREE = {"sts:GetCallerIdentity"}
-"""What nobody needs a permission for."""
+"""What needs no permission."""
 
 
 @dataclass(frozen=True)

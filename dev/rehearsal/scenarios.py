@@ -57,7 +57,7 @@ def first_deploy(stage: Stage) -> str:
 
 
 def locked_down(stage: Stage) -> str:
-    """The image does the job as nobody, read-only, without capabilities, on a quarter of a CPU."""
+    """The image does the job read-only, without root or capabilities, on a quarter of a CPU."""
     image = stage.image_reference(stage.images()[0]["imageDigest"])
     report = json.loads(
         stage.engine.run(
