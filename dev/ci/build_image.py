@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Build the image for this machine's architecture and run it once, locked down as a task is.
 
 usage: python3 -m dev.ci.build_image IMAGE

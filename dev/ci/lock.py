@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Pin every dependency with its hashes, from pyproject.toml and the peers' requirements.in.
 
 usage: python3 -m dev.ci.lock UV [OPTION...]      OPTION goes to uv, such as --upgrade
@@ -47,12 +46,12 @@ class Lock:
 
 LOCKS = (
     Lock("requirements.txt", ("pyproject.toml",)),
-    Lock("requirements/deploy.txt", ("--group", "deploy")),
     Lock(
         "requirements/quickstart.txt",
         ("pyproject.toml", "--group", "quickstart"),
         ("requirements.txt",),
     ),
+    Lock("requirements/deploy.txt", ("--group", "deploy")),
     Lock(
         "requirements/dev.txt",
         ("pyproject.toml", "--group", "dev"),
@@ -174,4 +173,7 @@ def with_includes(text: str, lock: Lock) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"uv ended with {error.returncode}")
