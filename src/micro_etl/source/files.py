@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,11 @@ import obstore
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ConfigError, SourceError, TargetError
-from micro_etl.extract import Extract, OnProgress, extract
-from micro_etl.http_get import OnRetry
-from micro_etl.limits import ExtractOptions
+from micro_etl.location import Location
+from micro_etl.source.fetch import Extract, OnProgress, extract, ignore
+from micro_etl.source.http_get import OnRetry
+from micro_etl.source.limits import ExtractOptions
 from micro_etl.store import open_place, target_errors
-from micro_etl.urls import redact
 
 _HIDDEN = re.compile(r"(^|/)[_.]")
 
@@ -30,19 +29,19 @@ class SourceFile:
     """One file of a source.
 
     Attributes:
-        url: its URL or path.
+        location: its URL or path.
         name: its path below the folder; what messages call it.
         size: its length in bytes, compressed or not; none where only a fetch tells.
         etag: the store's name for its content, where somebody has asked.
     """
 
-    url: str
+    location: Location
     name: str
     size: int | None
     etag: str | None = None
 
 
-def list_files(url: str, dataset: Dataset, *, options: ExtractOptions) -> list[SourceFile]:
+def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> list[SourceFile]:
     """The files of a folder or a pattern, in the order of their names.
 
     A folder means every file below it. In a pattern, ``*`` stands for any characters of one
@@ -59,26 +58,25 @@ def list_files(url: str, dataset: Dataset, *, options: ExtractOptions) -> list[S
     """
     if dataset.records:
         raise ConfigError(
-            f"SOURCE_URL is {redact(url)}, which means several files, and dataset {dataset.name} "
+            f"SOURCE_URL is {url.shown}, which means several files, and dataset {dataset.name} "
             "has source.records; its source should be one file"
         )
-    base, pattern = _split(url)
+    base, pattern = _split(url.text)
     meant = re.compile("[^/]*".join(map(re.escape, pattern.split("*"))) if pattern else ".+")
 
     def wanted(name: str) -> bool:
         return bool(meant.fullmatch(name)) and not _HIDDEN.search(name)
 
-    scheme, separator, _ = url.partition("://")
     try:
-        if separator and scheme != "file":
-            sizes = _list_store(base, wanted, options)
-        else:
-            sizes = _list_local(base, wanted)
+        sizes = _list_local(base, wanted) if url.is_local else _list_store(base, wanted, options)
     except TargetError as error:
         raise SourceError(str(error)) from error
     if not sizes:
-        raise SourceError(f"{redact(url)} has no files; it should be a folder or a pattern of some")
-    return [SourceFile(f"{base}/{name}", name, size) for name, size in sorted(sizes.items())]
+        raise SourceError(f"{url.shown} has no files; it should be a folder or a pattern of some")
+    return [
+        SourceFile(Location(f"{base}/{name}", url.scheme), name, size)
+        for name, size in sorted(sizes.items())
+    ]
 
 
 def _list_store(
@@ -89,7 +87,9 @@ def _list_store(
     Such an object, as S3's console makes it, is empty and has a name that ends in a slash, which
     the listing leaves out: there is none of the name that it gives.
     """
-    place = open_place(f"{base}/_", timeout=options.http.read_timeout, deadline=options.deadline)
+    place = open_place(
+        Location.parse(f"{base}/_"), timeout=options.http.read_timeout, deadline=options.deadline
+    )
     prefix = place.key.removesuffix("_")
 
     def exists(path: str) -> bool:
@@ -99,7 +99,7 @@ def _list_store(
             return False
         return True
 
-    with target_errors("list", f"{base}/"):
+    with target_errors("list", place.location):
         found = obstore.list(place.store, prefix.rstrip("/") or None).collect()
         return {
             entry["path"][len(prefix) :]: entry["size"]
@@ -113,13 +113,16 @@ def _list_local(base: str, wanted: Callable[[str], bool]) -> dict[str, int]:
 
     Not by the store, which leaves out in silence what it can't read or could have made itself.
     """
-    folder = base.removeprefix("file://") or "/"
+    folder = Location.parse(base).local_text or "/"
     sizes = {}
-    with target_errors("list", f"{base}/"), suppress(FileNotFoundError, NotADirectoryError):
+    with (
+        target_errors("list", Location.parse(f"{base}/")),
+        suppress(FileNotFoundError, NotADirectoryError),
+    ):
         for path in _walk(folder):
             name = path.removeprefix(folder).lstrip("/")
             if wanted(name):
-                with target_errors("read", path):
+                with target_errors("read", Location.parse(path)):
                     sizes[name] = Path(path).stat().st_size
     return sizes
 
@@ -137,15 +140,15 @@ def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def extract_files(
-    url: str,
+    url: Location,
     dataset: Dataset,
     folder: Path,
     *,
     options: ExtractOptions,
-    on_progress: OnProgress,
-    on_retry: OnRetry,
-) -> Extract:
-    """Fetch every file of a folder or pattern; limits are for each.
+    on_progress: OnProgress = ignore,
+    on_retry: OnRetry = ignore,
+) -> dict[str, Extract]:
+    """Fetch every file of a folder or pattern, by name; limits are for each.
 
     Raises:
         SourceError: a file can't be read or is not complete.
@@ -160,25 +163,14 @@ def extract_files(
             on_progress(before + received, total)
 
         parts[file.name] = extract(
-            file.url,
+            file.location,
             folder / f"{number:06}",
             options=options,
             on_progress=progress,
             on_retry=on_retry,
         )
         before += file.size or 0
-    first, *_ = parts.values()
-    return Extract(
-        file=first.file,
-        size=sum(part.size for part in parts.values()),
-        received=sum(part.received for part in parts.values()),
-        hashing=ThreadPoolExecutor(1).submit(_combine, parts),
-        parts=parts,
-    )
-
-
-def _combine(parts: Mapping[str, Extract]) -> str:
-    return combine_hashes({name: part.sha256 for name, part in parts.items()})
+    return parts
 
 
 def combine_hashes(hashes: Mapping[str, str]) -> str:

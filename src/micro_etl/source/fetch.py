@@ -9,10 +9,10 @@ import signal
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
@@ -20,9 +20,9 @@ from typing import BinaryIO
 from urllib3.response import BaseHTTPResponse
 
 from micro_etl.errors import ConfigError, SourceError, TargetError, scratch_errors
-from micro_etl.http_get import OnRetry, get
-from micro_etl.limits import ExtractOptions
-from micro_etl.urls import redact
+from micro_etl.location import Location
+from micro_etl.source.http_get import OnRetry, get
+from micro_etl.source.limits import ExtractOptions
 
 _CHUNK = 1 << 20
 _POLL_SECONDS = 0.05
@@ -36,7 +36,7 @@ OnProgress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """A body on disk.
+    """One part of a source on disk.
 
     Attributes:
         file: where it is, decompressed.
@@ -46,7 +46,6 @@ class Extract:
         etag: of the source, where it has one.
         last_modified: of the source, as it said it.
         content_type: of the source, as it said it.
-        parts: the bodies by their names, where the source is several files; `file` is the first.
     """
 
     file: Path
@@ -56,7 +55,6 @@ class Extract:
     etag: str | None = None
     last_modified: str | None = None
     content_type: str | None = None
-    parts: Mapping[str, Extract] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -64,17 +62,17 @@ class Extract:
         return self.hashing.result()
 
 
-def _silent(*_: object) -> None:
-    """Tell nobody."""
+def ignore(*_: object) -> None:
+    """Do nothing; the default callback."""
 
 
 def extract(
-    url: str,
+    url: Location,
     file: Path,
     *,
     options: ExtractOptions,
-    on_progress: OnProgress = _silent,
-    on_retry: OnRetry = _silent,
+    on_progress: OnProgress = ignore,
+    on_retry: OnRetry = ignore,
 ) -> Extract:
     """Fetch a source into a file; what is there at the end is all of it.
 
@@ -94,10 +92,9 @@ def extract(
         ConfigError: the URL is not one.
         MachineError: the file can't be written.
     """
-    scheme, separator, _ = url.partition("://")
 
     def spool(chunks: Iterable[bytes], total: int | None) -> Extract:
-        return _spool(chunks, total, file, redact(url), options, on_progress)
+        return _spool(chunks, total, file, url.shown, options, on_progress)
 
     def consume(response: BaseHTTPResponse) -> Extract:
         length = re.fullmatch(r"[0-9]{1,18}", response.headers.get("Content-Length", ""))
@@ -109,35 +106,37 @@ def extract(
             content_type=response.headers.get("Content-Type"),
         )
 
-    with _deadline(options.deadline, redact(url)):
-        if scheme.lower() in ("http", "https"):
+    with _deadline(options.deadline, url.shown):
+        if url.is_http:
             return get(url, consume, options=options.http, on_retry=on_retry)
-        if separator and scheme != "file":
-            return _from_store(url, spool, options)
-        return _from_path(Path(url.removeprefix("file://")), spool)
+        if url.is_local:
+            return _from_path(url.path, spool)
+        return _from_store(url, spool, options)
 
 
 def _from_path(path: Path, spool: Callable[[Iterable[bytes], int | None], Extract]) -> Extract:
     try:
         source = path.open("rb")
     except OSError as error:
-        raise SourceError(f"{redact(str(path))} can't be read: {error.strerror}") from error
+        raise SourceError(
+            f"{Location.parse(str(path)).shown} can't be read: {error.strerror}"
+        ) from error
     with source:
         return spool(iter(lambda: source.read(_CHUNK), b""), path.stat().st_size)
 
 
 def _from_store(
-    url: str,
+    url: Location,
     spool: Callable[[Iterable[bytes], int | None], Extract],
     options: ExtractOptions,
 ) -> Extract:
     import obstore
 
-    from micro_etl.store import SCHEMES, is_store_url, open_place, target_errors
+    from micro_etl.store import SCHEMES, open_place, target_errors
 
-    if not is_store_url(url):
+    if not url.is_store:
         raise ConfigError(
-            f"{redact(url)} can't be a source; it should be a path or a URL that starts with one "
+            f"{url.shown} can't be a source; it should be a path or a URL that starts with one "
             f"of https, http, {', '.join(SCHEMES)}"
         )
     place = open_place(url, timeout=options.http.read_timeout, deadline=options.deadline)

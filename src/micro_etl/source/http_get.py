@@ -27,9 +27,9 @@ from urllib3.util import Retry, Timeout, Url, make_headers, parse_url
 
 from micro_etl import __version__
 from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
-from micro_etl.layout import show
-from micro_etl.limits import HttpOptions
-from micro_etl.urls import redact
+from micro_etl.location import Location
+from micro_etl.source.limits import HttpOptions
+from micro_etl.text import show_bytes
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ OnRetry = Callable[[int, str], None]
 
 
 def get(
-    url: str,
+    url: Location,
     consume: Callable[[BaseHTTPResponse], T],
     *,
     options: HttpOptions,
@@ -64,7 +64,7 @@ def get(
         AccessDeniedError: 401 or 403.
         ConfigError: the URL is not one.
     """
-    shown = redact(url)
+    shown = url.shown
     try:
         with _pool(url, options) as pool:
             return _ask_until_good(pool, url, consume, _retry(options, on_retry))
@@ -77,20 +77,22 @@ def get(
 
 
 def _ask_until_good(
-    pool: _Pool, url: str, consume: Callable[[BaseHTTPResponse], T], retries: Retry
+    pool: _Pool, url: Location, consume: Callable[[BaseHTTPResponse], T], retries: Retry
 ) -> T:
     redirects = retries.redirect
     while True:
         pool.secure = False
         response = pool.request(
-            "GET", url, retries=retries, preload_content=False, decode_content=False
+            "GET", url.text, retries=retries, preload_content=False, decode_content=False
         )
         try:
-            _check_status(response, redact(url))
+            _check_status(response, url.shown)
             return consume(response)
         except (ProtocolError, ReadTimeoutError) as error:
             assert response.retries is not None  # noqa: S101 - the request had some
-            retries = response.retries.increment("GET", url, error=error).new(redirect=redirects)
+            retries = response.retries.increment("GET", url.text, error=error).new(
+                redirect=redirects
+            )
             retries.sleep()
         finally:
             response.close()
@@ -143,24 +145,28 @@ class _Pool(urllib3.PoolManager):
     ) -> BaseHTTPResponse:
         before, self.secure = self.secure, url.lower().startswith("https:")
         if before and not self.secure:
-            raise SourceError(f"redirected from https to {redact(url)}, which is not secure")
+            raise SourceError(
+                f"redirected from https to {Location.parse(url).shown}, which is not secure"
+            )
         try:
             return super().urlopen(method, url, redirect, **kw)
         except ValueError as error:
-            raise SourceError(f"{redact(url)}: redirected to what is not a URL") from error
+            raise SourceError(
+                f"{Location.parse(url).shown}: redirected to what is not a URL"
+            ) from error
 
 
 class _ProxyPool(_Pool, urllib3.ProxyManager):
     """Such a pool behind a proxy."""
 
 
-def _pool(url: str, options: HttpOptions) -> _Pool:
+def _pool(url: Location, options: HttpOptions) -> _Pool:
     try:
-        parsed = parse_url(url)
+        parsed = parse_url(url.text)
     except LocationParseError:
         parsed = Url()
     if not parsed.host:
-        raise ConfigError(f"{redact(url)} is not a URL; it should be like https://host/path")
+        raise ConfigError(f"{url.shown} is not a URL; it should be like https://host/path")
     headers = {
         "Accept": "application/json, application/x-ndjson;q=0.9, */*;q=0.1",
         "Accept-Encoding": "gzip",
@@ -181,7 +187,9 @@ def _proxy_pool(proxy: str, **options: Any) -> _ProxyPool:
     except LocationParseError:
         parsed = Url()
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigError(f"the proxy is {redact(proxy)}; it should be like http://host:port")
+        raise ConfigError(
+            f"the proxy is {Location.parse(proxy).shown}; it should be like http://host:port"
+        )
     said = {"proxy_basic_auth": unquote(parsed.auth)} if parsed.auth else {}
     return _ProxyPool(proxy, proxy_headers=make_headers(**said), **options)  # type: ignore[arg-type]
 
@@ -206,7 +214,7 @@ def _check_status(response: BaseHTTPResponse, shown: str) -> None:
     said = f"{shown}: status {response.status} {response.reason or ''}".rstrip()
     with suppress(HTTPError):  # the status says enough
         body = response.read(200, decode_content=True)
-        said += f", {show(body)}" if body else ""
+        said += f", {show_bytes(body)}" if body else ""
     if response.status in (401, 403):
         raise AccessDeniedError(said)
     retried = ", after all retries" if response.status in MAY_PASS else ""

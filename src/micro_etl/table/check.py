@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError
-from micro_etl.transform import connect, expected_schema, read_profile, read_schema, reason_of
+from micro_etl.table.engine import Error, connect, machine_errors, reason_of
+from micro_etl.table.parquet import expected_schema, read_profile, read_schema
+from micro_etl.tablefile import Schema
 
 
 def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
@@ -24,20 +24,25 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
 
     Raises:
         DataError: it is not Parquet, or breaks the contract; lists every way in which it does.
+        MachineError: no memory, or no room in the scratch folder.
     """
     with connect(scratch) as connection:
         try:
-            schema = read_schema(connection, file)
-            expected = expected_schema(dataset.columns)
-            if schema != expected:
-                raise DataError(f"the schema breaks the contract: {_difference(schema, expected)}")
-            rows, _, columns = read_profile(connection, dataset.columns, file)
-        except duckdb.Error as error:
+            with machine_errors(about=file):
+                schema = read_schema(connection, file)
+                expected = expected_schema(dataset.columns)
+                if schema != expected:
+                    raise DataError(
+                        f"the schema breaks the contract: {_difference(schema, expected)}"
+                    )
+                profile = read_profile(connection, dataset, [file])
+        except Error as error:
             raise DataError(f"not a Parquet file: {reason_of(error)}") from error
+    rows = profile.rows
     broken = [
-        f"{column.name} has {rows - profile.nulls - profile.distinct:,} repeated values"
-        for column, profile in zip(dataset.columns, columns, strict=True)
-        if profile.distinct is not None and profile.distinct < rows - profile.nulls
+        f"{', '.join(key)} has {repeats:,} repeated values"
+        for key, repeats in profile.repeats.items()
+        if repeats
     ]
     if rows < dataset.min_rows:
         broken.append(f"it has {rows:,} rows; min_rows is {dataset.min_rows:,}")
@@ -46,7 +51,7 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
     return rows
 
 
-def _difference(found: list[tuple[str, str, str]], expected: list[tuple[str, str, str]]) -> str:
+def _difference(found: Schema, expected: Schema) -> str:
     if [name for name, *_ in found] != [name for name, *_ in expected]:
         return (
             f"columns are {', '.join(name for name, *_ in found)}; "

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from micro_etl.body import Layout
 from micro_etl.errors import SourceError
+from micro_etl.text import show_bytes
 
 _WHITESPACE = b" \t\r\n"
 _PEEK = 4096
-_SHOWN = 120
 _LARGEST_RECORD = (1 << 32) - 1  # the engine counts the bytes of a record in 32 bits
 
 
-class Layout(StrEnum):
-    """How the records of a body are laid out; the values are the engine's names for them."""
-
-    ARRAY = "array"
-    """One JSON array of objects."""
-    NDJSON = "newline_delimited"
-    """One object a line."""
-    WRAPPED = "unstructured"
-    """One object that holds the array somewhere inside."""
-
-
-_DESCRIBED = {Layout.ARRAY: "an array of records", Layout.NDJSON: "one record a line"}
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A file of records, ready to be read.
-
-    Attributes:
-        file: the file, decompressed.
-        layout: how the records lie in it.
-        max_record: the largest record that is read, in bytes.
-        more: further files of the same layout, in order.
-        names: what messages call the files, where there are several.
-    """
-
-    file: Path
-    layout: Layout
-    max_record: int
-    more: tuple[Path, ...] = ()
-    names: tuple[str, ...] = ()
+_DESCRIBED = {Layout.ARRAY: "an array of records", Layout.LINES: "one record a line"}
 
 
 def find_layout(body: Path, *, wrapped: bool, one_line: bool, source: str) -> Layout:
@@ -79,11 +48,12 @@ def find_layout(body: Path, *, wrapped: bool, one_line: bool, source: str) -> La
         if tail.endswith(b"]"):
             return Layout.ARRAY
         raise SourceError(
-            f"{source} answered with an array that is cut short: it ends with {show(tail[-40:])}"
+            f"{source} answered with an array that is cut short: it ends with "
+            f"{show_bytes(tail[-40:])}"
         )
     if first == b"{" and lines[0].rstrip(_WHITESPACE).endswith(b"}"):
         if one_line or lines[1].startswith(b"{"):
-            return Layout.NDJSON
+            return Layout.LINES
         raise _unexpected(source, head, "an array of records, not one object")
     raise _unexpected(source, head, "an array of records, or one record a line")
 
@@ -116,15 +86,5 @@ def _next_line(file: BinaryIO) -> bytes:
     return b""
 
 
-def show(head: bytes) -> str:
-    """Show the first bytes of a body on one line, whatever they are."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return f"{head[:16]!r} (UTF-16; it should be UTF-8)"
-    if head.startswith(b"\xef\xbb\xbf"):
-        return f"{head[:16]!r} (a byte order mark, which JSON must not have)"
-    text = " ".join(head.decode("utf-8", "replace").split())
-    return repr(text[:_SHOWN] + ("…" if len(text) > _SHOWN else ""))
-
-
 def _unexpected(source: str, head: bytes, expected: str) -> SourceError:
-    return SourceError(f"{source} answered with {show(head)}; it should be {expected}")
+    return SourceError(f"{source} answered with {show_bytes(head)}; it should be {expected}")

@@ -11,13 +11,20 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 
 from micro_etl.errors import ConfigError, scratch_errors
-from micro_etl.extract import Extract
+from micro_etl.location import Location
+from micro_etl.source.fetch import Extract
 from micro_etl.store import open_place, target_errors
 
 
 def keep_raw(
-    fetched: Extract, raw_url: str, dataset: str, *, scratch: Path, timeout: float, deadline: float
-) -> str:
+    fetched: Extract,
+    raw_url: Location,
+    dataset: str,
+    *,
+    scratch: Path,
+    timeout: float,
+    deadline: float,
+) -> Location:
     """Put a response at ``<raw_url>/<dataset>/<sha256>.json.gz`` unless it is there already.
 
     Args:
@@ -37,9 +44,11 @@ def keep_raw(
         AccessDeniedError: the store doesn't allow it.
         ConfigError: the URL is not one.
     """
-    if raw_url.rstrip("/").endswith(":"):
-        raise ConfigError(f"RAW_URL is {raw_url}; it should name a bucket, or be a local path")
-    url = f"{raw_url.rstrip('/')}/{dataset}/{fetched.sha256}.json.gz"
+    if raw_url.text.rstrip("/").endswith(":"):
+        raise ConfigError(
+            f"RAW_URL is {raw_url.shown}; it should name a bucket, or be a local path"
+        )
+    url = raw_url.join(f"{dataset}/{fetched.sha256}.json.gz")
     place = open_place(url, timeout=timeout, deadline=deadline)
     packed = scratch / "raw.json.gz"
     # The time stays out of the file: the same response gives the same bytes.

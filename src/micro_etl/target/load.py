@@ -7,9 +7,8 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -19,47 +18,14 @@ from obstore.exceptions import BaseError, GenericError, PreconditionError
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError, MicroEtlError, RaceLostError, TargetError, scratch_errors
 from micro_etl.store import Place, error_code, target_errors
-from micro_etl.transform import Table, count_rows
+from micro_etl.tablefile import Table
+from micro_etl.target.outcome import Outcome, Previous
 
 if TYPE_CHECKING:
     from obstore import GetResult, PutMode, UpdateVersion
 
 CONTENT_TYPE = "application/vnd.apache.parquet"
 """The media type of Parquet, as registered with IANA."""
-
-
-@dataclass(frozen=True, slots=True)
-class Previous:
-    """The object that stands at the target.
-
-    Attributes:
-        etag: the store's name for its content.
-        version: the store's version of it, where it has versions.
-        rows: how many rows it has; none where it is not a Parquet file.
-        sha256: of its bytes.
-        run_id: the run that wrote it, where it says so.
-    """
-
-    etag: str | None
-    version: str | None
-    rows: int | None
-    sha256: str
-    run_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of the target.
-
-    Attributes:
-        result: ``published``, ``unchanged``, or ``would publish`` in a dry run.
-        etag: the ETag of the object that stands there now.
-        superseded: another run has published since.
-    """
-
-    result: str
-    etag: str | None
-    superseded: bool = False
 
 
 def load(
@@ -128,14 +94,21 @@ def refuse(rows: int, previous: Previous | None, dataset: Dataset) -> str | None
     return None
 
 
-def look(place: Place, *, scratch: Path) -> Previous | None:
-    """The object that stands at the target, or none; its content is read only if it must be.
+def look(
+    place: Place, *, scratch: Path, count_rows: Callable[[Path], int | None]
+) -> Previous | None:
+    """Look at the object that stands at the target; its content is read only if it must be.
+
+    Args:
+        place: where.
+        scratch: a folder for its content.
+        count_rows: counts the rows of a Parquet file; none where it is not one.
 
     Raises:
         TargetError: the store can't be read.
         AccessDeniedError: the store doesn't allow it.
     """
-    with target_errors("read", place.url):
+    with target_errors("read", place.location):
         head = _head(place)
     if head is None:
         return None
@@ -145,7 +118,7 @@ def look(place: Place, *, scratch: Path) -> Previous | None:
         copy = download(place, scratch / "previous.parquet")
         with copy.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        count = count_rows(copy, scratch=scratch)
+        count = count_rows(copy)
     else:
         count = int(rows)
     return Previous(head.meta["e_tag"], head.meta["version"], count, sha256, said.get("run-id"))
@@ -180,7 +153,7 @@ def download(place: Place, file: Path) -> Path:
         AccessDeniedError: the store doesn't allow it.
         MachineError: no room for the copy.
     """
-    with target_errors("read", place.url):
+    with target_errors("read", place.location):
         chunks = obstore.get(place.store, place.key).stream()
         with scratch_errors(), file.open("wb") as copy:
             for chunk in chunks:
@@ -202,7 +175,7 @@ def _put(
         "schema-sha256": table.schema_sha256,
         **metadata,
     }
-    if place.url.startswith("az:"):  # Azure's metadata names are identifiers
+    if place.location.scheme == "az":  # Azure's metadata names are identifiers
         described = {key.replace("-", "_"): value for key, value in described.items()}
     attributes = {"Content-Type": content_type, **described}
     mode: PutMode = "create"
@@ -218,7 +191,7 @@ def _put(
         ]
 
     try:
-        with target_errors("write", place.url):
+        with target_errors("write", place.location):
             try:
                 return put()
             except GenericError:  # nobody knows whether it is there: its condition will tell
@@ -226,7 +199,7 @@ def _put(
     except (RaceLostError, TargetError):
         # An upload whose answer got lost has succeeded, and meets its own object when repeated.
         with suppress(MicroEtlError):  # the first error says more
-            now = look(place, scratch=scratch)
+            now = look(place, scratch=scratch, count_rows=lambda _: None)
             if now and (now.sha256, now.run_id) == (table.sha256, metadata["run-id"]):
                 return now.etag
         raise
@@ -242,7 +215,7 @@ def _put_locally(
     is overwritten by the next. A link in the scratch folder names it, so that it goes with that.
     """
     assert place.local is not None  # noqa: S101 - the caller asked
-    with target_errors("write", place.url):
+    with target_errors("write", place.location):
         place.local.parent.mkdir(parents=True, exist_ok=True)
         folder = os.open(place.local.parent, os.O_RDONLY)
         try:
@@ -276,13 +249,14 @@ def _verify(table: Table, place: Place, etag: str | None) -> bool:
     """
     digest = hashlib.sha256()
     try:
-        with target_errors("read back", place.url):
+        with target_errors("read back", place.location):
             for chunk in obstore.get(place.store, place.key, options={"if_match": etag}).stream():
                 digest.update(chunk)
     except RaceLostError:
         return False
     if digest.hexdigest() != table.sha256:
         raise TargetError(
-            f"{place.url} holds {digest.hexdigest()} where {table.sha256} was sent (SHA-256)"
+            f"{place.location.shown} holds {digest.hexdigest()} where {table.sha256} was sent "
+            "(SHA-256)"
         )
     return True
