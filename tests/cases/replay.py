@@ -21,6 +21,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,11 +32,12 @@ _MOST_REQUESTS = 60
 
 
 class Asked(NamedTuple):
-    """A request that came."""
+    """A request that came; `headers` finds its names in any case."""
 
     method: str
     path: str
     body: Any
+    headers: Message
 
 
 class _Reply(NamedTuple):
@@ -76,12 +78,12 @@ class Replay:
         file = self.case / name
         return json.loads(file.read_text("utf-8")) if file.exists() else None
 
-    def reply(self, asked: Asked, headers: Any) -> _Reply:
+    def reply(self, asked: Asked) -> _Reply:
         """Return what the case answers."""
         self.asked.append(asked)
         path = urlsplit(asked.path).path
         needed = self._spec.get("need_headers", {})
-        lacking = [name for name, value in needed.items() if headers.get(name) != value]
+        lacking = [name for name, value in needed.items() if asked.headers.get(name) != value]
         if len(self.asked) > _MOST_REQUESTS:
             return _Reply(508, {}, '{"error": "too many requests"}')
         if lacking and path not in self._spec.get("open", []):
@@ -139,8 +141,8 @@ def serve_case(case: Path, *, port: int = 0) -> Iterator[Replay]:
 
         def do_GET(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, self.path, _body_of(raw))
-            status, headers, text = replay.reply(asked, self.headers)
+            asked = Asked(self.command, self.path, _body_of(raw), self.headers)
+            status, headers, text = replay.reply(asked)
             data = text.replace("{base}", replay.base).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():
@@ -202,7 +204,7 @@ def _main() -> None:
         shown = 0
         while True:
             for asked in replay.asked[shown:]:
-                print(*asked, flush=True)  # noqa: T201
+                print(*asked[:3], flush=True)  # noqa: T201
                 shown += 1
             threading.Event().wait(0.1)
 

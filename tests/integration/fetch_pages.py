@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
 
@@ -65,6 +65,37 @@ def fetch_pages(
         )
         pages += [Page(body, value) for body in _fetch_series(source, dataset, first)]
     return pages
+
+
+def raw_pages(
+    keys: Iterable[str], read: Callable[[str], bytes], dataset: Mapping[str, Any]
+) -> list[Page]:
+    """Return the pages of a raw copy: one file, or a folder of one a page, by their names.
+
+    Where the dataset has an ``each``, the pages of one of its values are in a folder such as
+    ``series=A``, and the values are in the order of the dataset file.
+
+    Args:
+        keys: the names of the files; those that start with ``_`` or ``.`` are no pages.
+        read: returns the bytes of one.
+        dataset: what TOML makes of the dataset file.
+
+    Raises:
+        Refused: A name does not say which value of ``each`` the page was asked for.
+    """
+    kept = [key for key in sorted(keys) if not key.rpartition("/")[2].startswith(("_", "."))]
+    each = dataset.get("source", {}).get("each")
+    if not each:
+        return [Page(read(key)) for key in kept]
+    ((name, values),) = each.items()
+    folders = {f"{name}={quote(str(value), safe='')}": value for value in values}
+    pages: dict[str, list[Page]] = {folder: [] for folder in folders}
+    for key in kept:
+        folder = next((part for part in key.split("/") if part in folders), None)
+        if folder is None:
+            raise Refused(f"{key} of the raw copy has no folder {name}=... of the dataset's each")
+        pages[folder].append(Page(read(key), folders[folder]))
+    return [page for several in pages.values() for page in several]
 
 
 def _fetch_series(source: Source, dataset: Mapping[str, Any], first: Request) -> list[bytes]:
