@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tests.integration.exact_json import Broken, Json, Number, from_python, read_values, write_json
+from tests.integration.exact_json import Broken, Json, Number, from_python, read_values
 from tests.integration.paths import (
     Every,
     Path,
@@ -194,14 +194,13 @@ def _read_row(
         raise Broken("a record", None)
     row, present = {}, set()
     for name, column in columns.items():
-        path = _path_of(name, column)
         try:
             value, there = _find_value(name, column, record, source, each)
             row[name] = read_value(value, column)
             if row[name] is None and column.get("required"):
                 raise Broken("a value", None)
         except Broken as broken:
-            broken.path = broken.path or path
+            broken.path = broken.path or _path_of(name, column)
             raise
         if there:
             present.add(name)
@@ -257,4 +256,4 @@ def page_value(page: Json) -> Json:
     return values[0] if len(values) == 1 else None
 
 
-__all__ = ["Broken", "Page", "Record", "expected_rows", "page_value", "records_of", "write_json"]
+__all__ = ["Broken", "Page", "Record", "expected_rows", "page_value", "records_of"]
