@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from email.message import Message
+from http.client import HTTPException
 from typing import IO, Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit
@@ -126,6 +127,8 @@ class Source:
                     raise Refused(f"the source answered with status {error.code}") from None
                 else:
                     time.sleep(_wait_of(error, attempt))
+            except (OSError, HTTPException) as error:  # its text can hold the URL, and so a secret
+                raise Refused(f"the source can't be read: {type(error).__name__}") from None
         raise Refused("the source does not take the token")
 
     def _send(self, request: Request) -> Answer:
@@ -148,7 +151,7 @@ class Source:
         try:
             with self._opener.open(asked, timeout=_SECONDS) as answer:
                 return str(json.load(answer)["access_token"])
-        except (HTTPError, ValueError, KeyError) as error:
+        except (OSError, HTTPException, ValueError, KeyError) as error:
             raise Refused(f"there is no token: {type(error).__name__}") from None
 
 
