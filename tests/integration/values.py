@@ -15,6 +15,7 @@ from tests.integration.exact_json import (
     Number,
     canonical_json,
     from_python,
+    read_values,
     write_json,
 )
 
@@ -68,13 +69,23 @@ def _read_simple(value: Json, column: Column) -> object:
 
 
 def _mapped(value: Json, column: Column) -> Json:
-    """Return what a value stands for: by its JSON, or by the text of a string."""
-    for written in (write_json(value), value):
-        if type(written) is str and written in column["map"]:
-            target = column["map"][written]
-            is_text_of_number = column["type"].startswith("decimal") and isinstance(target, str)
-            return Number(target) if is_text_of_number else from_python(target)
-    raise Broken(f"one of {', '.join(column['map'])}", value)
+    """Return what a value stands for: by its JSON, or by a string that is not JSON itself."""
+    written = write_json(value)
+    if type(value) is str and not _is_json(value):
+        written = value if value in column["map"] else written
+    if written not in column["map"]:
+        raise Broken(f"one of {', '.join(column['map'])}", value)
+    target = column["map"][written]
+    is_text_of_number = column["type"].startswith("decimal") and isinstance(target, str)
+    return Number(target) if is_text_of_number else from_python(target)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        read_values(text.encode())
+    except (Broken, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _from_text(value: Json, kind: str) -> Json:
