@@ -1,4 +1,4 @@
-"""The plain fetching of pages follows every kind of pagination, and knows when it has not all."""
+"""The plain fetching of pages follows every kind of pagination, and notices missing pages."""
 
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
