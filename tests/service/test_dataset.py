@@ -13,10 +13,10 @@ from micro_etl.dataset import (
     bundled_dataset,
     bundled_datasets,
     parse_dataset,
-    read_dataset,
 )
 from micro_etl.errors import ConfigError
 from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.read_dataset import read_dataset
 from micro_etl.table.sql import dotted
 from tests.service.conftest import dataset
 

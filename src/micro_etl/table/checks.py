@@ -52,7 +52,7 @@ def findings(dataset: Dataset, body: Body) -> str:
         for depth, key in enumerate(column.path):
             read.setdefault(column.path[:depth], set()).add(str(key))
     checks = [_check(f"{_type(())} IS DISTINCT FROM 'OBJECT'", (), _OBJECT)]
-    for path, keys in read.items():
+    for path, keys in sorted(read.items(), key=lambda item: dotted(item[0])):
         if path:
             checks.append(_check(f"{_type(path)} NOT IN ('OBJECT', 'NULL')", path, _OBJECT))
         repeated = f"{_type(path)} = 'OBJECT' AND NOT {unrepeated(_at(path), sorted(keys))}"
