@@ -11,10 +11,10 @@ import obstore
 import pytest
 from obstore.exceptions import GenericError
 
+from dev.loopback import free_port
 from micro_etl.errors import AccessDeniedError, ConfigError, MicroEtlError, TargetError
 from micro_etl.location import Location
 from micro_etl.store import Place, open_place, reason, target_errors
-from quickstart.loopback import free_port
 from tests.conftest import Bucket
 from tests.service.backends import look_at
 from tests.service.servers import Answer, s3_error, serve
