@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from quickstart.loopback import CREDENTIALS, serve_json
+from dev.loopback import CREDENTIALS, serve_json
 from tests.integration.published import Place, Published
 
 _RECORDED = Path(__file__).parents[3] / "shared" / "data" / "launches_v4_past.json"
