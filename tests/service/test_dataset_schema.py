@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from micro_etl.dataset import bundled_datasets, parse_dataset
-from micro_etl.dataset.schema import SCHEMA_FILE, dataset_schema
+from micro_etl.dataset.bundled import SCHEMA_FILE
+from micro_etl.dataset.schema import dataset_schema
 from micro_etl.errors import ConfigError
 from tests.service import test_dataset_columns, test_dataset_source
 from tests.service.dataset_files import DATASETS, write_toml

@@ -6,14 +6,10 @@ for `parse_dataset` alone.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from micro_etl.column_types import column_type, type_names
 from micro_etl.dataset.pagination import COUNTING, ENDS, KINDS
-
-SCHEMA_FILE = Path(__file__).parent.with_name("datasets") / "dataset.schema.json"
-"""The schema as it ships; a test keeps it equal to `dataset_schema`."""
 
 _KEY = r'("([^"\\]|\\.)*"|[^."\s\[\]*]+|\*)'
 _ELEMENT = r"\[(0|[1-9][0-9]{0,8}|\*)\]"
