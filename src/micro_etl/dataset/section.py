@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,10 +11,12 @@ from typing import Any
 
 from micro_etl.dataset.model import Path
 from micro_etl.dataset.paths import LONGEST_PATH, ParsedPath, parse_path
-from micro_etl.dataset.variables import VARIABLE
 from micro_etl.errors import ConfigError
 
 _SHOWN = 100  # characters of a wrong value
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A variable of the environment, in a text of the file."""
+
 WRITE_VARIABLES = "a variable is written ${NAME}, with letters, digits and _"
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from micro_etl.dataset.model import Each, OAuth2, Path
 from micro_etl.dataset.pagination import read_pagination
 from micro_etl.dataset.paths import placeholder
-from micro_etl.dataset.section import WRITE_VARIABLES, Section, is_json, is_single
-from micro_etl.dataset.variables import VARIABLE
+from micro_etl.dataset.section import VARIABLE, WRITE_VARIABLES, Section, is_json, is_single
 from micro_etl.location import Location
 
 KEYS = (

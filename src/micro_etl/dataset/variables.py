@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from micro_etl.dataset.model import Dataset
-
-VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-"""A variable, in a text of the file."""
+from micro_etl.dataset.section import VARIABLE
 
 
 def find_variables(dataset: Dataset) -> tuple[str, ...]:
