@@ -11,10 +11,10 @@ import obstore
 import pytest
 from obstore.exceptions import GenericError
 
+from dev.loopback import free_port
 from micro_etl.errors import AccessDeniedError, ConfigError, MicroEtlError, TargetError
 from micro_etl.store import is_store_url, open_place, reason, target_errors
 from micro_etl.target.load import look
-from quickstart.loopback import free_port
 from tests.conftest import Bucket
 from tests.service.servers import Answer, s3_error, serve
 

@@ -15,7 +15,7 @@ from micro_etl.source.layout import one_layout
 from micro_etl.spark import plan
 from micro_etl.spark.plan import Split
 from micro_etl.spark.work import Job, explain_all, stage
-from micro_etl.table import checks, sql
+from micro_etl.table import checks
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -77,9 +77,9 @@ def find_violations(
                 raise SourceError(f"{split.name} has changed while it was read")
         before = plan.number_records([one.get("rows", 0) for one in said])
         _raise_unreadable(job, said, before)
-        found = _wrapper(job.dataset, said[0].get("wrapper"))
-        if found:
-            return found, {found[0].path: 1}
+        wrong = next((one["wrapper"] for one in said if "wrapper" in one), None)
+        if wrong:
+            return [Violation(*wrong)], {wrong[1]: 1}
         kinds = plan.merge_kinds(
             ((split, kind) for split, one in enumerate(said) for kind in one["kinds"]), before
         )
@@ -127,30 +127,20 @@ def _raise_unreadable(job: Job, said: Sequence[dict[str, Any]], before: Sequence
             raise SourceError(f"{name} can't be read as JSON: {reason}")
 
 
-def _wrapper(dataset: Dataset, bodies: Sequence[tuple[str, str]] | None) -> list[Violation]:
-    if bodies is None:
-        return []
-    path = sql.dotted(dataset.records)
-    if len(bodies) > 1:
-        raise SourceError(
-            f"the body is {len(bodies):,} JSON values; it should be one that holds {path}"
-        )
-    kind, value = bodies[0]
-    return [] if kind == "ARRAY" else [Violation(None, path, value, "an array of records")]
-
-
 def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[checks.Kind]:
     kinds: list[checks.Kind] = []
     rows = spark.sql(plan.REPEATS).collect()
-    for column in dataset.columns:
+    for key in dataset.keys:
+        name = ", ".join(key)
         first = [
             {"record": before[row.split] + row.record, "value": row.shown}
             for row in rows
-            if row.name == column.name
+            if row.name == name
         ]
         if first:
-            total = next(row.total for row in rows if row.name == column.name)
-            kinds.append((column.name, sql.dotted(column.path), checks.NO_OTHER, total, first))
+            total = next(row.total for row in rows if row.name == name)
+            path = checks.key_path(key, dataset)
+            kinds.append((name, path, checks.NO_OTHER, total, first))
     return kinds
 
 

@@ -36,9 +36,8 @@ from micro_etl.spark.target import (
 )
 from micro_etl.spark.work import Job, part_name, write_part
 from micro_etl.store import ENDPOINT_VARIABLES, open_place, target_errors
-from micro_etl.table import sql
 from micro_etl.table.engine import connect
-from micro_etl.table.parquet import expected_schema
+from micro_etl.table.parquet import expected_schema, publish_empty
 from micro_etl.tablefile import ColumnProfile
 from micro_etl.target.outcome import Outcome, Previous
 
@@ -187,11 +186,11 @@ def assemble(table: dict[str, Any], name: str, job: Job, *, scratch: Path) -> Ve
     if not parts:
         file = scratch / part_name(0)
         with connect(scratch) as connection:
-            connection.execute(sql.publish_empty(job.dataset.columns, file))
+            connection.execute(publish_empty(job.dataset.columns, file))
         parts = [write_part(file, job.parts, timeout=job.timeout, deadline=job.deadline)]
         files = [file.name]
     size, sha256 = describe(parts)
-    schema = repr(expected_schema(job.dataset.columns))
+    schema = repr(list(expected_schema(job.dataset.columns)))
     return Version(
         name=name,
         files=tuple(files),

@@ -30,9 +30,12 @@ from micro_etl.source.layout import find_layout, largest_record
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.spark.plan import Split, lines_between
 from micro_etl.store import open_place, sync, target_errors
-from micro_etl.table import checks, sql
+from micro_etl.table import checks, parquet
 from micro_etl.table.engine import ONE_THREAD, Connection, Error, connect, machine_errors, reason_of
 from micro_etl.table.parquet import expected_schema, read_profile, read_schema
+from micro_etl.table.sql import literal
+from micro_etl.table.stage import stage as stage_sql
+from micro_etl.table.violations import find_wrong_wrapper
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -152,24 +155,26 @@ def _stage(split: Split, body: Body, job: Job, scratch: Path) -> Said:
     with _connect(scratch) as connection:
         try:
             with machine_errors():
-                connection.execute(sql.stage(job.dataset, body, staged))
+                connection.execute(stage_sql(job.dataset, body, staged))
         except (Error, UnicodeDecodeError) as error:
             yield {"suspect": reason_of(error)}
             return
-        rows, empty, profiles = read_profile(connection, columns, staged)
-        said: dict[str, Any] = {"rows": rows, "nulls": [column.nulls for column in profiles]}
-        if empty:
+        profile = read_profile(connection, job.dataset, [staged])
+        rows = profile.rows
+        said: dict[str, Any] = {"rows": rows, "nulls": [column.nulls for column in profile.columns]}
+        if profile.empty:
             said["suspect"] = "a record without any value"
         if rows:
             with machine_errors():
-                connection.execute(sql.publish(columns, staged, file))
+                rows_sql = f"read_parquet({literal(staged)})"
+                connection.execute(parquet.publish(columns, rows_sql, file))
             if read_schema(connection, file) != expected_schema(columns):
                 raise AssertionError(f"{file.name} has the schema {read_schema(connection, file)}")
             said |= write_part(file, job.parts, timeout=job.timeout, deadline=job.deadline)
         yield said
-        for column in columns:
-            if rows and column.unique:
-                query = checks.hashes(columns.index(column), column, staged)
+        for number, key in enumerate(job.dataset.keys):
+            if rows:
+                query = checks.hashes(number, key, job.dataset, staged)
                 yield connection.sql(query).to_arrow_reader(_ROWS)
 
 
@@ -185,18 +190,17 @@ def _explain(_: Split, body: Body, job: Job, scratch: Path) -> Said:
 def _find_violations(connection: Connection, body: Body, job: Job) -> Said:
     found: dict[str, Any] = {}
     if body.layout is Layout.WRAPPED:
-        found["wrapper"] = connection.execute(checks.wrapper(job.dataset, body)).fetchall()
-        if [kind for kind, _ in found["wrapper"]] != ["ARRAY"]:
-            yield {"rows": 0, **found}
+        wrong = find_wrong_wrapper(connection, job.dataset, body)
+        if wrong:
+            yield {"rows": 0, "wrapper": wrong}
             return
     row = connection.execute(checks.presence(job.dataset, body)).fetchone() or ()
     found |= {"rows": row[0], "present": row[1:]}
     found["kinds"] = connection.execute(checks.findings(job.dataset, body)).fetchall()
     yield found
-    for column in job.dataset.columns:
-        if column.unique:
-            query = checks.keys(column, job.dataset, body)
-            yield connection.sql(query).to_arrow_reader(_ROWS)
+    for key in job.dataset.keys:
+        query = checks.keys(key, job.dataset, body)
+        yield connection.sql(query).to_arrow_reader(_ROWS)
 
 
 def write_part(

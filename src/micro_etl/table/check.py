@@ -8,6 +8,7 @@ from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError
 from micro_etl.table.engine import Error, connect, machine_errors, reason_of
 from micro_etl.table.parquet import expected_schema, read_profile, read_schema
+from micro_etl.tablefile import Schema
 
 
 def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
@@ -34,13 +35,14 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
                     raise DataError(
                         f"the schema breaks the contract: {_difference(schema, expected)}"
                     )
-                rows, _, columns = read_profile(connection, dataset.columns, file)
+                profile = read_profile(connection, dataset, [file])
         except Error as error:
             raise DataError(f"not a Parquet file: {reason_of(error)}") from error
+    rows = profile.rows
     broken = [
-        f"{column.name} has {rows - profile.nulls - profile.distinct:,} repeated values"
-        for column, profile in zip(dataset.columns, columns, strict=True)
-        if profile.distinct is not None and profile.distinct < rows - profile.nulls
+        f"{', '.join(key)} has {repeats:,} repeated values"
+        for key, repeats in profile.repeats.items()
+        if repeats
     ]
     if rows < dataset.min_rows:
         broken.append(f"it has {rows:,} rows; min_rows is {dataset.min_rows:,}")
@@ -49,7 +51,7 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
     return rows
 
 
-def _difference(found: list[tuple[str, str, str]], expected: list[tuple[str, str, str]]) -> str:
+def _difference(found: Schema, expected: Schema) -> str:
     if [name for name, *_ in found] != [name for name, *_ in expected]:
         return (
             f"columns are {', '.join(name for name, *_ in found)}; "

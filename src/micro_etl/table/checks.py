@@ -8,25 +8,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path as FilePath
 from typing import Any
 
-from micro_etl.body import Body, Layout, Part
-from micro_etl.dataset import Column, Dataset, Path
+from micro_etl.body import Body
+from micro_etl.dataset import Column, Dataset, Origin, Path
+from micro_etl.dataset.paths import write_path
 from micro_etl.errors import Violation
-from micro_etl.table.sql import (
-    EXPECTED,
-    converted,
-    dotted,
-    identifier,
-    is_of_type,
-    literal,
-    pointer,
-    read_json,
-    unrepeated,
-)
+from micro_etl.table.records import Reader, is_exact
+from micro_etl.table.sql import identifier, literal
+from micro_etl.table.stage import read_steps, repeats_key, wanted_kind, wrong_kind
+from micro_etl.table.values import converted, expected, head, is_valid, type_of
+from micro_etl.table.wrapper import NOTHING, whole_records
 
 SHOWN = 10
 """How many violations an error shows."""
@@ -37,7 +31,6 @@ Kind = tuple[str, str, str, int, Sequence[Mapping[str, Any]]]
 NO_OTHER = "a value that no other record has"
 """What a violation of a unique column says should be there."""
 
-_OBJECT = "an object"
 _NO_REPEAT = "an object without a repeated key"
 
 
@@ -47,82 +40,82 @@ def findings(dataset: Dataset, body: Body) -> str:
     A row is one kind of violation: column, path, what was expected, how many there are, and the
     first of them as a list of record and value.
     """
-    read: dict[Path, set[str]] = {}
-    for column in dataset.columns:
-        for depth, key in enumerate(column.path):
-            read.setdefault(column.path[:depth], set()).add(str(key))
-    checks = [_check(f"{_type(())} IS DISTINCT FROM 'OBJECT'", (), _OBJECT)]
-    for path, keys in read.items():
-        if path:
-            checks.append(_check(f"{_type(path)} NOT IN ('OBJECT', 'NULL')", path, _OBJECT))
-        repeated = f"{_type(path)} = 'OBJECT' AND NOT {unrepeated(_at(path), sorted(keys))}"
-        checks.append(_check(repeated, path, _NO_REPEAT))
-    for column in dataset.columns:
-        checks += _column_checks(column)
+    reader = Reader(dataset)
+    checks = []
+    for path, steps in read_steps(dataset).items():
+        wrong = wrong_kind(dataset, reader, path, steps)
+        if wanted_kind(steps) == "OBJECT":
+            checks.append(_check(reader, wrong, path, "an object"))
+            checks.append(_check(reader, repeats_key(reader, path, steps), path, _NO_REPEAT))
+        else:
+            checks.append(_check(reader, wrong, path, "an array"))
+    for number, column in enumerate(dataset.columns, 1):
+        checks += _column_checks(dataset, reader, column, number)
     listed = ",\n    ".join(checks)
     return _summary(
         f"SELECT record, unnest([\n    {listed}\n  ], recursive := true)"
-        f" FROM {_elements(dataset, body)}"
+        f" FROM {reader.rows(_records(dataset, body))}"
     )
 
 
-def repeats(column: Column, dataset: Dataset, body: Body) -> str:
-    """Find the values of a unique column that an earlier record has; rows as of `findings`."""
-    leaf = _at(column.path)
-    test, value = is_of_type(column.type, leaf), converted(column.type, leaf)
+def repeats(key: Sequence[str], dataset: Dataset, body: Body) -> str:
+    """Find the values of a key that an earlier record has; rows as of `findings`."""
     return _summary(
-        f"SELECT record, {literal(column.name)} AS name, {literal(dotted(column.path))} AS path,"
-        f" shown AS value, {literal(NO_OTHER)} AS expected FROM (SELECT record,"
-        f" CAST({leaf} AS VARCHAR) AS shown,"
-        f" row_number() OVER (PARTITION BY {value} ORDER BY record) AS nth"
-        f" FROM {_elements(dataset, body)} WHERE {test}) WHERE nth > 1"
+        f"SELECT record, {literal(', '.join(key))} AS name, {literal(key_path(key, dataset))} AS"
+        f" path, shown AS value, {literal(NO_OTHER)} AS expected FROM (SELECT record, shown,"
+        f" row_number() OVER (PARTITION BY key ORDER BY record) AS nth"
+        f" FROM {_keys(key, dataset, body)}) WHERE nth > 1"
     )
 
 
-def keys(column: Column, dataset: Dataset, body: Body) -> str:
-    """The values of a unique column as text that is equal where they are, each with its record."""
-    leaf = _at(column.path)
-    test, value = is_of_type(column.type, leaf), converted(column.type, leaf)
+def keys(key: Sequence[str], dataset: Dataset, body: Body) -> str:
+    """The values of a key as text that is equal where they are, each with its record."""
     return (
-        f"SELECT {literal(column.name)} AS name, {_key(column, value)} AS key, record,"
-        f" left(CAST({leaf} AS VARCHAR), 100) AS shown FROM {_elements(dataset, body)} WHERE {test}"
+        f"SELECT {literal(', '.join(key))} AS name, key, record, shown"
+        f" FROM {_keys(key, dataset, body)}"
     )
 
 
-def hashes(number: int, column: Column, table: FilePath) -> str:
-    """A hash of each value of a column of a table, with a number of the column.
+def hashes(number: int, key: Sequence[str], dataset: Dataset, table: FilePath) -> str:
+    """A hash of each value of a key of a table, with the number of the key.
 
     Values that are equal have equal hashes; a few others may have as well.
     """
-    name = identifier(column.name)
+    columns = _columns(key, dataset)
+    text = _key_text(columns, [identifier(column.name) for column in columns])
+    there = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in key)
     return (
-        f"SELECT {number}::INTEGER AS unique_column, (hash({_key(column, name)}) >> 1)::BIGINT"
-        f" AS hash FROM read_parquet({literal(table)}) WHERE {name} IS NOT NULL"
+        f"SELECT {number}::INTEGER AS unique_column, (hash({text}) >> 1)::BIGINT"
+        f" AS hash FROM read_parquet({literal(table)}) WHERE {there}"
     )
 
 
-def _key(column: Column, value: str) -> str:
-    """A value's text, where 0.0 and -0.0 are one."""
-    return f"CAST({value}{' + 0' if column.type == 'float64' else ''} AS VARCHAR)"
+def key_path(key: Sequence[str], dataset: Dataset) -> str:
+    """The paths of the columns of a key, as messages show them."""
+    return ", ".join(write_path(one.path, one.origin) for one in _columns(key, dataset))
 
 
 def presence(dataset: Dataset, body: Body) -> str:
     """Count the records, and those that have each column's path: one row."""
-    counts = ", ".join(f"count({_at(column.path)})" for column in dataset.columns)
-    return f"SELECT count(*), {counts} FROM {_elements(dataset, body)}"
+    reader = Reader(dataset)
+    counts = ", ".join(
+        f"count({reader.value(head(column.path))})"
+        if column.origin is Origin.RECORD
+        else "count(*)"
+        for column in dataset.columns
+    )
+    return f"SELECT count(*), {counts} FROM {reader.rows(_records(dataset, body))}"
 
 
-def wrapper(dataset: Dataset, body: Body) -> str:
-    """Type and text of what stands where the records should be, for each JSON value of the body."""
-    source = read_json(body, {"element": "JSON"}, whole=True)
-    found = f"json_extract(element, {pointer(dataset.records)})"
-    return f"SELECT json_type({found}), left(CAST({found} AS VARCHAR), 100) FROM {source}"
+def count(dataset: Dataset, body: Body) -> str:
+    """Count the records of a body."""
+    return f"SELECT count(*) FROM {_records(dataset, body)}"
 
 
 def absent(columns: Sequence[Column], rows: int, present: Sequence[int]) -> dict[str, str]:
     """The paths that no record has, and the column of each, from what `presence` counted."""
     return {
-        dotted(column.path): column.name
+        write_path(column.path, column.origin): column.name
         for column, count in zip(columns, present, strict=True)
         if rows and not count
     }
@@ -139,14 +132,16 @@ def combine(
     """
     found: list[Violation] = []
     totals: dict[str, int] = {}
-    for name, path, expected, count, first in kinds:
+    for name, path, wanted, count, first in kinds:
         if path in absent:  # said once, not for each record
             continue
         totals[name] = totals.get(name, 0) + count
-        found += [Violation(one["record"], path, one["value"], expected) for one in first]
+        found += [Violation(one["record"], path, one["value"], wanted) for one in first]
     for path, name in absent.items():
         # Where no parent is an object, that is the violation.
-        if not any(path.startswith(f"{one.path}.") or one.path == "$" for one in found):
+        if not any(path.startswith((f"{one.path}.", f"{one.path}[")) for one in found) and not any(
+            one.path == "$" for one in found
+        ):
             totals[name] = 1
             found.append(Violation(None, path, None, "a path that at least one record has"))
     return sorted(found, key=lambda violation: violation.record or 0), totals
@@ -170,66 +165,90 @@ def locate(found: Sequence[Violation], rows: Sequence[tuple[str, int]]) -> list[
     return located
 
 
-def count(part: Part, body: Body) -> str:
-    """Count the records of one part of a body."""
-    alone = replace(body, parts=(part,))
-    return f"SELECT count(*) FROM {read_json(alone, {'element': 'JSON'}, whole=True)}"
-
-
-def _column_checks(column: Column) -> list[str]:
-    leaf, kind = _at(column.path), _type(column.path)
-    test = is_of_type(column.type, leaf)
-    wrong = f"{kind} <> 'NULL' AND ({test}) IS NOT TRUE"
-    checks = [_check(wrong, column.path, EXPECTED[column.type], name=column.name)]
+def _column_checks(dataset: Dataset, reader: Reader, column: Column, number: int) -> list[str]:
+    exact = is_exact(dataset)
+    leaf = reader.leaf(column, number)
+    test = is_valid(column, "leaf", exact=exact)
+    # Named, so that a test that needs the value several times reads it once.
+    wrong = f"list_transform([{leaf}], lambda leaf: leaf IS NOT NULL AND ({test}) IS NOT TRUE)[1]"
+    wanted = expected(column)
+    checks = [_check(reader, wrong, column.path, wanted, column=column, leaf=leaf)]
     if column.required:
-        # Where a parent is not an object, that is the violation.
-        sound = " AND ".join(
-            f"coalesce({_type(column.path[:depth])}, 'NULL') IN ('OBJECT', 'NULL')"
-            for depth in range(1, len(column.path))
-        )
-        null = f"{_type(())} = 'OBJECT' AND coalesce({kind}, 'NULL') = 'NULL'"
-        checks.append(
-            _check(
-                f"{null} AND {sound}" if sound else null,
-                column.path,
-                EXPECTED[column.type],
-                name=column.name,
-            )
-        )
+        missing = f"({leaf}) IS NULL"
+        if column.origin is Origin.RECORD:  # where a parent is wrong, that is the violation
+            path = head(column.path)
+            steps = read_steps(dataset)
+            sound = [
+                f"({wrong_kind(dataset, reader, path[:depth], steps[path[:depth]])}) IS NOT TRUE"
+                for depth in range(len(path))
+            ]
+            missing = " AND ".join([missing, *sound])
+        checks.append(_check(reader, missing, column.path, wanted, column=column, leaf=leaf))
     return checks
 
 
-def _check(condition: str, path: Path, expected: str, *, name: str | None = None) -> str:
-    label = dotted(path) or "$"
-    value = (
-        f"CAST({_at(path)} AS VARCHAR)" if path else "coalesce(CAST(element AS VARCHAR), 'null')"
-    )
+def _check(
+    reader: Reader,
+    condition: str,
+    path: Path,
+    wanted: str,
+    *,
+    column: Column | None = None,
+    leaf: str | None = None,
+) -> str:
+    label = write_path(path, column.origin) if column else write_path(path) or "$"
+    if column is None or column.origin is Origin.RECORD:
+        value = reader.shown(reader.value(head(path)))
+        value = f"coalesce({value}, 'null')" if not path else value
+    else:
+        value = reader.shown(leaf or "NULL")
     return (
-        f"CASE WHEN {condition} THEN {{name: {literal(name or label)}, path: {literal(label)},"
-        f" value: {value}, expected: {literal(expected)}}} END"
+        f"CASE WHEN {condition} THEN {{name: {literal(column.name if column else label)},"
+        f" path: {literal(label)}, value: {value}, expected: {literal(wanted)}}} END"
     )
 
 
 def _summary(rows: str) -> str:
     return (
         "SELECT name, path, expected, count(*),"
-        f" min_by({{record: record, value: left(value, 100)}}, record, {SHOWN})\n"
+        f" min_by({{record: record, value: value}}, record, {SHOWN})\n"
         f"FROM (\n  {rows}\n)\nWHERE name IS NOT NULL GROUP BY name, path, expected"
         "\nORDER BY min(record), name, path, expected"
     )
 
 
-def _elements(dataset: Dataset, body: Body) -> str:
-    source = read_json(body, {"element": "JSON"}, whole=True)
-    if body.layout is Layout.WRAPPED:
-        array = f"CAST(json_extract(element, {pointer(dataset.records)}) AS JSON[])"
-        source = f"(SELECT unnest({array}) AS element FROM {source})"
-    return f"(SELECT row_number() OVER () AS record, element FROM {source})"
+def _records(dataset: Dataset, body: Body) -> str:
+    return whole_records(dataset, body, on_wrong=NOTHING)
 
 
-def _at(path: Path) -> str:
-    return f"json_extract(element, {pointer(path)})" if path else "element"
+def _columns(key: Sequence[str], dataset: Dataset) -> list[Column]:
+    named = {column.name: column for column in dataset.columns}
+    return [named[name] for name in key]
 
 
-def _type(path: Path) -> str:
-    return f"json_type({_at(path)})"
+def _keys(key: Sequence[str], dataset: Dataset, body: Body) -> str:
+    """The valid values of a key: record, key as text, and as a message shows it."""
+    reader = Reader(dataset)
+    numbers = {column.name: number for number, column in enumerate(dataset.columns, 1)}
+    columns = _columns(key, dataset)
+    leaves = [reader.leaf(column, numbers[column.name]) for column in columns]
+    taken = ", ".join(f"{leaf} AS leaf_{at}" for at, leaf in enumerate(leaves))
+    tests = " AND ".join(
+        f"leaf_{at} IS NOT NULL AND ({is_valid(column, f'leaf_{at}')})"
+        for at, column in enumerate(columns)
+    )
+    text = _key_text(columns, [converted(one, f"leaf_{at}") for at, one in enumerate(columns)])
+    shown = " || ', ' || ".join(f"CAST(leaf_{at} AS VARCHAR)" for at in range(len(columns)))
+    rows = f"SELECT record, {taken} FROM {reader.rows(_records(dataset, body))}"
+    return (
+        f"(SELECT record, {text} AS key, left({shown}, 100) AS shown FROM ({rows}) WHERE {tests})"
+    )
+
+
+def _key_text(columns: Sequence[Column], values: Sequence[str]) -> str:
+    """A key as text: of one value itself, of several as JSON; 0.0 and -0.0 are one."""
+    texts = [
+        f"CAST({value}{' + 0' if type_of(column).sql == 'DOUBLE' else ''} AS VARCHAR)"
+        for column, value in zip(columns, values, strict=True)
+    ]
+    return texts[0] if len(texts) == 1 else f"CAST(to_json([{', '.join(texts)}]) AS VARCHAR)"

@@ -1,4 +1,4 @@
-"""Turn a body of records into a Parquet file that keeps the dataset's contract, or say why not."""
+"""Turn parts of records into a Parquet file that keeps the dataset's contract, or say why not."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from micro_etl.body import Body, Layout
+from micro_etl.body import Body
 from micro_etl.dataset import Dataset
 from micro_etl.errors import MachineError, SourceError
-from micro_etl.table import sql
+from micro_etl.table import parquet
 from micro_etl.table.engine import (
     ONE_THREAD,
     Connection,
-    Error,
     machine_errors,
     reason_of,
     start,
 )
-from micro_etl.table.parquet import expected_schema, read_profile, read_schema
+from micro_etl.table.parquet import Profile, expected_schema, read_profile, read_schema
+from micro_etl.table.sql import literal
+from micro_etl.table.staging import Staging
 from micro_etl.table.violations import culprit, raise_violations
-from micro_etl.tablefile import ColumnProfile, Table
+from micro_etl.tablefile import Table
 
 T = TypeVar("T")
 
@@ -31,8 +32,8 @@ _MANY = 500_000  # rows
 _LITTLE_MEMORY, _ALL_MEMORY = "SET memory_limit = '128MB'", "RESET memory_limit"
 
 
-def _keep() -> None:
-    """Keep the parts."""
+def keep() -> None:
+    """Keep the parts; the default callback."""
 
 
 def transform(
@@ -41,7 +42,7 @@ def transform(
     *,
     scratch: Path,
     engine: Future[Connection] | None = None,
-    on_read: Callable[[], None] = _keep,
+    on_read: Callable[[], None] = keep,
 ) -> Table:
     """Write the table of a body; its columns, types and nullability are exactly the dataset's.
 
@@ -57,31 +58,42 @@ def transform(
         SourceError: the body is not JSON.
         MachineError: no memory or no room in the scratch folder.
     """
-    staged, file = scratch / "staged.parquet", scratch / f"{dataset.name}.parquet"
-    with (engine or start(scratch)).result() as connection:
-        _set_threads(connection, body.layout)
-        try:
-            with machine_errors():
-                ((count,),) = connection.execute(sql.stage(dataset, body, staged)).fetchall()
-        except (Error, UnicodeDecodeError) as error:
+    staging = Staging(dataset, scratch=scratch, engine=engine or start(scratch))
+    staging.add(body)
+    return write_table(body, dataset, staging, scratch=scratch, on_read=on_read)
+
+
+def write_table(
+    body: Body,
+    dataset: Dataset,
+    staging: Staging,
+    *,
+    scratch: Path,
+    on_read: Callable[[], None] = keep,
+) -> Table:
+    """Write the table of a body that is staged; arguments and errors are those of `transform`."""
+    file = scratch / f"{dataset.name}.parquet"
+    with staging.connection() as connection:
+        error = staging.finish()
+        if error:
             raise_violations(connection, dataset, body)
             raise SourceError(
                 f"{culprit(error, body)} is not what it should be: {reason_of(error)}"
             ) from error
         connection.execute(f"{ONE_THREAD}; {_LITTLE_MEMORY}")
         with ThreadPoolExecutor(1) as other:
-            publish = (
-                sql.publish(dataset.columns, staged, file)
-                if count
-                else sql.publish_empty(dataset.columns, file)
+            query = (
+                parquet.publish(dataset.columns, _rows(connection, staging, scratch), file)
+                if staging.rows
+                else parquet.publish_empty(dataset.columns, file)
             )
-            writing = other.submit(_write, connection.cursor(), publish)
-            if count > _MANY:  # one after the other, in less memory
+            writing = other.submit(_write, connection.cursor(), query)
+            if staging.rows > _MANY:  # one after the other, in less memory
                 writing.result()
-            rows, empty, columns = _in_little_memory(
-                connection, lambda: read_profile(connection, dataset.columns, staged)
+            profile = _in_little_memory(
+                connection, lambda: read_profile(connection, dataset, staging.files)
             )
-            if _may_hide_violations(rows, empty, columns):
+            if _may_hide_violations(profile):
                 connection.execute(_ALL_MEMORY)
                 raise_violations(connection, dataset, body)
             on_read()
@@ -89,30 +101,30 @@ def transform(
         schema = read_schema(connection, file)
     if schema != expected_schema(dataset.columns):
         raise AssertionError(f"the table has the schema {schema}")
-    with file.open("rb") as parquet:
-        digest = hashlib.file_digest(parquet, "sha256").hexdigest()
+    with file.open("rb") as written:
+        digest = hashlib.file_digest(written, "sha256").hexdigest()
     return Table(
         file=file,
-        rows=rows,
+        rows=profile.rows,
         size=file.stat().st_size,
         sha256=digest,
-        schema_sha256=hashlib.sha256(repr(schema).encode()).hexdigest(),
-        columns=columns,
+        schema_sha256=hashlib.sha256(repr(list(schema)).encode()).hexdigest(),
+        columns=profile.columns,
     )
 
 
-def _set_threads(connection: Connection, layout: Layout) -> None:
-    """Read lines on all cores; what else there is, the engine reads on one.
+def _rows(connection: Connection, staging: Staging, scratch: Path) -> str:
+    """Compile the staged rows, cut alike however they came.
 
-    Where there is one core, lines are read by two threads all the same, since a single one would
-    cut the table into other row groups: the file would depend on the machine.
+    The engine cuts a file into groups of rows by what it is given at a time, which differs with
+    the files that the rows are read from. A table of its own gives them full, whatever came in.
     """
-    if layout is not Layout.LINES:
-        connection.execute(ONE_THREAD)
-        return
-    row = connection.execute("SELECT current_setting('threads')").fetchone()
-    if row == (1,):
-        connection.execute("SET threads = 2")
+    if len(staging.files) == 1:
+        return f"read_parquet({literal(staging.files[0])})"
+    files = ", ".join(literal(file) for file in staging.files)
+    _write(connection, f"ATTACH {literal(scratch / 'staged.db')} AS staged")
+    _write(connection, f"CREATE TABLE staged.rows AS SELECT * FROM read_parquet([{files}])")
+    return "staged.rows"
 
 
 def _write(connection: Connection, query: str) -> None:
@@ -130,14 +142,12 @@ def _in_little_memory(connection: Connection, work: Callable[[], T]) -> T:
             return work()
 
 
-def _may_hide_violations(rows: int, empty: int, columns: tuple[ColumnProfile, ...]) -> bool:
+def _may_hide_violations(profile: Profile) -> bool:
     """Whether the pass may have missed something, which only a look at whole records can tell.
 
     Repeated values; a null where a record should be, which looks like an empty record; a path that
     no record has, which looks like nulls.
     """
-    repeated = any(
-        column.distinct is not None and column.distinct < rows - column.nulls for column in columns
-    )
-    absent = rows > 0 and any(column.nulls == rows for column in columns)
-    return repeated or absent or empty > 0
+    rows = profile.rows
+    absent = rows > 0 and any(column.nulls == rows for column in profile.columns)
+    return any(profile.repeats.values()) or absent or profile.empty > 0
