@@ -67,7 +67,7 @@ def run(
         )
     )
     seconds = _Seconds()
-    # Spark takes seconds to start; the other engine starts in the background, while it looks.
+    # Spark takes seconds to start; the engine for one machine starts while the store answers.
     with seconds.of("start" if settings.engine == "spark" else "look"):
         engine = _open_engine(task)
     with seconds.of("look"):
@@ -147,11 +147,11 @@ class _Seconds:
 
     @contextmanager
     def of(self, step: str) -> Iterator[None]:
-        """Measure a step."""
+        """Measure a step, which may have several parts."""
         began = time.perf_counter()
         yield
-        spent = self._steps.get(step, 0) + time.perf_counter() - began
-        self._steps[step] = round(spent, 4)
+        taken = self._steps.get(step, 0) + time.perf_counter() - began
+        self._steps[step] = round(taken, 4)
 
     def all(self) -> dict[str, float]:
         """The seconds of each step, and in total."""
