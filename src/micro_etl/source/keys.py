@@ -81,7 +81,9 @@ def _reader(column: Column) -> Reader:
     read = {
         Origin.ROOT: from_root,
         Origin.KEY: from_key,
-    }.get(column.origin, from_member if len(path) == 1 and isinstance(path[0], str) else from_record)
+    }.get(
+        column.origin, from_member if len(path) == 1 and isinstance(path[0], str) else from_record
+    )
 
     def as_text(page: Any, bindings: Bindings, record: Any) -> str | None:
         value = read(page, bindings, record)

@@ -72,9 +72,7 @@ def fetch_token(
 
 def in_form(oauth2: OAuth2) -> Request:
     """The request with the credentials in its form."""
-    return _request(
-        oauth2, _FORM, client_id=oauth2.client_id, client_secret=oauth2.client_secret
-    )
+    return _request(oauth2, _FORM, client_id=oauth2.client_id, client_secret=oauth2.client_secret)
 
 
 def in_header(oauth2: OAuth2) -> Request:

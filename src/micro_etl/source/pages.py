@@ -8,38 +8,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-from micro_etl.dataset import Dataset, write_path, write_records
-from micro_etl.errors import (
-    AccessDeniedError,
-    ContractError,
-    DataError,
-    MicroEtlError,
-    SourceError,
-    Violation,
-    scratch_errors,
-)
+from micro_etl.dataset import Dataset, Pagination, write_path
+from micro_etl.errors import ContractError, DataError, MicroEtlError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.evidence import find_evidence
-from micro_etl.source.fetch import Extract, OnProgress, extract, ignore
+from micro_etl.source.fetch import Extract, ignore
 from micro_etl.source.keys import SeenKeys
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.oauth2 import fetch_token
-from micro_etl.source.page import Found, find_records, is_same, parse_page, value_at, write_json
+from micro_etl.source.one_page import FetchedPage, PageFetcher
 from micro_etl.source.pagination import Arrived, PageRequest, find_next, read_total
-from micro_etl.source.request import (
-    Series,
-    first_requests,
-    request_headers,
-    secrets_of,
-    to_request,
-)
+from micro_etl.source.request import Series, first_requests, secrets_of
 from micro_etl.source.send import OnRetry
+from micro_etl.source.spool import OnProgress
 
-_SHOWN = 100  # characters of a value
+_LINKED = frozenset({"link_header", "next_url", "cursor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +109,29 @@ def fetch_pages(
     """
     mask = mask or Mask()
     mask.add(secrets_of(dataset, environ, source=source))
+    deadline = Deadline(options.deadline, mask.clean(source.shown))
+    with _hidden(mask), scratch_errors():
+        folder.mkdir(parents=True, exist_ok=True)
     with _hidden(mask):
-        fetcher = _Fetcher(
-            dataset, folder, options, max_pages, environ, mask, on_retry, on_progress,
-            Deadline(options.deadline, mask.clean(source.shown)),
-        )  # fmt: skip
-        with scratch_errors():
-            folder.mkdir(parents=True, exist_ok=True)
+        fetcher = PageFetcher(
+            dataset,
+            environ=environ,
+            options=options,
+            deadline=deadline,
+            mask=mask,
+            on_retry=on_retry,
+            on_progress=on_progress,
+        )
+        first = 1
         for series in first_requests(dataset, source, environ):
-            for one in fetcher.series(series):
+            reader = _SeriesReader(
+                series, dataset, folder, fetcher, options, deadline, mask, max_pages, first
+            )
+            for one in reader.read():
                 if isinstance(one, Page):
                     on_page(one)
                 yield one
+            first = reader.following
 
 
 @contextmanager
@@ -144,228 +140,159 @@ def _hidden(mask: Mask) -> Iterator[None]:
     try:
         yield
     except ContractError:
-        raise  # it is made here, of texts without secrets
+        raise  # made of texts without secrets
     except MicroEtlError as error:
-        error.args = (mask.clean(str(error)), *error.args[1:])
+        error.args = (mask.clean(str(error)),)
         raise
 
 
 @dataclass(slots=True)
-class _Fetcher:
-    """Fetches series; it counts pages and bytes over all of them."""
+class _SeriesReader:
+    """Reads one series.
 
+    Attributes:
+        series: which one.
+        dataset: the contract.
+        folder: where the files go.
+        fetcher: fetches single pages.
+        options: limits.
+        deadline: when to stop.
+        mask: hides secrets.
+        max_pages: the most pages of a run.
+        following: the number of the next page among those of all series.
+    """
+
+    series: Series
     dataset: Dataset
     folder: Path
+    fetcher: PageFetcher
     options: ExtractOptions
-    max_pages: int
-    environ: Mapping[str, str]
-    mask: Mask
-    on_retry: OnRetry
-    on_progress: OnProgress
     deadline: Deadline
-    pages: int = 0
-    received: int = 0
-    token: str | None = None
+    mask: Mask
+    max_pages: int
+    following: int
 
-    def series(self, series: Series) -> Iterator[Page | Restart]:
-        """Fetch one series, again from its first page where rows moved."""
-        before = self.pages
+    def read(self) -> Iterator[Page | Restart]:
+        """Fetch the series, again from its first page where rows moved."""
+        first, http = self.following, self.options.http
         for attempt in count(1):
             try:
-                yield from self._attempt(series)
-            except _MovedError as error:
-                reason = self.mask.clean(str(error))
-                if attempt >= self.options.http.attempts:
-                    raise SourceError(f"{reason}, {_times(attempt)}") from None
-                self.on_retry(attempt, reason)
-                yield Restart(before + 1, reason)
-                for number in range(before + 1, self.pages + 1):
-                    self._file(number).unlink(missing_ok=True)
-                self.pages = before
-                wait = self.options.http.backoff * 2 ** (attempt - 1)
-                self.deadline.sleep(min(wait, self.options.http.backoff_max))
-            else:
+                yield from self._read_once()
                 return
+            except _MovedError as error:
+                reason = str(error)
+            if attempt >= http.attempts:
+                raise SourceError(f"{reason}, in each of {attempt} attempts")
+            self.fetcher.say_retry(attempt, reason)
+            yield Restart(first, self.mask.clean(reason))
+            for number in range(first, self.following):
+                self._file(number).unlink(missing_ok=True)
+            self.following = first
+            self.deadline.sleep(min(http.backoff * 2 ** (attempt - 1), http.backoff_max))
 
-    def _attempt(self, series: Series) -> Iterator[Page]:
-        """Fetch one series once.
+    def _read_once(self) -> Iterator[Page]:
+        """Fetch the series once.
 
         Raises:
             _MovedError: its pages are not of one state of the source.
         """
         pagination, keys = self.dataset.pagination, SeenKeys(self.dataset)
-        request: PageRequest | None = series.first
         sent: dict[int, int] = {}
         promised, elements = None, 0
+        request: PageRequest | None = self.series.first
         for number in count(1):
-            name = self._name(request, series, number)
-            if request.identity in sent:
+            if request is None:
+                break
+            name = self._name(request, number)
+            before = sent.setdefault(request.identity, number)
+            if before != number:
                 raise SourceError(
-                    f"the pages go round: {name} is the same request as page "
-                    f"{sent[request.identity]}, which was sent before"
+                    f"the pages go round: {name} is the same request as page {before}, which was "
+                    "sent before"
                 )
-            sent[request.identity] = number
             fetched = self._fetch(request, name)
-            page = self._parse(fetched, request, name)
-            self._check_expected(page, name)
-            found = self._find_records(page, name)
-            total = read_total(pagination, page, name=name)
+            total = read_total(pagination, fetched.page, name=name)
             if promised is not None and total not in (None, promised):
                 raise _MovedError(
-                    f"{name}: the total is {total:,} and was {promised:,} on the pages before it"
+                    f"{name}: the total is {total:,}, and was {promised:,} on the pages before it"
                 )
             promised = total if promised is None else promised
-            if pagination and keys.add(page, found):
+            if self.dataset.is_paged and keys.add(fetched.page, fetched.found):
                 raise _MovedError(f"{name} repeats a key of an earlier page: rows moved")
-            elements += found.elements
-            yield Page(fetched, name, series.value, len(found.records), self.pages)
-            arrived = Arrived(
-                name=name,
-                request=request,
-                headers={key.lower(): value for key, value in fetched.headers.items()},
-                page=page,
-                elements=found.elements,
-                last=found.last,
-                pages=number,
-                total_elements=elements,
+            elements += fetched.found.elements
+            yield Page(
+                fetched.extract,
+                name,
+                self.series.value,
+                len(fetched.found.records),
+                self.following - 1,
             )
-            request = find_next(pagination, series.first, arrived)
+            arrived = _arrived(fetched, name, request, number, elements)
+            request = find_next(pagination, self.series.first, arrived)
             if request is None:
-                self._check_evidence(arrived)
-                break
-        if promised is not None and promised != elements:
-            raise _MovedError(
-                f"{self._source_name(series)}: {promised:,} records were promised, "
-                f"{elements:,} came"
-            )
-        if promised is None and pagination and pagination.total is not None:
-            raise SourceError(
-                f"{self._source_name(series)}: no page has {write_path(pagination.total)}, which "
-                "source.pagination.total names"
-            )
+                _check_evidence(self.dataset, arrived)
+        self._check_total(pagination, promised, elements)
 
-    def _fetch(self, request: PageRequest, name: str) -> Extract:
-        """Fetch one page; where the token has expired, with another one."""
-        if self.pages >= self.max_pages:
+    def _fetch(self, request: PageRequest, name: str) -> FetchedPage:
+        if self.following > self.max_pages:
             raise SourceError(
                 f"there are more than {self.max_pages:,} pages; SOURCE_MAX_PAGES allows no more"
             )
-        self.pages += 1
-        is_token_new = self.dataset.oauth2 is not None and self.token is None
-        if is_token_new:
-            self._renew_token()
-        try:
-            return self._extract(request)
-        except AccessDeniedError as error:
-            if self.dataset.oauth2 is None or is_token_new or "status 401" not in str(error):
-                raise
-            self.on_retry(1, f"{name}: the token has expired")
-            self._renew_token()
-            return self._extract(request)
+        fetched = self.fetcher.fetch(request, self._file(self.following), name=name)
+        self.following += 1
+        return fetched
 
-    def _renew_token(self) -> None:
-        if self.dataset.oauth2:
-            self.token = fetch_token(
-                self.dataset.oauth2,
-                self.environ,
-                options=self.options.http,
-                deadline=self.deadline,
-                on_retry=self._say_retry,
+    def _check_total(
+        self, pagination: Pagination | None, promised: int | None, elements: int
+    ) -> None:
+        """Compare the records that came with those that were promised."""
+        shown = self.mask.clean(Location.parse(self.series.first.url).shown)
+        if promised is not None and promised != elements:
+            raise _MovedError(f"{shown}: {promised:,} records were promised, {elements:,} came")
+        if promised is None and pagination and pagination.total is not None:
+            raise SourceError(
+                f"{shown}: no page has {write_path(pagination.total)}, which is "
+                "source.pagination.total"
             )
-            self.mask.add([self.token])
-
-    def _extract(self, request: PageRequest) -> Extract:
-        headers = request_headers(self.dataset, self.environ)
-        if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
-        before = self.received
-
-        def on_progress(received: int, _total: int | None) -> None:
-            self.received = before + received
-            self.on_progress(self.received, None)
-
-        return extract(
-            to_request(request, headers),
-            self._file(self.pages),
-            options=self.options,
-            deadline=self.deadline,
-            on_progress=on_progress,
-            on_retry=self._say_retry,
-        )
-
-    def _say_retry(self, attempt: int, reason: str) -> None:
-        self.on_retry(attempt, self.mask.clean(reason))
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06}"
 
-    def _parse(self, fetched: Extract, request: PageRequest, name: str) -> Any:
-        with scratch_errors():
-            body = fetched.file.read_bytes()
-        lines = Location.parse(request.url).names_lines(fetched.content_type)
-        return parse_page(body, name=name, lines=lines and not self.dataset.records)
-
-    def _check_expected(self, page: Any, name: str) -> None:
-        for path, expected in self.dataset.expect:
-            value = value_at(page, path)
-            if not is_same(value, expected):
-                raise SourceError(
-                    f"{name}: {write_path(path)} is {self._show(value)}; source.expect says "
-                    f"{write_json(expected)}"
-                )
-
-    def _find_records(self, page: Any, name: str) -> Found:
-        found = find_records(page, self.dataset.records, columnar=self.dataset.columnar)
-        if found is None:
-            path = write_records(self.dataset.records) or "$"
-            value = value_at(page, self.dataset.records)
-            expected = (
-                "an object of arrays of one length"
-                if self.dataset.columnar
-                else "an array of records"
-            )
-            violation = Violation(
-                None, path, self._show(value), expected, file=name, whole=True
-            )
-            raise ContractError([violation], {path: 1})
-        return found
-
-    def _check_evidence(self, arrived: Arrived) -> None:
-        """Refuse a first page that looks like one of several where nothing was said of a next.
-
-        Where ``next`` leads nowhere on the only page, its path may be wrong.
-        """
-        pagination = self.dataset.pagination
-        if pagination and (pagination.kind not in _LINKED or arrived.pages > 1):
-            return
-        if pagination and pagination.has_more is not None:
-            return
-        evidence = find_evidence(
-            arrived.headers, arrived.page, arrived.elements, records=self.dataset.records
-        )
-        if evidence and (pagination is None or evidence.kind in _LINKED):
-            raise DataError(f"{arrived.name} {evidence.advice}")
-
-    def _name(self, request: PageRequest, series: Series, number: int) -> str:
+    def _name(self, request: PageRequest, number: int) -> str:
         shown = self.mask.clean(Location.parse(request.url).shown)
         if not self.dataset.is_paged:
             return shown
-        of = "" if series.value is None else f" of {series.value}"
+        of = "" if self.series.value is None else f" of {self.series.value}"
         return f"page {number}{of} ({shown})"
 
-    def _source_name(self, series: Series) -> str:
-        shown = self.mask.clean(Location.parse(series.first.url).shown)
-        return shown if series.value is None else f"{shown} for {series.value}"
 
-    def _show(self, value: Any) -> str | None:
-        if value is None:
-            return None
-        text = self.mask.clean(write_json(value))
-        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def _arrived(
+    fetched: FetchedPage, name: str, request: PageRequest, number: int, elements: int
+) -> Arrived:
+    headers = fetched.extract.headers
+    return Arrived(
+        name=name,
+        request=request,
+        headers={key.lower(): headers[key] for key in headers},
+        page=fetched.page,
+        elements=fetched.found.elements,
+        last=fetched.found.last,
+        pages=number,
+        total_elements=elements,
+    )
 
 
-_LINKED = frozenset({"link_header", "next_url", "cursor"})
+def _check_evidence(dataset: Dataset, arrived: Arrived) -> None:
+    """Refuse a page that says there are more, where the dataset file says nothing of pages.
 
-
-def _times(attempts: int) -> str:
-    return "each of 2 times" if attempts == 2 else f"in each of {attempts} attempts"
+    Where ``next`` leads nowhere on the only page of a series, that path may be wrong.
+    """
+    pagination = dataset.pagination
+    is_doubtful = pagination is None or (
+        pagination.kind in _LINKED and pagination.has_more is None and arrived.pages == 1
+    )
+    if not is_doubtful:
+        return
+    found = find_evidence(arrived.headers, arrived.page, arrived.elements, records=dataset.records)
+    if found and (pagination is None or found.kind in _LINKED):
+        raise DataError(f"{arrived.name} {found.advice}")

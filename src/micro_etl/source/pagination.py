@@ -182,7 +182,9 @@ def _by_page_number(
 
 
 def _by_offset(pagination: Pagination, first: PageRequest, arrived: Arrived) -> PageRequest | str:
-    return set_param(first, pagination.param or "", (pagination.start or 0) + arrived.total_elements)
+    return set_param(
+        first, pagination.param or "", (pagination.start or 0) + arrived.total_elements
+    )
 
 
 _STEPS = {
