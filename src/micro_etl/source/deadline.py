@@ -52,7 +52,8 @@ class Deadline:
         Raises:
             SourceError: the time is over.
         """
-        time.sleep(min(seconds, self.remaining))
+        if seconds:
+            time.sleep(min(seconds, self.remaining))
         self.check()
 
     def watch(self, connection: socket.socket) -> None:
