@@ -11,7 +11,6 @@ from micro_etl import __version__
 from micro_etl.body import Body, Part
 from micro_etl.engine import Fetched, Made, Task
 from micro_etl.events import SourceRetry
-from micro_etl.location import Location
 from micro_etl.publication import State
 from micro_etl.table.engine import start
 from micro_etl.table.parquet import count_rows
@@ -157,13 +156,16 @@ class LocalEngine:
 
         task = self._task
         single = None if task.source.is_folder else task.source
+        records = task.dataset.records
         layout = one_layout(
             {
                 name: find_layout(
                     part.file,
-                    wrapped=bool(task.dataset.records),
-                    one_line=(single or Location.parse(name)).names_lines(part.content_type),
+                    wrapped=bool(records),
+                    in_array=bool(records) and not isinstance(records[0], str),
+                    one_line=single is None or single.names_lines(part.content_type),
                     source=name,
+                    largest=task.settings.source_max_record_bytes,
                 )
                 for name, part in self._parts.items()
             }
