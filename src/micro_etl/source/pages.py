@@ -13,6 +13,7 @@ from micro_etl.dataset import Dataset, Pagination, write_path
 from micro_etl.errors import ContractError, DataError, MicroEtlError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.mask import Mask
+from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.evidence import find_evidence
 from micro_etl.source.fetch import Extract, ignore
@@ -112,13 +113,14 @@ def fetch_pages(
     deadline = Deadline(options.deadline, mask.clean(source.shown))
     with _hidden(mask), scratch_errors():
         folder.mkdir(parents=True, exist_ok=True)
-    with _hidden(mask):
+    with _hidden(mask), Connections() as connections:
         fetcher = PageFetcher(
             dataset,
             environ=environ,
             options=options,
             deadline=deadline,
             mask=mask,
+            connections=connections,
             on_retry=on_retry,
             on_progress=on_progress,
         )
