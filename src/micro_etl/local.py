@@ -68,6 +68,7 @@ class LocalEngine:
             task.scratch / "body",
             options=settings.extract_options,
             max_pages=settings.source_max_pages,
+            max_record=settings.source_max_record_bytes,
             mask=report.mask,
             on_progress=report.progress,
             on_retry=on_retry,
@@ -76,7 +77,7 @@ class LocalEngine:
                 self._forget(one.first)
             else:
                 self._parts.append(one)
-                self._staging.add(one.body(settings.source_max_record_bytes))
+                self._staging.add(one.body)
                 report.arrived(len(self._parts), one.records)
         single = self._parts[0].extract if self._is_single else None
         return Fetched(
@@ -171,7 +172,7 @@ class LocalEngine:
         self._parts = self._parts[:first]
         self._staging.restart()
         for one in self._parts:
-            self._staging.add(one.body(self._task.settings.source_max_record_bytes))
+            self._staging.add(one.body)
 
     def _body(self) -> Body:
         from micro_etl.source.layout import one_layout
@@ -179,11 +180,10 @@ class LocalEngine:
         if not self._parts:
             raise SourceError(f"{self._task.source.shown} has no parts")
         layout = one_layout({one.part.name: one.layout for one in self._parts})
-        bodies = [one.body(self._task.settings.source_max_record_bytes) for one in self._parts]
         return Body(
             parts=tuple(one.part for one in self._parts),
             layout=layout,
-            max_record=max(body.max_record for body in bodies),
+            max_record=max(one.max_record for one in self._parts),
         )
 
     def _on_read(self) -> None:
@@ -213,7 +213,7 @@ class LocalEngine:
         page = {}
         if dataset.is_wrapped:
             connection = self._staging.connection().cursor()
-            page = read_wrapper(connection, dataset, one.body(0))
+            page = read_wrapper(connection, dataset, one.body)
         evidence = find_evidence(
             {name.lower(): value for name, value in one.extract.headers.items()},
             page,
