@@ -43,6 +43,7 @@ Exit codes:
   1    nobody reads what it prints any more
   64   wrong flags
   65   the data breaks the contract, or a guard refused it
+  66   the source is not there: status 404 or 410, no such file or object
   69   the source is down or answers wrongly, after all retries
   70   a defect in micro-etl
   71   the machine has no memory, no disk, or no scratch folder
