@@ -26,7 +26,8 @@ from micro_etl.errors import DataError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.store import Place, error_code, open_place, sync, target_errors
 from micro_etl.tablefile import Table
-from micro_etl.target.load import load, refuse
+from micro_etl.target.guards import refuse
+from micro_etl.target.load import load
 from micro_etl.target.outcome import Outcome, Previous
 
 MANIFEST = "_symlink_format_manifest/manifest"
