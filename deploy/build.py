@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from deploy.engine import Engine
 from deploy.environment import ARCHITECTURES, Environment
+from deploy.image.lockdown_flags import lockdown_flags
 from deploy.outcome import Refused
 from deploy.source_tree import Source
 
@@ -106,9 +107,7 @@ def inspect_image(engine: Engine, *, environment: Environment, reference: str) -
 def smoke_command(engine: Engine, image: Image) -> list[str]:
     """Return the command that runs the image as locked down as a task is, with no network."""
     return [
-        *(engine.command, "run", "--rm", "--network", "none"),
-        *("--read-only", "--tmpfs", "/tmp"),  # noqa: S108 - a path inside the container
-        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+        *(engine.command, "run", "--rm", "--network", "none", *lockdown_flags()),
         *(image.reference, "datasets"),
     ]
 

@@ -11,7 +11,8 @@ from click.core import ParameterSource
 
 from micro_etl import __version__
 from micro_etl.dataset import bundled_dataset, bundled_datasets
-from micro_etl.location import SHORTEST_SECRET, Location
+from micro_etl.location import Location
+from micro_etl.mask import Mask
 from micro_etl.process import workspace
 from micro_etl.publication import Publication
 from micro_etl.report import open_report, printing
@@ -76,12 +77,13 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
         log_format=settings.log_format,
         log_level=settings.log_level,
         run_id=run_id,
-        metrics=(settings.metrics_namespace, Path(settings.dataset).stem),
-        secrets=_secrets(settings.source_url or "", settings.dataset),
+        namespace=settings.metrics_namespace,
+        mask=_mask(settings.source_url, settings.target_url, settings.raw_url, settings.dataset),
     )
     publication = Publication()
     with workspace(report, publication) as scratch:
         dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
+        report.dataset = dataset.name
         report.event(
             run_pipeline(
                 dataset,
@@ -107,14 +109,15 @@ def check(url: str, dataset: str, **limits: float) -> None:
     the file has the columns, types and nullability of the dataset, no repeated value where one
     must be unique, and enough rows; else with 65 and every way in which it has not.
     """
-    report = open_report(log_format="text", secrets=_secrets(url, dataset))
+    report = open_report(log_format="text", mask=_mask(url, dataset))
     with workspace(report) as scratch:
         from micro_etl.table.check import check as check_file
 
         contract = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
         rows = check_file(_fetch(url, scratch, limits), contract, scratch=scratch)
         with printing():
-            click.echo(f"{url} keeps the contract of {contract.name}: {rows:,} rows")
+            shown = Location.parse(url).shown
+            click.echo(f"{shown} keeps the contract of {contract.name}: {rows:,} rows")
 
 
 @cli.command()
@@ -126,14 +129,14 @@ def show(url: str, rows: int, **limits: float) -> None:
 
     URL is a path or the URL of a store, such as s3://bucket/launches.parquet.
     """
-    report = open_report(log_format="text", secrets=_secrets(url))
+    report = open_report(log_format="text", mask=_mask(url))
     with workspace(report) as scratch:
         from micro_etl.table.show import head, profile
 
         file = _fetch(url, scratch, limits)
         shown = f"{head(file, rows=rows, scratch=scratch)}\n{profile(file, scratch=scratch)}"
         with printing():
-            click.echo(shown)
+            click.echo(report.mask.clean(shown))
 
 
 @cli.command()
@@ -147,12 +150,12 @@ def datasets() -> None:
             click.echo(f"  {column.name:<20}{column.type:<11}{', '.join(rules)}".rstrip())
 
 
-def _secrets(*urls: str) -> set[str]:
-    """What no message may hold: of these URLs and of the environment."""
-    said = {os.environ.get(name, "") for name in _SECRET_VARIABLES}
-    return {text for text in said if len(text) >= SHORTEST_SECRET}.union(
-        *(Location.parse(url).secrets for url in urls)
-    )
+def _mask(*locations: str | None) -> Mask:
+    """Hide the secrets of these locations and of the environment."""
+    mask = Mask(os.environ.get(name, "") for name in _SECRET_VARIABLES)
+    for text in locations:
+        mask.add(Location.parse(text or "").secrets)
+    return mask
 
 
 def _given_flags() -> set[str]:

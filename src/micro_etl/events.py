@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from micro_etl.tablefile import ColumnProfile
@@ -31,7 +31,7 @@ class Event:
     @property
     def values(self) -> dict[str, Any]:
         """Its fields by name, without those that are left out."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values = asdict(self)
         return {
             name: value
             for name, value in values.items()

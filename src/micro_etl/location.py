@@ -11,9 +11,6 @@ from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 STORE_SCHEMES = ("s3", "gs", "az")
 """The schemes of remote stores, where ? and # are characters of a key like any other."""
 
-SHORTEST_SECRET = 6
-"""A shorter text would be found, and hidden, where it is not meant."""
-
 _HTTP_SCHEMES = ("http", "https")
 _NDJSON_ENDINGS = (".ndjson", ".jsonl")
 _USER = re.compile(r"[^/@\s]*:[^/@\s]*@")  # where the scheme of a URL is missing or misspelt
@@ -106,7 +103,7 @@ class Location:
         forms = {*raw, *(unquote(text) for text in raw), *(unquote_plus(text) for text in raw)}
         sent = f"{user}:{password}".encode("utf-8", "surrogatepass")  # as the client encodes it
         forms.add(b64encode(unquote_to_bytes(sent)).decode())
-        return {text for text in forms if len(text) >= SHORTEST_SECRET}
+        return forms - {""}
 
     def join(self, name: str) -> Location:
         """Go to a name below it."""

@@ -91,7 +91,7 @@ def workspace(report: Report, publication: Publication | None = None) -> Iterato
         if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
             _report_no_memory(report)
             sys.exit(MachineError.exit_code)
-        traceback.print_exc()
+        sys.stderr.write(report.mask.clean(traceback.format_exc()))
         report.event(
             RunFailed(
                 exit_code=_DEFECT,

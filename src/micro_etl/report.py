@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -25,14 +24,24 @@ from micro_etl.events import (
     SourceRetry,
     Transformed,
 )
-from micro_etl.text import printable, size, without
+from micro_etl.mask import Mask
+from micro_etl.text import printable, size
 
 _LEVELS = ("info", "warning", "error")
 _REDRAW_SECONDS = 0.1
+_UNKNOWN = "unknown"
 
 
 class Report(Protocol):
-    """Where a run says what it does."""
+    """Where a run says what it does.
+
+    Attributes:
+        mask: hides secrets in all that is said.
+        dataset: the name of the dataset, once it is known, for metrics.
+    """
+
+    mask: Mask
+    dataset: str
 
     def event(self, event: Event) -> None:
         """Say that something happened."""
@@ -69,11 +78,13 @@ class JsonReport:
         *,
         level: str,
         run_id: str | None,
-        metrics: tuple[str | None, str] = (None, ""),
-        secrets: Collection[str] = (),
+        namespace: str | None = None,
+        dataset: str = _UNKNOWN,
+        mask: Mask | None = None,
     ) -> None:
-        self._secrets, self._turn = secrets, _Turn()
-        self._level, self._run_id, self._metrics = _LEVELS.index(level), run_id, metrics
+        self.mask, self.dataset = mask or Mask(), dataset
+        self._level, self._run_id = _LEVELS.index(level), run_id
+        self._namespace, self._turn = namespace, _Turn()
 
     def event(self, event: Event) -> None:
         """Print the event, unless it is less important than what is asked for."""
@@ -81,9 +92,8 @@ class JsonReport:
             self._say(event)
 
     def _say(self, event: Event) -> None:
-        namespace, dataset = self._metrics
-        if namespace and event.ends_run:
-            _print(embedded_metrics(namespace, dataset, event))
+        if self._namespace and event.ends_run:
+            _print(embedded_metrics(self._namespace, self.dataset, event))
         if event.ends_run or _LEVELS.index(event.level) >= self._level:
             _print(
                 {
@@ -91,7 +101,7 @@ class JsonReport:
                     "level": event.level,
                     "event": event.name,
                     "run_id": self._run_id,
-                    **without(self._secrets, event.values),
+                    **self.mask.clean_all(event.values),
                 }
             )
 
@@ -106,9 +116,9 @@ class TextReport:
     """Aligned lines for people; errors go to standard error."""
 
     def __init__(
-        self, *, level: str, color: bool | None, live: bool, secrets: Collection[str] = ()
+        self, *, level: str, color: bool | None, live: bool, mask: Mask | None = None
     ) -> None:
-        self._secrets, self._turn = secrets, _Turn()
+        self.mask, self.dataset, self._turn = mask or Mask(), _UNKNOWN, _Turn()
         self._level, self._color, self._live = _LEVELS.index(level), color, live
         self._started = self._drawn = time.monotonic()
 
@@ -118,7 +128,7 @@ class TextReport:
             self._say(event)
 
     def _say(self, event: Event) -> None:
-        fields = without(self._secrets, event.values)
+        fields = self.mask.clean_all(event.values)
         self._clear()
         if isinstance(event, RunFailed):
             click.echo(
@@ -146,7 +156,7 @@ class TextReport:
         """Print the first rows, unless only what is more important is asked for."""
         if self._level > _LEVELS.index("info"):
             return
-        shown = draw()
+        shown = self.mask.clean(draw())
         with printing():
             self._clear()
             click.echo(shown)
@@ -161,8 +171,9 @@ def open_report(
     log_format: str,
     log_level: str = "info",
     run_id: str | None = None,
-    metrics: tuple[str | None, str] = (None, ""),
-    secrets: Collection[str] = (),
+    namespace: str | None = None,
+    dataset: str = _UNKNOWN,
+    mask: Mask | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Report:
     """Open the report that a format asks for; ``auto`` is text on a terminal.
@@ -171,14 +182,17 @@ def open_report(
         log_format: auto, text or json.
         log_level: the least important event that is printed.
         run_id: goes with each JSON line.
-        metrics: namespace and dataset; with a namespace, JSON lines have metrics among them.
-        secrets: what no message may hold, wherever it was heard.
+        namespace: of the metrics that are among the JSON lines, where there is one.
+        dataset: the name of the dataset, as far as it is known.
+        mask: hides secrets in all that is said.
         environ: where ``NO_COLOR`` stands.
     """
     if log_format == "json" or (log_format == "auto" and not sys.stdout.isatty()):
-        return JsonReport(level=log_level, run_id=run_id, metrics=metrics, secrets=secrets)
+        return JsonReport(
+            level=log_level, run_id=run_id, namespace=namespace, dataset=dataset, mask=mask
+        )
     color = False if environ.get("NO_COLOR") else None
-    return TextReport(level=log_level, color=color, live=sys.stderr.isatty(), secrets=secrets)
+    return TextReport(level=log_level, color=color, live=sys.stderr.isatty(), mask=mask)
 
 
 def embedded_metrics(namespace: str, dataset: str, event: Event) -> dict[str, Any]:
@@ -229,7 +243,7 @@ def printing() -> Iterator[None]:
 
 def _print(line: Mapping[str, Any]) -> None:
     with printing():
-        sys.stdout.write(json.dumps(line, default=dataclasses.asdict) + "\n")
+        sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
 

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
 
 _SHOWN = 120  # characters of a body
 # What would steer a terminal, or break a line.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def without(secrets: Collection[str], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an event, in which what others said holds no secret of ours.
-
-    A server's error page, for one, may repeat the URL that it was asked for.
-    """
-    kept = dict(fields)
-    for name in ("error", "reason"):
-        for secret in secrets if name in kept else ():
-            kept[name] = kept[name].replace(secret, "…")
-    return kept
 
 
 def printable(text: str) -> str:

@@ -23,7 +23,7 @@ from deploy.environment import Environment
 from deploy.outcome import Verdict
 from deploy.run_task import Pace
 from deploy.work import Limits, Work
-from quickstart.loopback import serve_aws
+from dev.loopback import serve_aws
 
 ACCOUNT = "123456789012"
 REGION: Literal["eu-west-1"] = "eu-west-1"

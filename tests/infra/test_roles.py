@@ -15,7 +15,7 @@ from deploy.console import Console
 from deploy.discover import Target
 from deploy.environment import parse
 from deploy.policies import policies
-from rehearsal.roles import UNUSED, compare
+from dev.rehearsal.roles import UNUSED, compare
 from tests.infra.conftest import ACCOUNT, REGION, Account
 
 Grant = tuple[str, str, str]

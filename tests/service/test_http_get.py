@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 import trustme
 
+from dev.loopback import free_port
 from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
+from micro_etl.location import Location
 from micro_etl.source.http_get import get
 from micro_etl.source.limits import HttpOptions
-from quickstart.loopback import free_port
 from tests.service.servers import Answer, gzipped, redirect, serve
 
 FAST = {"backoff": 0.001, "backoff_max": 0.01, "retry_after_max": 0.2, "read_timeout": 0.2}
@@ -31,7 +32,7 @@ def fetch(url: str, **options: Any) -> tuple[bytes, list[tuple[int, str]]]:
     """The body at a URL, and the retries that were reported on the way."""
     retries: list[tuple[int, str]] = []
     body = get(
-        url,
+        Location.parse(url),
         lambda response: b"".join(response.stream()),
         options=HttpOptions(**{**FAST, **options}),
         on_retry=lambda number, reason: retries.append((number, reason)),
@@ -111,7 +112,7 @@ def test_refused_connection_is_tried_again() -> None:
     retries: list[int] = []
     with pytest.raises(SourceError, match=r"Connection refused.*after all retries"):
         get(
-            f"http://127.0.0.1:{free_port()}/",
+            Location.parse(f"http://127.0.0.1:{free_port()}/"),
             lambda response: response.data,
             options=HttpOptions(attempts=3, backoff=0.001),
             on_retry=lambda number, _: retries.append(number),
@@ -155,7 +156,12 @@ def _waits(url: str, options: HttpOptions) -> list[float]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("urllib3.util.retry.time.sleep", waits.append)
         with pytest.raises(SourceError):
-            get(url, lambda response: response.data, options=options, on_retry=lambda *_: None)
+            get(
+                Location.parse(url),
+                lambda response: response.data,
+                options=options,
+                on_retry=lambda *_: None,
+            )
     return waits
 
 

@@ -63,9 +63,12 @@ def machine_errors(*, about: Path | None = None) -> Iterator[None]:
 
     Raises:
         MachineError: no memory, or no room in the scratch folder.
+        AssertionError: the SQL is wrong, which is a defect of ours and says nothing of the data.
     """
     try:
         yield
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        raise AssertionError(f"the engine can't read our SQL: {error}") from error
     except duckdb.OutOfMemoryException as error:
         raise MachineError(f"out of memory: {reason_of(error)}; give the task more") from error
     except duckdb.IOException as error:

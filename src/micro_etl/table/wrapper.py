@@ -141,10 +141,11 @@ def _unnest_members(level: Level, carried: list[str], names: list[str], on_wrong
         f"CASE WHEN NOT ({level.sound}) THEN {on_wrong} WHEN {is_array}"
         f" THEN json_extract({of}, '$[*]') ELSE json_extract({of}, '$.*') END"
     )
+    length = f"CAST(json_array_length({of}) AS BIGINT)"
     keys = (
         f"CASE WHEN NOT ({level.sound}) THEN {on_wrong} WHEN {is_array}"
-        f" THEN list_transform(range(json_array_length({of})), lambda at: to_json(at))"
-        f" ELSE list_transform(json_keys({of}), lambda key: to_json(key)) END"
+        f" THEN list_transform(range({length}), lambda place: to_json(place))"
+        f" ELSE list_transform(json_keys({of}), lambda name: to_json(name)) END"
     )
     taken = [f"unnest({members}) AS node"] + ([f"unnest({keys}) AS name"] if names else [])
     rows = f"SELECT {_listed(carried)}, {', '.join(taken)} FROM ({level.rows})"
@@ -158,10 +159,10 @@ def _columnar_level(dataset: Dataset, passed: Path, rows: str, segment: Path) ->
     level = _level(passed, rows, segment, "an object of arrays of one length", ("OBJECT",))
     of = level.container
     arrays = f"json_extract({of}, '$.*')"
-    lengths = f"list_transform({arrays}, lambda array: json_array_length(array))"
-    is_array = "lambda array: json_type(array) <> 'ARRAY'"
+    lengths = f"list_transform({arrays}, lambda one: json_array_length(one))"
+    is_array = "lambda one: json_type(one) <> 'ARRAY'"
     wanted = ", ".join(pointer((key,)) for key in _columnar_keys(dataset))
-    there = f"len(list_filter(json_extract({of}, [{wanted}]), lambda array: array IS NULL)) = 0"
+    there = f"len(list_filter(json_extract({of}, [{wanted}]), lambda one: one IS NULL)) = 0"
     return Level(
         path=level.path,
         rows=rows,
