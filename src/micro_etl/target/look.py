@@ -17,7 +17,7 @@ from micro_etl.store import Place, error_code, is_archived, is_missing_bucket, t
 from micro_etl.target.outcome import Describe, Previous
 
 if TYPE_CHECKING:
-    from obstore import GetResult
+    from obstore import GetOptions, GetResult
 
 _OURS = ("dataset", "run-id", "version", "source-sha256")
 _ROWS, _SHA256 = re.compile("0|[1-9][0-9]{0,17}"), re.compile("[0-9a-f]{64}")
@@ -122,7 +122,8 @@ def download(place: Place, file: Path, *, etag: str | None = None) -> Path:
         MachineError: no room for the copy.
     """
     with target_errors("read", place.location):
-        chunks = obstore.get(place.store, place.key, options={"if_match": etag}).stream()
+        options: GetOptions = {"if_match": etag} if etag else {}
+        chunks = obstore.get(place.store, place.key, options=options).stream()
         with scratch_errors(), file.open("wb") as copy:
             for chunk in chunks:
                 copy.write(chunk)
