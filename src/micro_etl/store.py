@@ -42,7 +42,7 @@ AZURE_VARIABLES = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 _ENDPOINT = re.compile(r"https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?", re.IGNORECASE)
 _LAST_PORT = 65_535
 _SLOWEST_UPLOAD = 256 << 10  # bytes a second
-_DAY = timedelta(days=1)
+_DAY = 86_400.0
 _PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 # Where the last resort, the instance's metadata service, keeps its token and its credentials.
 _CREDENTIAL_ENDPOINTS = ("/latest/api/token", "/latest/meta-data/iam/")
@@ -67,7 +67,7 @@ class Place:
         local: where it is on this machine, or none where it is elsewhere.
         timeout: seconds without progress.
         deadline: seconds for a request with all its retries.
-        reopen: opens the store again with another time limit for a request.
+        reopen: opens the store again, with other limits of time.
     """
 
     location: Location
@@ -76,7 +76,7 @@ class Place:
     local: Path | None = None
     timeout: float = 60.0
     deadline: float = 180.0
-    reopen: Callable[[float], ObjectStore] | None = None
+    reopen: Callable[..., ObjectStore] | None = None
 
     def store_for_upload(self, size: int) -> ObjectStore:
         """Open the store for an upload that may be slow, as long as it is steady.
@@ -86,7 +86,8 @@ class Place:
         """
         if self.reopen is None or size <= _SLOWEST_UPLOAD:
             return self.store
-        return self.reopen(self.timeout + size / _SLOWEST_UPLOAD)
+        limit = self.timeout + size / _SLOWEST_UPLOAD
+        return self.reopen(read_timeout=limit, timeout=limit)
 
 
 def open_place(
@@ -94,14 +95,16 @@ def open_place(
     *,
     timeout: float,
     deadline: float,
+    read_timeout: float | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Place:
     """Open the store of a URL or path; nothing is sent yet.
 
     Args:
         location: ``s3://bucket/key``, ``gs://``, ``az://``, ``file://`` or a local path.
-        timeout: seconds without progress.
+        timeout: seconds without progress, unless `read_timeout` says so.
         deadline: seconds for a request with all its retries.
+        read_timeout: seconds without progress, where `timeout` is for all of a request.
         environ: where the variables of the stores stand.
 
     Raises:
@@ -138,20 +141,28 @@ def open_place(
         )
     reopen = partial(_remote, location.scheme, bucket, deadline=deadline, environ=environ)
     try:
-        store = reopen(timeout)
+        store = reopen(
+            read_timeout=read_timeout or timeout, timeout=timeout if read_timeout else _DAY
+        )
     except BaseError as error:
         raise ConfigError(f"{url} can't be opened: {reason(error)}") from error
     return Place(location, store, key, timeout=timeout, deadline=deadline, reopen=reopen)
 
 
 def _remote(
-    scheme: str, bucket: str, timeout: float, *, deadline: float, environ: Mapping[str, str]
+    scheme: str,
+    bucket: str,
+    *,
+    read_timeout: float,
+    timeout: float,
+    deadline: float,
+    environ: Mapping[str, str],
 ) -> ObjectStore:
     options: dict[str, Any] = {
         "client_options": {
-            "read_timeout": timedelta(seconds=timeout),  # between two pieces of an answer
-            "timeout": _DAY,  # for all of them
-            "connect_timeout": timedelta(seconds=min(timeout, 10)),
+            "read_timeout": timedelta(seconds=read_timeout),
+            "timeout": timedelta(seconds=timeout),
+            "connect_timeout": timedelta(seconds=min(read_timeout, 10)),
             "allow_http": _is_any_endpoint_plain(environ),
             "allow_invalid_certificates": False,  # whatever the environment says
         },

@@ -75,8 +75,9 @@ def fuzz_settings(data: bytes) -> None:
     from micro_etl.errors import MicroEtlError
     from micro_etl.report import open_report
     from micro_etl.settings import Settings, prefer_flags
-    from micro_etl.source.http_get import get
+    from micro_etl.source.deadline import Deadline
     from micro_etl.source.limits import HttpOptions
+    from micro_etl.source.send import Request, send
     from micro_etl.store import open_place
 
     lines = data.decode("utf-8", "surrogateescape").replace("\0", "").splitlines()
@@ -97,10 +98,16 @@ def fuzz_settings(data: bytes) -> None:
         source = settings.source(bundled_dataset("launches"))
         _ = source.secrets, source.shown, settings.extract_options
         open_report(log_format=settings.log_format, log_level=settings.log_level)
-        target = settings.target(bundled_dataset("launches"))
+        target = settings.target(bundled_dataset("launches"), attended=True)
         open_place(target, timeout=1, deadline=1, environ=pairs)
         if source.text.lower().startswith(("http://127.0.0.1:1/", "http://127.0.0.1:1?")):
-            get(source, lambda _: None, options=HttpOptions(attempts=1), on_retry=lambda *_: None)
+            send(
+                Request(source),
+                lambda _: None,
+                options=HttpOptions(attempts=1),
+                deadline=Deadline(1, source.shown),
+                on_retry=lambda *_: None,
+            )
 
 
 def fuzz_body(data: bytes) -> None:

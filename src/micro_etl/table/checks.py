@@ -18,7 +18,7 @@ from micro_etl.dataset.paths import write_path
 from micro_etl.errors import Violation
 from micro_etl.table.records import Reader, is_exact
 from micro_etl.table.sql import identifier, literal
-from micro_etl.table.stage import read_keys, repeats_key, wrong_kind
+from micro_etl.table.stage import read_steps, repeats_key, wanted_kind, wrong_kind
 from micro_etl.table.values import converted, expected, head, is_valid, type_of
 from micro_etl.table.wrapper import NOTHING, whole_records
 
@@ -42,12 +42,13 @@ def findings(dataset: Dataset, body: Body) -> str:
     """
     reader = Reader(dataset)
     checks = []
-    for path, keys in read_keys(dataset).items():
-        wanted = "an object" if keys or not path else "an array"
-        wrong = wrong_kind(dataset, reader, path)
-        checks.append(_check(reader, wrong, path, wanted))
-        if keys:
-            checks.append(_check(reader, repeats_key(reader, path, keys), path, _NO_REPEAT))
+    for path, steps in read_steps(dataset).items():
+        wrong = wrong_kind(dataset, reader, path, steps)
+        if wanted_kind(steps) == "OBJECT":
+            checks.append(_check(reader, wrong, path, "an object"))
+            checks.append(_check(reader, repeats_key(reader, path, steps), path, _NO_REPEAT))
+        else:
+            checks.append(_check(reader, wrong, path, "an array"))
     for number, column in enumerate(dataset.columns, 1):
         checks += _column_checks(dataset, reader, column, number)
     listed = ",\n    ".join(checks)
@@ -176,8 +177,9 @@ def _column_checks(dataset: Dataset, reader: Reader, column: Column, number: int
         missing = f"({leaf}) IS NULL"
         if column.origin is Origin.RECORD:  # where a parent is wrong, that is the violation
             path = head(column.path)
+            steps = read_steps(dataset)
             sound = [
-                f"({wrong_kind(dataset, reader, path[:depth])}) IS NOT TRUE"
+                f"({wrong_kind(dataset, reader, path[:depth], steps[path[:depth]])}) IS NOT TRUE"
                 for depth in range(len(path))
             ]
             missing = " AND ".join([missing, *sound])

@@ -158,18 +158,19 @@ def _unnest_members(level: Level, carried: list[str], names: list[str], on_wrong
 def _columnar_level(dataset: Dataset, passed: Path, rows: str, segment: Path) -> Level:
     level = _level(passed, rows, segment, "an object of arrays of one length", ("OBJECT",))
     of = level.container
-    arrays = f"json_extract({of}, '$.*')"
-    lengths = f"list_transform({arrays}, lambda one: json_array_length(one))"
-    is_array = "lambda one: json_type(one) <> 'ARRAY'"
+    members, is_array = f"json_extract({of}, '$.*')", "lambda one: json_type(one) = 'ARRAY'"
+    lengths = (
+        f"list_transform(list_filter({members}, {is_array}), lambda one: json_array_length(one))"
+    )
     wanted = ", ".join(pointer((key,)) for key in _columnar_keys(dataset))
-    there = f"len(list_filter(json_extract({of}, [{wanted}]), lambda one: one IS NULL)) = 0"
+    read = f"list_filter(json_extract({of}, [{wanted}]), {is_array})"
     return Level(
         path=level.path,
         rows=rows,
         container=of,
         sound=(
-            f"{level.sound} AND len(list_filter({arrays}, {is_array})) = 0"
-            f" AND len(list_distinct({lengths})) <= 1 AND {there}"
+            f"{level.sound} AND len(list_distinct({lengths})) <= 1"
+            f" AND len({read}) = {len(_columnar_keys(dataset))}"
         ),
         expected=f"{level.expected}, with {', '.join(_columnar_keys(dataset))}",
     )

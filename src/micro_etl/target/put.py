@@ -73,10 +73,10 @@ def put(
         )
     attributes = _attributes(table, place, metadata, content_type)
     store, end = place.store_for_upload(table.size), time.monotonic() + place.deadline
-    content = _map(table.file)
+    content = map_file(table.file)
     for pause in (*_PAUSES, None):
         on_write()
-        error = _send(store, place.key, content, attributes, _mode(previous))
+        error = send(store, place.key, content, attributes, _mode(previous))
         try:
             now = read_back(place)
         except MicroEtlError:
@@ -134,7 +134,7 @@ def _mode(previous: Previous | None) -> PutMode:
     return cast("UpdateVersion", {key: value for key, value in known.items() if value})
 
 
-def _map(file: Path) -> mmap.mmap:
+def map_file(file: Path) -> mmap.mmap:
     """Map a file into memory, which takes none of it: the system reads what is being sent.
 
     It is closed by the collector, once the store's client has let go of it.
@@ -143,7 +143,7 @@ def _map(file: Path) -> mmap.mmap:
         return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _send(
+def send(
     store: ObjectStore, key: str, content: mmap.mmap, attributes: dict[str, str], mode: PutMode
 ) -> Exception | None:
     """Send once, and again where the answer got lost: the condition tells whether it had come."""
