@@ -202,7 +202,7 @@ def _given_flags() -> set[str]:
 
 def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:
     from micro_etl.store import open_place
-    from micro_etl.target.load import download
+    from micro_etl.target.look import download
 
     place = open_place(
         Location.parse(url), timeout=limits["target_timeout"], deadline=limits["target_deadline"]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from micro_etl import __version__
 from micro_etl.body import Body
 from micro_etl.engine import Fetched, Made, Task
-from micro_etl.errors import DataError, SourceError
+from micro_etl.errors import AccessDeniedError, DataError, SourceError
 from micro_etl.events import SourceRetry
 from micro_etl.publication import State
 from micro_etl.table.engine import start
-from micro_etl.table.parquet import count_rows
+from micro_etl.table.parquet import describe
 from micro_etl.table.show import head
 from micro_etl.table.staging import Staging
 from micro_etl.table.transform import write_table
@@ -37,21 +37,25 @@ class LocalEngine:
         self._staging = Staging(task.dataset, scratch=task.scratch, engine=start(task.scratch))
         self._parts: list[Arrived] = []
         self._table: Table
+        self._describe = partial(describe, scratch=task.scratch)
 
     def look(self) -> Previous | None:
         """Look at what is published at the target."""
         from micro_etl.store import open_place
-        from micro_etl.target.load import look
+        from micro_etl.target.look import look, may_be_missing
 
         task, settings = self._task, self._task.settings
         self._place = open_place(
             task.target, timeout=settings.target_timeout, deadline=settings.target_deadline
         )
-        return look(
-            self._place,
-            scratch=task.scratch,
-            count_rows=partial(count_rows, scratch=task.scratch),
-        )
+        try:
+            return look(
+                self._place, scratch=task.scratch, describe=self._describe, force=task.force
+            )
+        except AccessDeniedError as error:
+            if task.dry_run or not may_be_missing(error):
+                raise
+            return None  # the put's condition tells
 
     def extract(self) -> Fetched:
         """Fetch all of the source; what has come is staged while the rest is fetched."""
@@ -131,7 +135,6 @@ class LocalEngine:
         from micro_etl.target.load import load
 
         task = self._task
-        task.publication.state = State.UNDER_WAY
         outcome = load(
             self._table,
             self._place,
@@ -144,11 +147,13 @@ class LocalEngine:
                 "run-id": task.run_id,
             },
             scratch=task.scratch,
+            describe=self._describe,
             force=task.force,
             dry_run=task.dry_run,
+            on_write=task.publication.begin,
         )
-        published = outcome.result == "published"
-        task.publication.state = State.DONE if published else State.NOT_BEGUN
+        if outcome.result == "published":
+            task.publication.state = State.DONE
         return outcome
 
     @property

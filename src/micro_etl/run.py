@@ -121,7 +121,7 @@ def run(
         nulls={column.name: column.nulls for column in made.columns},
         bytes=made.size,
         sha256=made.sha256,
-        superseded=outcome.superseded,
+        superseded=False,
         files=made.files,
         seconds=seconds.all(),
         version=__version__,
