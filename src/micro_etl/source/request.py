@@ -136,6 +136,7 @@ def secrets_of(
         for text in (*urls, *_texts(dataset.headers), *_texts(dataset.body), *_oauth2_texts(oauth2))
         for name in VARIABLE.findall(text)
     }
+    secrets |= {quote(one, safe=_SAFE_IN_URL) for one in secrets}  # as a URL is filled
     with suppress(ConfigError):
         for url in urls:
             if VARIABLE.search(url):
