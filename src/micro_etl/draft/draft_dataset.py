@@ -140,7 +140,7 @@ def draft_dataset(
     key, why_key = _find_key(chosen, columns, leaves, needed=bool(guesses))
     guess, why_pages = _find_pages(source, first, chosen, guesses if key else [])
     if guesses and not key:
-        why_pages = "There are other pages, but no column of this one could be a key."
+        why_pages = "there are other pages, but no column of this one could be their key"
     draft = Draft(
         name=name or _name_of(source.location),
         notes=_notes(chosen, others, columns, key),
@@ -247,19 +247,19 @@ def _find_pages(
     tried = []
     for guess in guesses:
         if guess.probe is None:
-            return guess, f"{guess.why[0].upper()}{guess.why[1:]}."
+            return guess, guess.why
         param, value = guess.probe
         tried.append(param)
         if _brings_others(source, first, chosen, set_param(first.request, param, value)):
-            return guess, f"A second page was asked for with {param}: it has other records."
+            return guess, f"a second page was asked for with {param}, and it has other records"
     if tried:
         return None, (
-            "There seem to be other pages, but none of these parameters brought one: "
-            f"{', '.join(dict.fromkeys(tried))}."
+            "there seem to be other pages, but none of these parameters brought one: "
+            f"{', '.join(dict.fromkeys(tried))}"
         )
     evidence = find_evidence(first.headers, first.page, first.found.elements, records=first.path)
     if evidence:
-        return None, f"There are other pages: {evidence.what}; how they follow is not known."
+        return None, f"there are other pages: {evidence.what}; how they follow is not known"
     return None, ""
 
 
@@ -283,7 +283,7 @@ def _notes(
 ) -> list[str]:
     full = [column.name for column in columns if column.is_full and column.name not in key]
     notes = [
-        f"Drafted by `micro-etl new` from one page of {chosen.count:,} records; comments tell guesses.",
+        f"Drafted by `micro-etl new` from {chosen.count:,} records; comments say what is a guess.",
         "All columns but the key may be null: one page can't show what is never null.",
     ]
     if full:
