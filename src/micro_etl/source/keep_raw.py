@@ -19,18 +19,18 @@ from micro_etl.store import open_place, target_errors
 def keep_raw(
     fetched: Extract,
     raw_url: Location,
-    dataset: str,
+    name: str,
     *,
     scratch: Path,
     timeout: float,
     deadline: float,
 ) -> Location:
-    """Put a response at ``<raw_url>/<dataset>/<sha256>.json.gz`` unless it is there already.
+    """Put a response at ``<raw_url>/<name>.gz`` unless it is there already.
 
     Args:
         fetched: the response.
         raw_url: a folder of a store, or a local one.
-        dataset: the name of the dataset.
+        name: of the copy, slashes and all.
         scratch: a folder for the gzipped copy.
         timeout: seconds for one request.
         deadline: seconds for a request with its retries.
@@ -48,7 +48,7 @@ def keep_raw(
         raise ConfigError(
             f"RAW_URL is {raw_url.shown}; it should name a bucket, or be a local path"
         )
-    url = raw_url.join(f"{dataset}/{fetched.sha256}.json.gz")
+    url = raw_url.join(f"{name}.gz")
     place = open_place(url, timeout=timeout, deadline=deadline)
     packed = scratch / "raw.json.gz"
     # The time stays out of the file: the same response gives the same bytes.
