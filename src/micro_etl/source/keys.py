@@ -15,7 +15,7 @@ Read = Callable[[Any, Found], list[Any]]
 class SeenKeys:
     """The keys of all pages of one series.
 
-    Of each key it keeps a hash of 8 bytes, or a whole number itself, in a set: 80 MB a million keys.
+    Of each key it keeps a hash of 8 bytes, or a whole number itself, in a set: 80 MB a million.
     Two different keys of a million have the same hash once in 37 million runs; the series is then
     read again, with nothing lost. Keys are compared as they are written, nulls are not compared.
     """
