@@ -109,12 +109,12 @@ def find_records(page: Any, path: Path, *, columnar: bool = False) -> Found | No
         holder = value_at(page, path)
         only = _rows(holder) if columnar else holder
         return Found(only, len(only), []) if isinstance(only, list) else None
-    is_every_member = path[-1] is EVERY
+    is_every_member = path[-1] is EVERY and not columnar
     holders = path[:-1] if is_every_member else path
     records: list[Any] = []
     bound: list[Bindings] = []
     for bindings, holder in _walk(page, holders):
-        if is_every_member and not columnar:
+        if is_every_member:
             members = _members(holder)
             if members is None:
                 return None
