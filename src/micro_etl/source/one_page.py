@@ -25,7 +25,7 @@ from micro_etl.source.oauth2 import fetch_token
 from micro_etl.source.page import Found, find_records, is_same, parse_page, value_at, write_json
 from micro_etl.source.pagination import PageRequest
 from micro_etl.source.request import request_headers, to_request
-from micro_etl.source.send import OnRetry
+from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
 
 _SHOWN = 100  # characters of a value
@@ -94,6 +94,12 @@ class PageFetcher:
         page = parse_page(body, name=name, lines=is_lines and not self._dataset.records)
         self._check_expected(page, name)
         return FetchedPage(fetched, page, self._find_records(page, name))
+
+    def prepare(self, request: PageRequest) -> Request:
+        """Make a request with its headers, and with a token where the source wants one."""
+        if self._dataset.oauth2 and not self._has_token:
+            self._renew_token()
+        return to_request(request, self._headers)
 
     def _fetch(self, request: PageRequest, file: Path, name: str) -> Extract:
         """Fetch a page; where the token has expired, with another one."""

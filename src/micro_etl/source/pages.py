@@ -23,7 +23,7 @@ from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.one_page import FetchedPage, PageFetcher
 from micro_etl.source.pagination import Arrived, PageRequest, find_next, read_total
 from micro_etl.source.request import Series, first_requests, secrets_of
-from micro_etl.source.send import OnRetry
+from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
 
 _LINKED = frozenset({"link_header", "next_url", "cursor"})
@@ -147,6 +147,33 @@ def fetch_pages(
             for file in files[one.first - 1 :]:
                 file.unlink(missing_ok=True)
             del files[one.first - 1 :]
+
+
+def prepare_one(
+    dataset: Dataset,
+    source: Location,
+    *,
+    options: ExtractOptions,
+    environ: Mapping[str, str] = os.environ,
+    on_retry: OnRetry = ignore,
+    mask: Mask | None = None,
+) -> Request:
+    """Make the request of a source that is one answer; arguments and errors as of `fetch_pages`."""
+    mask = mask or Mask()
+    mask.add(secrets_of(dataset, environ, source=source))
+    with _hidden(mask), Connections() as connections:
+        fetcher = PageFetcher(
+            dataset,
+            environ=environ,
+            options=options,
+            deadline=Deadline(options.deadline, mask.clean(source.shown)),
+            mask=mask,
+            connections=connections,
+            on_retry=on_retry,
+            on_progress=ignore,
+        )
+        (series,) = first_requests(dataset, source, environ)
+        return fetcher.prepare(series.first)
 
 
 @contextmanager
