@@ -44,6 +44,7 @@ Exit codes:
   1    nobody reads what it prints any more
   64   wrong flags
   65   the data breaks the contract, or a guard refused it
+  66   the source is not there: status 404 or 410, no such file or object
   69   the source is down or answers wrongly, after all retries
   70   a defect in micro-etl
   71   the machine has no memory, no disk, or no scratch folder
@@ -249,7 +250,7 @@ def _given_flags() -> set[str]:
 
 def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:
     from micro_etl.store import open_place
-    from micro_etl.target.load import download
+    from micro_etl.target.look import download
 
     place = open_place(
         Location.parse(url), timeout=limits["target_timeout"], deadline=limits["target_deadline"]

@@ -17,6 +17,7 @@ from micro_etl.errors import (
 )
 from micro_etl.location import Location
 from micro_etl.mask import Mask
+from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.limits import ExtractOptions
@@ -56,6 +57,7 @@ class PageFetcher:
         options: ExtractOptions,
         deadline: Deadline,
         mask: Mask,
+        connections: Connections,
         on_retry: OnRetry,
         on_progress: OnProgress,
     ) -> None:
@@ -65,7 +67,7 @@ class PageFetcher:
             ConfigError: a variable is missing.
         """
         self._dataset, self._environ, self._mask = dataset, environ, mask
-        self._options, self._deadline = options, deadline
+        self._options, self._deadline, self._connections = options, deadline, connections
         self._on_retry, self._on_progress = on_retry, on_progress
         self._headers = request_headers(dataset, environ)
         self._received = 0
@@ -123,6 +125,7 @@ class PageFetcher:
                 options=self._options.http,
                 deadline=self._deadline,
                 on_retry=self.say_retry,
+                connections=self._connections,
             )
             self._mask.add([token])
             self._headers["Authorization"] = f"Bearer {token}"
@@ -142,6 +145,7 @@ class PageFetcher:
             deadline=self._deadline,
             on_progress=on_progress,
             on_retry=self.say_retry,
+            connections=self._connections,
         )
 
     def say_retry(self, attempt: int, reason: str) -> None:

@@ -18,6 +18,9 @@ from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
 
+# Parts of the names of headers that speak of pages.
+_OF_PAGES = ("content-range", "continu", "count", "cursor", "link", "more", "next", "page", "total")
+
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
@@ -28,6 +31,7 @@ class Arrived:
         part: the file, and what messages call it.
         layout: how its records are laid out.
         key: its name among the parts: what the hash of several parts and a raw copy call it.
+        max_record: the largest record of it that is read, in bytes.
         records: how many it has, where that is known.
     """
 
@@ -35,12 +39,13 @@ class Arrived:
     part: Part
     layout: Layout
     key: str
+    max_record: int
     records: int | None = None
 
-    def body(self, max_record: int) -> Body:
-        """Give the part as a body of its own; records up to this many bytes are read."""
-        largest = largest_record(self.layout, max_record, size=self.extract.size)
-        return Body((self.part,), self.layout, largest)
+    @property
+    def body(self) -> Body:
+        """The part as a body of its own."""
+        return Body((self.part,), self.layout, self.max_record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ def read_source(
     *,
     options: ExtractOptions,
     max_pages: int,
+    max_record: int,
     environ: Mapping[str, str] = os.environ,
     mask: Mask | None = None,
     on_progress: OnProgress = ignore,
@@ -79,6 +85,7 @@ def read_source(
         folder: where to write; it is made.
         options: limits; those of sizes hold for each part.
         max_pages: the most pages.
+        max_record: the largest record that is surely read, in bytes.
         environ: the variables of ``${NAME}``.
         mask: is told the secrets.
         on_progress: told of the bytes that have come.
@@ -109,7 +116,7 @@ def read_source(
             if isinstance(one, Page):
                 key = f"{_prefix(dataset, one.series)}page-{one.number:06}.json"
                 part = Part(one.extract.file, one.name, one.series)
-                yield _arrive(dataset, source, one.extract, part, key, one.records)
+                yield _arrive(dataset, source, one.extract, part, key, max_record, one.records)
             else:
                 yield Forget(one.first - 1)
     elif source.is_folder:
@@ -120,7 +127,7 @@ def read_source(
         )
         for name, fetched in files.items():
             part = Part(fetched.file, name)
-            yield _arrive(dataset, Location.parse(name), fetched, part, name)
+            yield _arrive(dataset, source, fetched, part, name, max_record, is_file=True)
     else:
         request: Location | Request = source
         if source.is_http and needs_request(dataset, source):
@@ -133,7 +140,12 @@ def read_source(
             request, folder, options=options, on_progress=on_progress, on_retry=on_retry
         )
         part = Part(fetched.file, source.shown)
-        yield _arrive(dataset, source, fetched, part, source.shown)
+        yield _arrive(dataset, source, fetched, part, source.shown, max_record)
+
+
+def may_say_more(headers: Mapping[str, str]) -> bool:
+    """Whether one of these headers may be about pages."""
+    return any(word in name.lower() for name in headers for word in _OF_PAGES)
 
 
 def needs_request(dataset: Dataset, source: Location) -> bool:
@@ -149,15 +161,21 @@ def _arrive(
     fetched: Extract,
     part: Part,
     key: str,
+    max_record: int,
     records: int | None = None,
+    *,
+    is_file: bool = False,
 ) -> Arrived:
     layout = find_layout(
         fetched.file,
         wrapped=dataset.is_wrapped,
-        one_line=source.names_lines(fetched.content_type),
+        in_array=bool(dataset.records) and not isinstance(dataset.records[0], str),
+        one_line=is_file or source.names_lines(fetched.content_type),
         source=part.name,
+        largest=max_record,
     )
-    return Arrived(fetched, part, layout, key, records)
+    largest = largest_record(layout, max_record, size=fetched.size)
+    return Arrived(fetched, part, layout, key, largest, records)
 
 
 def _prefix(dataset: Dataset, series: str | None) -> str:
