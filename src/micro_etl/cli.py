@@ -24,7 +24,6 @@ from micro_etl.mask import Mask
 from micro_etl.process import workspace
 from micro_etl.publication import Publication
 from micro_etl.report import open_report, printing
-from micro_etl.run import run as run_pipeline
 from micro_etl.settings import (
     DATASET,
     Settings,
@@ -90,6 +89,9 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     )
     publication = Publication()
     with workspace(report, publication) as scratch:
+        # Here, where it ends with 71 that there is no memory to load the engine.
+        from micro_etl.run import run as run_pipeline
+
         dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
         report.dataset = dataset.name
         report.event(

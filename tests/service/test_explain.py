@@ -15,8 +15,9 @@ import duckdb
 import pytest
 
 from micro_etl.dataset import TYPES
-from micro_etl.table import checks, sql
+from micro_etl.table import checks
 from micro_etl.table.engine import connect
+from micro_etl.table.stage import stage
 from tests.service.conftest import Bench, dataset
 
 VALUES = (Path(__file__).parent / "values.txt").read_text("utf-8").splitlines()
@@ -107,7 +108,7 @@ def named(
 
 def aborts(engine: duckdb.DuckDBPyConnection, bench: Bench, columns: str, body: str) -> bool:
     """Whether the fast pass aborts."""
-    query = sql.stage(dataset(columns), bench.body(body), bench.folder / "staged.parquet")
+    query = stage(dataset(columns), bench.body(body), bench.folder / "staged.parquet")
     try:
         engine.execute(query)
     except duckdb.InvalidInputException:

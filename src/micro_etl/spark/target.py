@@ -158,7 +158,9 @@ def publish(
             if about.local:
                 sync(about.local)
     location = target.location.join(version.name)
-    folder = str(location.path.resolve()) if location.is_local else location.text
+    # With the scheme in lower case: readers of the manifest know no other.
+    remote = f"{location.scheme}://{location.bucket}/{location.key}"
+    folder = str(location.path.resolve()) if location.is_local else remote
     manifest = scratch / "manifest"
     content = "".join(f"{folder}/{name}\n" for name in version.files).encode()
     with scratch_errors():
