@@ -191,6 +191,7 @@ _RUN = (
         "Longest wait that the source may ask for, in seconds.",
     ),
     _option("SOURCE_MAX_REDIRECTS", Whole(0, 20), 5, "How many redirects to follow."),
+    _option("SOURCE_MAX_PAGES", Whole(1, 1_000_000), 10_000, "How many pages to fetch at most."),
     _option("SOURCE_MAX_BYTES", ByteSize(), "16GiB", "Largest response as it comes."),
     _option("SOURCE_MAX_UNPACKED_BYTES", ByteSize(), "16GiB", "Largest response, decompressed."),
     _option("SOURCE_MAX_RECORD_BYTES", ByteSize(), "16MiB", "Largest single record."),
@@ -272,6 +273,7 @@ class Settings:
     source_backoff_max: float
     source_retry_after_max: float
     source_max_redirects: int
+    source_max_pages: int
     source_max_bytes: int
     source_max_unpacked_bytes: int
     source_max_record_bytes: int
