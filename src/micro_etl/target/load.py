@@ -79,14 +79,12 @@ def load(
             if now and now.sha256 == table.sha256:
                 return Outcome("unchanged", now.etag)
             if now and not previous.is_same_object(now.etag, now.version):
-                raise overtaken(place, now, scratch=scratch, describe=describe)
+                raise overtaken(place)
             previous = previous if now else None  # broken, or gone: published again
     if dry_run:
         return Outcome("would publish", previous.etag if previous else None)
     if place.local:
-        etag = put_locally(
-            table, place, previous, scratch=scratch, describe=describe, on_write=on_write
-        )
+        etag = put_locally(table, place, previous, scratch=scratch, on_write=on_write)
     else:
         etag = put(
             table,
@@ -94,8 +92,6 @@ def load(
             previous,
             metadata=metadata,
             content_type=content_type,
-            scratch=scratch,
-            describe=describe,
             on_write=on_write,
         )
     return Outcome("published", etag)

@@ -22,7 +22,7 @@ from obstore.exceptions import (
 from micro_etl.errors import MicroEtlError, TargetError
 from micro_etl.store import Place, is_missing_bucket, reason, target_errors
 from micro_etl.tablefile import Table
-from micro_etl.target.outcome import Describe, Previous
+from micro_etl.target.outcome import Previous
 from micro_etl.target.verify import Verdict, broken, judge, overtaken, read_back
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ def put(
     *,
     metadata: Mapping[str, str],
     content_type: str,
-    scratch: Path,
-    describe: Describe,
     on_write: Callable[[], None],
 ) -> str | None:
     """Replace the object that was looked at, and read back what then stands there.
@@ -91,10 +89,7 @@ def put(
         if error and _is_final(error):
             break
         if verdict is Verdict.OVERTAKEN:
-            refused = isinstance(error, _CONDITION)
-            raise overtaken(
-                place, now, scratch=scratch, describe=describe, may_have_written=not refused
-            )
+            raise overtaken(place, may_have_written=not isinstance(error, _CONDITION))
         if pause is None or time.monotonic() + pause > end:
             break
         if verdict is Verdict.GONE:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 
 import obstore
 
-from micro_etl.errors import MicroEtlError, RaceLostError, TargetError
+from micro_etl.errors import RaceLostError, TargetError
 from micro_etl.store import Place, is_missing_bucket, target_errors
 from micro_etl.tablefile import Table
-from micro_etl.target.look import download, metadata_of
-from micro_etl.target.outcome import Describe, Previous
+from micro_etl.target.look import metadata_of
+from micro_etl.target.outcome import Previous
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +103,12 @@ def broken(place: Place, now: Seen, table: Table) -> TargetError:
     )
 
 
-def overtaken(
-    place: Place,
-    now: Seen | None,
-    *,
-    scratch: Path,
-    describe: Describe,
-    may_have_written: bool = False,
-) -> MicroEtlError:
+def overtaken(place: Place, *, may_have_written: bool = False) -> RaceLostError:
     """Make the error of an object that is neither this run's nor the one that was looked at.
 
     Args:
         place: where it is.
-        now: what stands there; none where its bytes were not read.
-        scratch: a folder for its content.
-        describe: says what a Parquet file is.
         may_have_written: this run's table may have stood there for a while.
     """
-    url = place.location.shown
-    by_a_run = now is not None and now.run_id is not None
-    if by_a_run or describe(download(place, scratch / "overtaking.parquet")):
-        what = "its table stays" if may_have_written else "this one wrote nothing"
-        return RaceLostError(f"another run published {url} meanwhile; {what}")
-    return TargetError(
-        f"another program replaced {url} meanwhile, by what is not a Parquet file; what stands "
-        "there may be broken"
-    )
+    what = "its table stays" if may_have_written else "this one wrote nothing"
+    return RaceLostError(f"another run published {place.location.shown} meanwhile; {what}")
