@@ -19,19 +19,23 @@ from micro_etl.dataset import (
     local_datasets,
 )
 from micro_etl.dataset.bundled import SCHEMA_FILE
+from micro_etl.errors import UsageError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
-from micro_etl.process import workspace
-from micro_etl.publication import Publication
-from micro_etl.report import open_report, printing
-from micro_etl.settings import (
+from micro_etl.options import (
     DATASET,
-    Settings,
+    TARGET,
+    GroupedCommand,
     Whole,
+    flag,
     prefer_flags,
     run_options,
     store_options,
 )
+from micro_etl.process import workspace
+from micro_etl.publication import Publication
+from micro_etl.report import open_report, printing
+from micro_etl.settings import Settings
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset
 
@@ -39,18 +43,19 @@ _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _EXIT_CODES = """
 \b
 Exit codes:
-  0    published, or unchanged
-  1    nobody reads what it prints any more
+  0    published or unchanged
+  1    the output pipe was closed
   64   wrong flags
-  65   the data breaks the contract, or a guard refused it
-  69   the source is down or answers wrongly, after all retries
+  65   the data breaks the contract, is not all of it, or a guard refused it
+  66   the source is not there: status 404 or 410, no such file or object
+  69   the source is down, busy or answers wrongly, after all retries
   70   a defect in micro-etl
   71   the machine has no memory, no disk, or no scratch folder
-  74   the target can't be read or written
+  74   the target can't be read, written or verified
   75   another run published first
   77   access denied
   78   wrong or missing setting or dataset file
-  130  stopped by Ctrl-C, 143 by SIGTERM; the target is untouched
+  130  stopped by Ctrl-C, 143 by SIGTERM
 """
 
 
@@ -68,16 +73,19 @@ def cli() -> None:
     """  # noqa: D301 - click reads the escape, which keeps lines apart
 
 
-@cli.command(epilog=_EXIT_CODES)
+@cli.command(cls=GroupedCommand, epilog=_EXIT_CODES)
 @run_options
-@click.option("--force", is_flag=True, help="Publish what the guards refuse.")
-@click.option("--dry-run", is_flag=True, help="Do everything but write; say what would be done.")
+@flag("--force", TARGET, "Publish what the guards refuse.")
+@flag("--dry-run", TARGET, "Do everything but write; say what would be done.")
 def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     """Fetch the records of a dataset and publish their table.
 
     Every setting is an environment variable or a flag of the same name; the flag wins. In
     development, a .env file in the current folder is read as well.
-    """
+
+    \b
+      micro-etl run --dataset orders --s3-bucket my-bucket
+    """  # noqa: D301 - click reads the escape, which keeps the line apart
     settings = Settings(**prefer_flags(values, _given_flags()))
     run_id = settings.run_id or os.urandom(16).hex()
     report = open_report(
@@ -90,7 +98,7 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     publication = Publication()
     with workspace(report, publication) as scratch:
         # Here, where it ends with 71 that there is no memory to load the engine.
-        from micro_etl.run import run as run_pipeline
+        from micro_etl.pipeline import run as run_pipeline
 
         dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
         report.dataset = dataset.name
@@ -175,6 +183,53 @@ def datasets(file: str | None, *, schema: bool) -> None:
             )
         with printing():
             click.echo(told)
+
+
+@cli.command()
+@click.argument("url")
+@click.option("-H", "--header", "headers", multiple=True, help="'Authorization: Bearer ${TOKEN}'.")
+@click.option("--body", help="JSON to post, or @ and a file that holds it.")
+@click.option("-o", "--output", help="The file to write, which must not be there; else stdout.")
+@click.option("--rows", type=Whole(1, 1000), default=5, show_default=True, help="Rows to show.")
+def new(
+    url: str, headers: tuple[str, ...], body: str | None, output: str | None, rows: int
+) -> None:
+    """Draft the dataset file of the API at URL.
+
+    Fetches one page, finds the records, their columns and types, and how pages follow each other.
+    What is a guess has a comment that says why. A guess about pages is tested by asking for the
+    second one. ${NAME} in the URL, a header or the body is an environment variable; a secret that
+    is given as it is becomes one in the file.
+    """
+    from micro_etl.draft.draft_dataset import draft_dataset
+    from micro_etl.draft.request import read_request
+    from micro_etl.table.show import head
+
+    report = open_report(log_format="text", mask=_mask(url))
+    with workspace(report) as scratch:
+        file = Path(output) if output else None
+        if file and file.exists():
+            raise UsageError(f"-o is {output}, which is there; it should be a new file")
+        request = read_request(url, headers, body)
+        report.mask.add(request.variables.values())
+        drafted = draft_dataset(
+            request,
+            name=file.stem if file else None,
+            environ=os.environ,
+            scratch=scratch,
+            options=ExtractOptions(),
+            mask=report.mask,
+        )
+        found = "\n".join((*drafted.found, head(drafted.table.file, rows=rows, scratch=scratch)))
+        with printing():
+            if file:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with file.open("x", encoding="utf-8") as new_file:
+                    new_file.write(drafted.text)
+                click.echo(report.mask.clean(f"{found}\nwritten     {file}"))
+            else:
+                click.echo(drafted.text, nl=False)
+                click.echo(report.mask.clean(found), err=True)
 
 
 def _listed(dataset: Dataset) -> str:

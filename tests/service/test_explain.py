@@ -65,14 +65,14 @@ def read(column_type: str, text: str) -> Any:
 
 
 def read_timestamp(text: str) -> Any:
-    """RFC 3339, with what a microsecond can hold."""
-    pattern = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:[0-5]\d)"
+    """RFC 3339 and unambiguous variants of it, with what a microsecond can hold."""
+    pattern = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d(?::?[0-5]\d)?)"
     parts = re.fullmatch(pattern, text.upper(), re.ASCII)
-    if not parts or int((parts[3] or "0").ljust(7, "0")[6:]):
+    if not parts or int((parts[4] or "0").ljust(7, "0")[6:]):
         return REFUSED
-    fraction = (parts[3] or "0").ljust(6, "0")[:6]
+    seconds = f"{parts[3] or '00'}.{(parts[4] or '0').ljust(6, '0')[:6]}"
     try:
-        moment = datetime.fromisoformat(f"{parts[1]}T{parts[2]}.{fraction}{parts[4]}")
+        moment = datetime.fromisoformat(f"{parts[1]}T{parts[2]}:{seconds}{parts[5]}")
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return REFUSED

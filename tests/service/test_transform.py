@@ -75,7 +75,7 @@ def test_an_object_is_taken_whole_beside_its_members(bench: Bench) -> None:
     ]"""
     assert [tuple(row.values()) for row in bench.rows(columns, body)] == [
         ("x", '{"webcast":"x","press":{"article":"y"}}', "y"),
-        (None, '{"webcast":null,"other":[1.5,"é"]}', None),
+        (None, '{"webcast":null,"other":[1.50,"é"]}', None),
         (None, "{}", None),
         (None, None, None),
         (None, None, None),

@@ -11,6 +11,7 @@ from urllib3.response import BaseHTTPResponse
 from micro_etl.dataset import OAuth2
 from micro_etl.errors import AccessDeniedError, SourceError
 from micro_etl.location import Location
+from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.limits import HttpOptions
 from micro_etl.source.request import basic_credentials, fill_oauth2
@@ -27,6 +28,7 @@ def fetch_token(
     options: HttpOptions,
     deadline: Deadline,
     on_retry: OnRetry,
+    connections: Connections,
 ) -> str:
     """Ask for a token: with the credentials in the form, or else as basic authentication.
 
@@ -38,6 +40,7 @@ def fetch_token(
         options: time-outs and limits.
         deadline: when to stop waiting.
         on_retry: told of each retry.
+        connections: are used, and kept.
 
     Raises:
         AccessDeniedError: the server refuses the credentials.
@@ -54,6 +57,7 @@ def fetch_token(
             options=options,
             deadline=deadline,
             on_retry=on_retry,
+            connections=connections,
         )
         return read_token(body, name=location.shown)
 

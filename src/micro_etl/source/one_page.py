@@ -17,6 +17,7 @@ from micro_etl.errors import (
 )
 from micro_etl.location import Location
 from micro_etl.mask import Mask
+from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.limits import ExtractOptions
@@ -24,7 +25,7 @@ from micro_etl.source.oauth2 import fetch_token
 from micro_etl.source.page import Found, find_records, is_same, parse_page, value_at, write_json
 from micro_etl.source.pagination import PageRequest
 from micro_etl.source.request import request_headers, to_request
-from micro_etl.source.send import OnRetry
+from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
 
 _SHOWN = 100  # characters of a value
@@ -56,6 +57,7 @@ class PageFetcher:
         options: ExtractOptions,
         deadline: Deadline,
         mask: Mask,
+        connections: Connections,
         on_retry: OnRetry,
         on_progress: OnProgress,
     ) -> None:
@@ -65,7 +67,7 @@ class PageFetcher:
             ConfigError: a variable is missing.
         """
         self._dataset, self._environ, self._mask = dataset, environ, mask
-        self._options, self._deadline = options, deadline
+        self._options, self._deadline, self._connections = options, deadline, connections
         self._on_retry, self._on_progress = on_retry, on_progress
         self._headers = request_headers(dataset, environ)
         self._received = 0
@@ -93,6 +95,12 @@ class PageFetcher:
         self._check_expected(page, name)
         return FetchedPage(fetched, page, self._find_records(page, name))
 
+    def prepare(self, request: PageRequest) -> Request:
+        """Make a request with its headers, and with a token where the source wants one."""
+        if self._dataset.oauth2 and not self._has_token:
+            self._renew_token()
+        return to_request(request, self._headers)
+
     def _fetch(self, request: PageRequest, file: Path, name: str) -> Extract:
         """Fetch a page; where the token has expired, with another one."""
         if self._dataset.oauth2 is None:
@@ -117,6 +125,7 @@ class PageFetcher:
                 options=self._options.http,
                 deadline=self._deadline,
                 on_retry=self.say_retry,
+                connections=self._connections,
             )
             self._mask.add([token])
             self._headers["Authorization"] = f"Bearer {token}"
@@ -136,6 +145,7 @@ class PageFetcher:
             deadline=self._deadline,
             on_progress=on_progress,
             on_retry=self.say_retry,
+            connections=self._connections,
         )
 
     def say_retry(self, attempt: int, reason: str) -> None:

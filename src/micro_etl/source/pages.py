@@ -13,6 +13,8 @@ from micro_etl.dataset import Dataset, Pagination, write_path
 from micro_etl.errors import ContractError, DataError, MicroEtlError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.mask import Mask
+from micro_etl.source.ahead import ahead
+from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.evidence import find_evidence
 from micro_etl.source.fetch import Extract, ignore
@@ -21,7 +23,7 @@ from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.one_page import FetchedPage, PageFetcher
 from micro_etl.source.pagination import Arrived, PageRequest, find_next, read_total
 from micro_etl.source.request import Series, first_requests, secrets_of
-from micro_etl.source.send import OnRetry
+from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
 
 _LINKED = frozenset({"link_header", "next_url", "cursor"})
@@ -50,7 +52,7 @@ class Page:
 class Restart:
     """A series starts again, since its rows moved while it was read.
 
-    The files of the pages that are to be forgotten are removed when the next page is asked for.
+    The files of the pages that are to be forgotten are removed when what follows is asked for.
 
     Attributes:
         first: the number of the first page to forget; all after it are to be forgotten as well.
@@ -84,8 +86,8 @@ def fetch_pages(
 ) -> Iterator[Page | Restart]:
     """Fetch all pages of all series in order; what has come when it ends is all of the source.
 
-    It works in the thread of its caller: a page is fetched when it is asked for. A failure that
-    may pass repeats that page alone. One deadline holds for everything.
+    The next pages are fetched while one is used, in a thread of their own. A failure that may pass
+    repeats that page alone. One deadline holds for everything.
 
     Args:
         dataset: the contract.
@@ -95,8 +97,8 @@ def fetch_pages(
         max_pages: the most pages of one run.
         environ: the variables.
         on_page: told of each page.
-        on_retry: told of each retry, and of each restart.
-        on_progress: told of the bytes that have come.
+        on_retry: told of each retry, and of each restart, in the thread that fetches.
+        on_progress: told of the bytes that have come, in that thread.
         mask: is told the secrets, and hides them.
 
     Raises:
@@ -110,28 +112,68 @@ def fetch_pages(
     mask = mask or Mask()
     mask.add(secrets_of(dataset, environ, source=source))
     deadline = Deadline(options.deadline, mask.clean(source.shown))
-    with _hidden(mask), scratch_errors():
-        folder.mkdir(parents=True, exist_ok=True)
-    with _hidden(mask):
+
+    def fetch() -> Iterator[Page | Restart]:
+        with _hidden(mask), Connections() as connections:
+            fetcher = PageFetcher(
+                dataset,
+                environ=environ,
+                options=options,
+                deadline=deadline,
+                mask=mask,
+                connections=connections,
+                on_retry=on_retry,
+                on_progress=on_progress,
+            )
+            series = first_requests(dataset, source, environ)
+            with scratch_errors():
+                folder.mkdir(parents=True, exist_ok=True)
+            files = (folder / f"{number:06}" for number in count(1))
+            following = 1
+            for one in series:
+                reader = _SeriesReader(
+                    one, dataset, fetcher, options, deadline, mask, max_pages, files, following
+                )
+                yield from reader.read()
+                following = reader.following
+
+    files: list[Path] = []
+    for one in ahead(fetch(), deadline=deadline):
+        if isinstance(one, Page):
+            files.append(one.extract.file)
+            on_page(one)
+        yield one
+        if isinstance(one, Restart):
+            for file in files[one.first - 1 :]:
+                file.unlink(missing_ok=True)
+            del files[one.first - 1 :]
+
+
+def prepare_one(
+    dataset: Dataset,
+    source: Location,
+    *,
+    options: ExtractOptions,
+    environ: Mapping[str, str] = os.environ,
+    on_retry: OnRetry = ignore,
+    mask: Mask | None = None,
+) -> Request:
+    """Make the request of a source that is one answer; arguments and errors as of `fetch_pages`."""
+    mask = mask or Mask()
+    mask.add(secrets_of(dataset, environ, source=source))
+    with _hidden(mask), Connections() as connections:
         fetcher = PageFetcher(
             dataset,
             environ=environ,
             options=options,
-            deadline=deadline,
+            deadline=Deadline(options.deadline, mask.clean(source.shown)),
             mask=mask,
+            connections=connections,
             on_retry=on_retry,
-            on_progress=on_progress,
+            on_progress=ignore,
         )
-        first = 1
-        for series in first_requests(dataset, source, environ):
-            reader = _SeriesReader(
-                series, dataset, folder, fetcher, options, deadline, mask, max_pages, first
-            )
-            for one in reader.read():
-                if isinstance(one, Page):
-                    on_page(one)
-                yield one
-            first = reader.following
+        (series,) = first_requests(dataset, source, environ)
+        return fetcher.prepare(series.first)
 
 
 @contextmanager
@@ -153,23 +195,23 @@ class _SeriesReader:
     Attributes:
         series: which one.
         dataset: the contract.
-        folder: where the files go.
         fetcher: fetches single pages.
         options: limits.
         deadline: when to stop.
         mask: hides secrets.
         max_pages: the most pages of a run.
+        files: where to write each page.
         following: the number of the next page among those of all series.
     """
 
     series: Series
     dataset: Dataset
-    folder: Path
     fetcher: PageFetcher
     options: ExtractOptions
     deadline: Deadline
     mask: Mask
     max_pages: int
+    files: Iterator[Path]
     following: int
 
     def read(self) -> Iterator[Page | Restart]:
@@ -185,8 +227,6 @@ class _SeriesReader:
                 raise SourceError(f"{reason}, in each of {attempt} attempts")
             self.fetcher.say_retry(attempt, reason)
             yield Restart(first, self.mask.clean(reason))
-            for number in range(first, self.following):
-                self._file(number).unlink(missing_ok=True)
             self.following = first
             self.deadline.sleep(min(http.backoff * 2 ** (attempt - 1), http.backoff_max))
 
@@ -213,20 +253,18 @@ class _SeriesReader:
             fetched = self._fetch(request, name)
             total = read_total(pagination, fetched.page, name=name)
             if promised is not None and total not in (None, promised):
+                fetched.extract.file.unlink()
                 raise _MovedError(
                     f"{name}: the total is {total:,}, and was {promised:,} on the pages before it"
                 )
             promised = total if promised is None else promised
             if self.dataset.is_paged and keys.add(fetched.page, fetched.found):
+                fetched.extract.file.unlink()
                 raise _MovedError(f"{name} repeats a key of an earlier page: rows moved")
             elements += fetched.found.elements
-            yield Page(
-                fetched.extract,
-                name,
-                self.series.value,
-                len(fetched.found.records),
-                self.following - 1,
-            )
+            records = len(fetched.found.records)
+            yield Page(fetched.extract, name, self.series.value, records, self.following)
+            self.following += 1
             arrived = _arrived(fetched, name, request, number, elements)
             request = find_next(pagination, self.series.first, arrived)
             if request is None:
@@ -238,9 +276,7 @@ class _SeriesReader:
             raise SourceError(
                 f"there are more than {self.max_pages:,} pages; SOURCE_MAX_PAGES allows no more"
             )
-        fetched = self.fetcher.fetch(request, self._file(self.following), name=name)
-        self.following += 1
-        return fetched
+        return self.fetcher.fetch(request, next(self.files), name=name)
 
     def _check_total(
         self, pagination: Pagination | None, promised: int | None, elements: int
@@ -254,9 +290,6 @@ class _SeriesReader:
                 f"{shown}: no page has {write_path(pagination.total)}, which is "
                 "source.pagination.total"
             )
-
-    def _file(self, number: int) -> Path:
-        return self.folder / f"{number:06}"
 
     def _name(self, request: PageRequest, number: int) -> str:
         shown = self.mask.clean(Location.parse(request.url).shown)

@@ -57,6 +57,7 @@ class SparkEngine:
                 f"RAW_URL is {settings.raw.shown} and ENGINE is spark, which keeps no responses; "
                 "only one of them should be set"
             )
+        _refuse_requests(task)
         self._task = task
         self._spark = open_session(task.scratch)
         self._folder = Target(task.target, settings.target_timeout, settings.target_deadline)
@@ -156,6 +157,29 @@ class SparkEngine:
             remove(self._folder, version)
         except errors.MicroEtlError as error:
             self._task.report.event(LeftBehind(reason=str(error)))
+
+
+def _refuse_requests(task: Task) -> None:
+    """Refuse what tasks of Spark do not do: pages, and requests that are more than a URL.
+
+    Raises:
+        ConfigError: the dataset asks for it.
+    """
+    dataset = task.dataset
+    asked = {
+        "pagination": dataset.pagination is not None and dataset.pagination.kind != "none",
+        "each": dataset.each is not None,
+        "headers": bool(dataset.headers),
+        "body": dataset.body is not None,
+        "oauth2": dataset.oauth2 is not None,
+        "expect": bool(dataset.expect),
+    }
+    for key, is_asked in asked.items():
+        if is_asked and not task.source.is_folder:
+            raise ConfigError(
+                f"ENGINE is spark and dataset {dataset.name} has source.{key}, which it does not "
+                "do; let the other engine keep the pages (RAW_URL), and read their folder"
+            )
 
 
 def plan_job(dataset: Dataset, settings: Settings, source: Location, parts: Location | None) -> Job:

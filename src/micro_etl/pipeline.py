@@ -16,6 +16,7 @@ from micro_etl.local import LocalEngine
 from micro_etl.publication import Publication
 from micro_etl.report import Report
 from micro_etl.settings import Settings
+from micro_etl.source.apart import check_apart
 
 
 def run(
@@ -56,6 +57,8 @@ def run(
         force=force,
         dry_run=dry_run,
     )
+    raw = {"RAW_URL": settings.raw} if settings.raw_url else {}
+    check_apart(task.source, {"the target": task.target, **raw})
     source, target = task.source.shown, task.target.shown
     report.event(
         RunStarted(
