@@ -1,4 +1,4 @@
-"""An environment file: which AWS resources a deploy uses, and how large a task is."""
+"""Environment files: the AWS resources that a deploy uses, and the datasets that it publishes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from deploy.outcome import Refused
 
+ROOT = Path(__file__).parent.parent
 FOLDER = Path(__file__).parent / "environments"
 DEFAULT = "assessment"
 PREFIX = "DEPLOY_"
@@ -19,43 +21,49 @@ PREFIX = "DEPLOY_"
 ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 """What ECS calls an architecture, and what container engines call it."""
 
-FARGATE_MEMORY = {
-    256: (512, 1024, 2048),
-    512: tuple(range(1024, 4097, 1024)),
-    1024: tuple(range(2048, 8193, 1024)),
-    2048: tuple(range(4096, 16385, 1024)),
-    4096: tuple(range(8192, 30721, 1024)),
-    8192: tuple(range(16384, 61441, 4096)),
-    16384: tuple(range(32768, 122881, 8192)),
-}
-"""The CPU units that Fargate sells, and the MiB of memory that go with each."""
-
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-SECRET_NAME = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE_KEY|API_KEY")
+SECRET_NAME = re.compile(
+    r"(^|[_-])(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIALS?|AUTHORIZATION"
+    r"|(API|ACCESS|PRIVATE|SECRET)[_-]?KEY([_-]ID)?)$",
+    re.IGNORECASE,
+)
 OWN_VARIABLES = {"AWS_REGION", "S3_BUCKET", "S3_KEY", "DATASET", "RUN_ID", "LOG_FORMAT"}
 """Variables that the tool sets itself; `SOURCE_URL` has a key of its own too."""
+
+OF_DATASET = (
+    *("key", "source_url", "schedule", "cpu", "memory"),
+    *("variables", "run_variables", "secrets"),
+)
+"""The keys of a `[datasets.NAME]` table."""
+NOT_INHERITED = {"key": "", "source_url": "", "secrets": {}}
+"""What a table does not take from the top of the file, which has it for its own dataset."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """The settings of one environment. Each field is a key of its file."""
+    """The settings of an environment, or of one of its datasets. Each field is a key of the file.
+
+    Attributes:
+        datasets: The same environment once for each dataset that it publishes, where the file has
+            `[datasets.NAME]` tables.
+    """
 
     name: str
     cluster: str
     repository: str
     bucket: str
-    key: str
     log_group: str
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
     family: str
 
+    key: str = ""
     region: str = ""
     account: str = ""
     execution_role: str = ""
     task_role: str = ""
     registry: str = ""
-    """Where images are pushed to, when that is not the address which ECR gives."""
+    """Where images are pushed to, when that is not the address that ECR gives."""
     container: str = "micro-etl"
     dataset: str = "launches"
     source_url: str = ""
@@ -69,24 +77,51 @@ class Environment:
     base_image: str = ""
     build_flags: tuple[str, ...] = ()
     """More flags for the container engine's `build`."""
-    keep_revisions: int = 10
-    """How many revisions that never passed a test are kept."""
     builds: bool = True
-    """Whether images are built, pushed and deleted here, or another environment's are taken."""
+    """Whether images are built and pushed here, or another environment's are taken."""
     schedule: str = ""
     """When the good revision runs, as EventBridge Scheduler has it."""
     schedule_group: str = ""
     schedule_role: str = ""
     schedule_queue: str = ""
     """The ARN of the queue for runs that could not be started."""
+    alarm_topic: str = ""
+    """The ARN of the topic that alarms are sent to."""
+    github_role: str = ""
+    """The ARN of the role that GitHub Actions deploys with."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """More settings of the service, in the task definition: nothing secret."""
     run_variables: Mapping[str, str] = field(default_factory=dict)
     """More settings of the service, given when a task is started."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variables whose values ECS takes from Secrets Manager or the Parameter Store."""
+    datasets: tuple[Environment, ...] = ()
+
+    def each(self) -> tuple[Environment, ...]:
+        """Return the environment once for each dataset that it publishes."""
+        return self.datasets or (self,)
+
+    @property
+    def dataset_file(self) -> Path | None:
+        """The dataset's file, where it is one of the project's."""
+        places = (
+            ROOT / "datasets" / f"{self.dataset}.toml",
+            ROOT / "src" / "micro_etl" / "datasets" / f"{self.dataset}.toml",
+            ROOT / self.dataset,
+        )
+        return next((file for file in places if file.is_file()), None)
+
+    @property
+    def dataset_name(self) -> str:
+        """The dataset as its own file names it, and so as the service's metrics do."""
+        file = self.dataset_file
+        if file is None:
+            return Path(self.dataset).stem
+        return str(tomllib.loads(file.read_text(encoding="utf-8"))["name"])
 
 
 def load(reference: str, *, environ: Mapping[str, str]) -> Environment:
-    """Read an environment by its name or the path of its file, with the variables' values over it.
+    """Read an environment by its name or the path of its file; variables win over the file.
 
     Raises:
         Refused: In one line that names the file or variable, the key, and what is allowed.
@@ -113,10 +148,14 @@ def parse(
     Raises:
         Refused: In one line that names the file or variable, the key, and what is allowed.
     """
-    keys = {item.name: item for item in fields(Environment) if item.name != "name"}
+    keys = {
+        item.name: item for item in fields(Environment) if item.name not in {"name", "datasets"}
+    }
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for key, value in content.items():
+        if key == "datasets":
+            continue
         if key not in keys:
             raise Refused(f"{source}: {key}: no such key; known are: {', '.join(sorted(keys))}")
         values[key] = _checked(f"{source}: {key}", str(keys[key].type), value)
@@ -127,15 +166,48 @@ def parse(
         if text is not None:
             values[key] = _from_text(variable, str(item.type), text)
             origins[key] = variable
-    required = [key for key in REQUIRED if not values.get(key)]
+    tables = content.get("datasets", {})
+    required = [key for key in REQUIRED if not values.get(key) and (key != "key" or not tables)]
     if required:
         raise Refused(
             f"{source}: {required[0]}: missing or empty; set it there or as "
             f"{PREFIX}{required[0].upper()}"
         )
     environment = Environment(name=name, **values)
-    _check(environment, origins=origins, emulated=bool(environ.get("AWS_ENDPOINT_URL")))
-    return environment
+    emulated = bool(environ.get("AWS_ENDPOINT_URL"))
+    _check(environment, origins=origins, emulated=emulated, scheduled=not tables)
+    if not tables:
+        return environment
+    datasets = [environment] if environment.key else []
+    for table, settings in tables.items():
+        where = f"{source}: datasets.{table}"
+        found = _dataset(environment, table, settings, where=where)
+        if any(table == other.dataset for other in datasets):
+            raise Refused(f"{where}: {table} is also the dataset of the file's top; keep one")
+        inside = {key: f"{where}.{key}" for key in OF_DATASET}
+        _check(found, origins=origins | inside, emulated=emulated, scheduled=False)
+        datasets.append(found)
+    return replace(environment, datasets=tuple(datasets))
+
+
+def _dataset(environment: Environment, name: str, settings: Any, *, where: str) -> Environment:
+    """Return an environment for the dataset of one table."""
+    types = {item.name: str(item.type) for item in fields(Environment)}
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise Refused(f"{where}: {name!r} is not letters, digits, `_` and `-`")
+    if not isinstance(settings, Mapping):
+        raise Refused(f"{where}: not a table")
+    values: dict[str, Any] = dict(NOT_INHERITED)
+    for key, value in settings.items():
+        if key not in OF_DATASET:
+            raise Refused(f"{where}.{key}: no such key; known are: {', '.join(OF_DATASET)}")
+        values[key] = _checked(f"{where}.{key}", types[key], value)
+    for key in ("variables", "run_variables"):
+        values[key] = {**getattr(environment, key), **values.get(key, {})}
+    found = replace(
+        environment, dataset=name, family=f"{environment.family}-{name}", datasets=(), **values
+    )
+    return replace(found, key=found.key or f"{found.dataset_name}.parquet")
 
 
 REQUIRED = (
@@ -168,7 +240,9 @@ def _checked(where: str, kind: str, value: Any) -> Any:
         return tuple(value)
     if kind.startswith("Mapping") and isinstance(value, dict) and _all_text(value.values()):
         return dict(value)
-    raise Refused(f"{where}: {value!r} is not {WANTED[kind.partition('[')[0]]}")
+    # A table's values may be secret, so they are not repeated.
+    shown = "a table" if isinstance(value, dict) else repr(value)
+    raise Refused(f"{where}: {shown} is not {WANTED[kind.partition('[')[0]]}")
 
 
 def _all_text(values: Iterable[Any]) -> bool:
@@ -196,29 +270,40 @@ def _from_text(variable: str, kind: str, text: str) -> Any:
         return tuple(shlex.split(text))
     if kind.startswith("Mapping"):
         words = shlex.split(text)
-        if all("=" in word for word in words):
+        bad = next((word for word in words if "=" not in word), "")
+        if not bad:
             return {name: value for name, _, value in (word.partition("=") for word in words)}
-        raise Refused(f"{variable}: {text!r} is not a list like NAME=value OTHER=value")
+        raise Refused(f"{variable}: {bad!r} is not a list like NAME=value OTHER=value")
     raise Refused(f"{variable}: {text!r} is not {WANTED[kind.partition('[')[0]]}")
 
 
-def _check(environment: Environment, *, origins: Mapping[str, str], emulated: bool) -> None:
-    """Refuse values that AWS would refuse later, or that must not be there."""
+def looks_secret(name: str, value: str) -> bool:
+    """Tell whether a variable looks like a secret: by its name, or by a password in its URL."""
+    if SECRET_NAME.search(name):
+        return True
+    try:
+        url = urlsplit(value)
+        query = parse_qsl(url.query)
+    except ValueError:
+        return False
+    return bool(url.scheme and (url.password or any(SECRET_NAME.search(key) for key, _ in query)))
+
+
+def _check(
+    environment: Environment, *, origins: Mapping[str, str], emulated: bool, scheduled: bool
+) -> None:
+    """Refuse values that AWS would refuse later, or that must not be there.
+
+    Args:
+        environment: The environment, or one of its datasets.
+        origins: Where each key was set.
+        emulated: Whether the endpoint is the user's own, and not AWS.
+        scheduled: Whether a place for a schedule needs a schedule.
+    """
     if environment.architecture not in ARCHITECTURES:
         raise Refused(
             f"{origins['architecture']}: {environment.architecture!r} is not one of: "
             + ", ".join(ARCHITECTURES)
-        )
-    if environment.cpu not in FARGATE_MEMORY:
-        raise Refused(
-            f"{origins['cpu']}: {environment.cpu} is not one of Fargate's: "
-            + ", ".join(map(str, FARGATE_MEMORY))
-        )
-    allowed = FARGATE_MEMORY[environment.cpu]
-    if environment.memory not in allowed:
-        raise Refused(
-            f"{origins.get('memory', origins.get('cpu'))}: {environment.memory} MiB does not go "
-            f"with cpu = {environment.cpu}; Fargate has: {', '.join(map(str, allowed))}"
         )
     if not 2 <= environment.stop_timeout <= 120:
         raise Refused(
@@ -228,37 +313,34 @@ def _check(environment: Environment, *, origins: Mapping[str, str], emulated: bo
         raise Refused(f"{origins['account']}: {environment.account!r} is not 12 digits")
     keys = ("schedule", "schedule_group", "schedule_role", "schedule_queue")
     missing = [key for key in keys if not getattr(environment, key)]
-    if missing and len(missing) < len(keys):
+    if missing and len(missing) < len(keys) and (scheduled or missing != ["schedule"]):
         given = next(origins[key] for key in keys if key not in missing)
         raise Refused(
             f"{given}: {missing[0]} is missing: a schedule needs all of {', '.join(keys)}"
         )
-    for name in environment.variables:
-        if name in CREDENTIALS or SECRET_NAME.search(name):
-            raise Refused(
-                f"{origins['variables']}: {name}: a task definition can be read by many; the "
-                "task role is what gives the service its access"
-            )
-    for name in environment.run_variables:
-        if name in CREDENTIALS and not emulated:
-            raise Refused(
-                f"{origins['run_variables']}: {name}: only for an emulator (AWS_ENDPOINT_URL); "
-                "on AWS the task role gives the service its access"
-            )
+    if looks_secret("source_url", environment.source_url):
+        raise Refused(
+            f"{origins['source_url']}: it holds a password or a token, which a task definition "
+            "would show",
+            advice="write ${NAME} into the dataset file's `url`, and NAME into `secrets`",
+        )
     for table in ("variables", "run_variables"):
-        for name in getattr(environment, table):
+        for name, value in getattr(environment, table).items():
             if name in OWN_VARIABLES:
                 raise Refused(f"{origins[table]}: {name}: this variable is set by the deploy tool")
-
-
-def next_memory(cpu: int, memory: int) -> tuple[int, int]:
-    """Return the next larger size of a task, as CPU units and MiB; the same one when it is the top.
-
-    The smallest step up: more memory for the same CPU where Fargate sells it.
-    """
-    sizes = sorted(
-        ((units, mib) for units, amounts in FARGATE_MEMORY.items() for mib in amounts),
-        key=lambda size: (size[1], size[0]),
-    )
-    larger = [size for size in sizes if size[1] > memory and size[0] >= cpu]
-    return larger[0] if larger else (cpu, memory)
+            if name in CREDENTIALS and table == "run_variables":
+                if emulated:
+                    continue
+                raise Refused(
+                    f"{origins[table]}: {name}: only for an emulator (AWS_ENDPOINT_URL); on AWS "
+                    "the task role gives the service its access"
+                )
+            if looks_secret(name, value):
+                raise Refused(
+                    f"{origins[table]}: {name}: it looks like a secret, and a task definition can "
+                    "be read by many; for access to AWS there is the task role",
+                    advice=f'secrets = {{ {name} = "the name of a secret in Secrets Manager" }}',
+                )
+    for name in environment.secrets:
+        if name in OWN_VARIABLES | set(environment.variables):
+            raise Refused(f"{origins['secrets']}: {name}: this variable is set elsewhere, too")

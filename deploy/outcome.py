@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 class Exit(IntEnum):
     """The tool's own exit codes.
 
-    They keep clear of those that `code_for` passes on: a task that ran and failed ends the command
-    with the code of its container, so that a caller sees what the service said.
+    A task that ran and failed ends the command with its container's code, so these keep clear of
+    the service's codes.
     """
 
     OK = 0
@@ -26,7 +27,7 @@ class Exit(IntEnum):
     """No container ran: a push, a registration or the launch of the task failed."""
     RUN_FAILED = 12
     """A task was started and gave no exit code to end with: it timed out, was stopped from outside,
-    could not be followed, or ended with one that is none of the service's.
+    could not be followed, or ended with a code that is not one of the service's.
     """
     TEST_FAILED = 13
     """A task ran and succeeded, but what it published failed the test."""
@@ -51,17 +52,26 @@ OUTCOMES: dict[int, str] = {
 }
 """The word for an exit code in a verdict; every other code is a run that failed."""
 
+PASSED_ON = {*range(64, 79), 137}
+"""The container's codes that the command ends with: the service's own, and that of a kill."""
+INTERRUPTIONS = {Exit.INTERRUPTED, Exit.TERMINATED}
+
 
 def code_for(container: int | None) -> int:
-    """Return what a command ends with whose task ran and failed with this exit code.
-
-    Those of the service, 64 to 78, and 137 for a kill are passed on. Any other says nothing that a
-    caller could know, and might be one of the tool's own.
-    """
+    """Return what a command ends with whose task ran and failed with this exit code."""
     return Exit.RUN_FAILED if container is None or container not in PASSED_ON else container
 
 
-PASSED_ON = {*range(64, 79), 137}
+def worst(codes: Iterable[int]) -> int:
+    """Return the worst of several exit codes: wrong data first, then failed runs, then the rest."""
+    order = (Exit.NOT_MOVED, Exit.REFUSED, Exit.NOT_LAUNCHED, Exit.RUN_FAILED)
+
+    def severity(code: int) -> tuple[int, int]:
+        if code == Exit.TEST_FAILED:
+            return len(order) + 1, code
+        return (order.index(Exit(code)) if code in order else len(order)), code
+
+    return max(codes, key=severity)
 
 
 class DeployError(Exception):
@@ -74,9 +84,11 @@ class DeployError(Exception):
 
     exit_code: int = Exit.REFUSED
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    def __init__(self, message: str, *, advice: str = "", exit_code: int | None = None) -> None:
         super().__init__(message)
         self.advice = advice
+        if exit_code is not None:
+            self.exit_code = exit_code
 
 
 class Refused(DeployError):  # noqa: N818 - named after the outcome, as its siblings are
@@ -87,6 +99,12 @@ class NotLaunched(DeployError):  # noqa: N818
     """No container ran."""
 
     exit_code = Exit.NOT_LAUNCHED
+
+
+class RunFailed(DeployError):  # noqa: N818
+    """A container ran and failed, timed out, or was stopped."""
+
+    exit_code = Exit.RUN_FAILED
 
 
 class Unproven(DeployError):  # noqa: N818
@@ -101,14 +119,6 @@ class NotMoved(DeployError):  # noqa: N818
     exit_code = Exit.NOT_MOVED
 
 
-class RunFailed(DeployError):  # noqa: N818
-    """A container ran and failed, timed out, or was stopped."""
-
-    def __init__(self, message: str, *, advice: str = "", exit_code: int) -> None:
-        super().__init__(message, advice=advice)
-        self.exit_code = exit_code
-
-
 @dataclass
 class Verdict:
     """What `--json` prints: one object that tells a program how the command ended and why.
@@ -116,7 +126,7 @@ class Verdict:
     Attributes:
         command: The command.
         facts: What the steps found and did.
-        stage: What an error means that no step foresaw, given how far the command has come.
+        stage: What an unforeseen error means, given how far the command has come.
     """
 
     command: str
@@ -125,11 +135,13 @@ class Verdict:
 
     def to_dict(self, exit_code: int, error: DeployError | None = None) -> dict[str, Any]:
         """Return the verdict, its fixed fields first."""
-        verdict: dict[str, Any] = {
-            "command": self.command,
-            "outcome": OUTCOMES.get(exit_code, "run_failed"),
-            "exit_code": exit_code,
-        }
-        if error is not None:
-            verdict |= {"cause": str(error), "advice": error.advice}
-        return verdict | self.facts
+        return {"command": self.command, **ending_facts(exit_code, error), **self.facts}
+
+
+def ending_facts(exit_code: int, error: DeployError | None) -> dict[str, Any]:
+    """Return how a command ended, or its part for one dataset."""
+    facts: dict[str, Any] = {
+        "outcome": OUTCOMES.get(exit_code, "run_failed"),
+        "exit_code": exit_code,
+    }
+    return facts if error is None else facts | {"cause": str(error), "advice": error.advice}

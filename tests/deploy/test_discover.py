@@ -10,20 +10,21 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import SSOTokenLoadError
+from botocore.stub import Stubber
 
 from deploy.aws import Clients, advice_of
-from deploy.discover import (
+from deploy.environment import Environment
+from deploy.outcome import Refused
+from deploy.target import (
     Target,
     discover,
     find_region,
+    find_roles,
     registry_of,
     require_roles,
     with_roles,
 )
-from deploy.environment import Environment
-from deploy.outcome import Refused
-from deploy.revisions import last_of_family
-from deploy.work import find_roles
+from deploy.task.revisions import last_of_family
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Emulator, Recorded
@@ -195,7 +196,9 @@ def test_a_revision_that_may_not_be_looked_at_is_told_so(
     """With the action; it is not said that there is none. Named roles need no look."""
     recorded.answers = {"DescribeTaskDefinition": [("AccessDeniedException", "no")]}
 
-    found = find_roles(without_roles(target, task_role="mine"), recorded_clients)
+    with Stubber(recorded_clients.iam) as iam:
+        iam.add_client_error("get_role", "NoSuchEntity")
+        found = find_roles(without_roles(target, task_role="mine"), recorded_clients)
 
     assert found.without == (
         "execution_role: not set, and a revision of trial-task may not be looked at "

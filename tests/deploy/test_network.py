@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.network import lets_https_out, route_table_of, way_out
+from deploy.account.network import lets_https_out, route_table_of, way_out
 
 EVERYWHERE = "0.0.0.0/0"
 

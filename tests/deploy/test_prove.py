@@ -11,16 +11,11 @@ import pytest
 from botocore.stub import Stubber
 
 from deploy.aws import Clients
-from deploy.discover import Target
 from deploy.outcome import Exit, Unproven
-from deploy.prove import (
-    integration_test,
-    prove_digest,
-    prove_written,
-    pytest_variables,
-    read_report,
-)
-from deploy.run_task import TaskRun
+from deploy.proof.integration import integration_test, pytest_variables, read_report
+from deploy.proof.prove import prove_digest, prove_written
+from deploy.target import Target
+from deploy.task.follow import TaskRun
 
 MakeTask = Callable[..., dict[str, Any]]
 PUSHED = "sha256:" + "a1" * 32

@@ -16,11 +16,11 @@ import pytest
 from botocore.config import Config
 
 from deploy.aws import CONFIG, Clients
-from deploy.discover import Target
 from deploy.outcome import Exit, NotLaunched, RunFailed
-from deploy.signals import Stop, stoppable
-from deploy.steps import run_step
-from deploy.task_definition import task_definition
+from deploy.target import Target
+from deploy.task.definition import task_definition
+from deploy.task.run import run_step
+from deploy.task.signals import Stop, stoppable
 from deploy.work import Limits, Work
 from tests.deploy.conftest import REGION
 
@@ -266,7 +266,7 @@ def test_the_verdict_has_the_facts_of_the_task(
 @pytest.fixture
 def emulated(world: Target, clients: Clients, make_work: MakeWork) -> tuple[Work, Any]:
     """A revision in the emulator, whose tasks never end by themselves."""
-    from deploy.revisions import describe
+    from deploy.task.revisions import describe
 
     clients.ecs.register_task_definition(
         **task_definition(world, image="localhost/trial-repo@sha256:a1")
@@ -344,8 +344,12 @@ def test_an_interrupt_in_the_last_moment_counts_too(
 def hasty(work: Work, recorded: Recorded, session: boto3.Session) -> Work:
     """What the run step takes, with clients that try each call once."""
     config = CONFIG.merge(Config(retries={"total_max_attempts": 1}))
-    ecs = session.client("ecs", region_name=REGION, endpoint_url=recorded.url, config=config)
-    return replace(work, clients=replace(work.clients, ecs=ecs))
+    clients = Clients(session, region=REGION)
+    clients.logs = work.clients.logs
+    clients.ecs = session.client(
+        "ecs", region_name=REGION, endpoint_url=recorded.url, config=config
+    )
+    return replace(work, clients=clients)
 
 
 THROTTLED = ("ThrottlingException", "slow down")
@@ -503,10 +507,9 @@ def test_a_second_interrupt_still_says_what_goes_on(
 def test_a_start_without_an_answer_is_looked_into(
     hasty: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
 ) -> None:
-    """The task that it may have started is found by its mark, and followed."""
+    """The same call with the same token finds the task that it may have started."""
     recorded.answers = {
-        "RunTask": [FAULT],
-        "ListTasks": [{"taskArns": []}, THROTTLED, {"taskArns": [TASK]}],
+        "RunTask": [FAULT, THROTTLED, FAULT, STARTED],
         "DescribeTasks": described(make_task()),
         "GetLogEvents": [NO_STREAM],
     }
@@ -514,16 +517,15 @@ def test_a_start_without_an_answer_is_looked_into(
     run = run_step(hasty, make_revision(7))
 
     assert run.arn == TASK
-    (mark,) = {call["startedBy"] for call in recorded.calls("ListTasks")}
-    assert mark == recorded.calls("RunTask")[0]["startedBy"]
+    assert len({call["clientToken"] for call in recorded.calls("RunTask")}) == 1
 
 
-@pytest.mark.parametrize("answer", [{"taskArns": []}, DENIED])
+@pytest.mark.parametrize("answer", [FAULT, DENIED])
 def test_a_start_of_which_nothing_is_known_is_told_so(
     answer: Any, hasty: Work, recorded: Recorded, make_revision: MakeRevision
 ) -> None:
-    """Nobody is told that no container ran, and the mark is named."""
-    recorded.answers = {"RunTask": [FAULT], "ListTasks": [answer]}
+    """The user is not told that no container ran, and the mark is named."""
+    recorded.answers = {"RunTask": [FAULT, answer]}
 
     with pytest.raises(RunFailed, match="whether a task was started is not known") as caught:
         run_step(hasty, make_revision(7))

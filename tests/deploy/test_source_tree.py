@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.image.source_tree import read_source, without_credentials
 from deploy.outcome import Refused
-from deploy.source_tree import read_source, without_credentials
 
 
 def git(folder: Path, *arguments: str) -> str:
