@@ -1,77 +1,83 @@
-# The door to everything; each target says what it does.
+# `make` lists the targets; the comment above a target is its description.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test spark torture reliability bench scale check format rehearse wheel image audit lock clean
+.DEFAULT_GOAL := help
+.PHONY: help run test spark torture reliability bench scale check format rehearse wheel image audit lock clean
 
-## The job, from nothing: the bundled sample on loopback, or SOURCE_URL and S3_BUCKET for real.
+## List the targets.
+help:
+	@awk '/^## / { text = substr($$0, 4) } /^[a-z]+:/ && text { printf "make %-13s%s\n", substr($$1, 1, length($$1) - 1), text; text = "" }' Makefile
+
+## Run the job: the bundled sample on loopback, or SOURCE_URL to S3_BUCKET.
 run: $(VENV)/quickstart.stamp
-	@$(BIN)/python -m quickstart
+	@$(BIN)/python -m dev.quickstart
 
-## Every test that needs no container engine.
+## Run every test that needs no container engine.
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest
 
-## The tests of the Spark engine, which `make test` leaves out where Spark is not; needs Java 17.
+## Run the tests of the Spark engine; needs Java 17.
 spark: $(VENV)/spark.stamp
 	@$(BIN)/python -c 'import sys; from micro_etl.spark.session import missing; sys.exit(missing())'
 	@$(BIN)/python -m pytest tests/spark
 
-## The whole cloud on this machine; it needs a container engine.
+## Rehearse a deploy in an emulated AWS on this machine; needs a container engine.
 rehearse: $(VENV)/dev.stamp
-	@$(BIN)/python -m rehearsal
+	@$(BIN)/python -m dev.rehearsal
 
-## The slow parts of the tests: every fault, kills, fuzzing, a soak; a quarter of an hour at most.
+## Run the slow tests: every fault, kills, fuzzing, a soak; up to 15 minutes.
 torture: $(VENV)/torture.stamp
 	@timeout 900 $(BIN)/python -m pytest tests/torture -m torture -rA --show-capture=stdout -q
 
-## Write docs/reliability.md anew from what every fault shows.
+## Write docs/reliability.md from the results of every fault.
 reliability: $(VENV)/torture.stamp
 	@WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/torture/test_faults.py -m "" -k fault_leaves -q
 
-## Linters, formatter and types.
+## Check formatting, lint and types.
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/cfn-lint infra/*.yaml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/zizmor --quiet --offline --persona pedantic .github
 
-## Lay out the code as `make check` wants it.
+## Format the code and fix what the linter can.
 format: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-## The wheel, installed and tested without the source tree.
+## Build the wheel, and test it without the source tree.
 wheel: $(VENV)/dev.stamp
-	@scripts/test_wheel.sh $(BIN)/python
+	@dev/ci/test_wheel.sh $(BIN)/python
 
-## The image alone.
+## Build the image and run it once; needs a container engine.
 image:
-	@scripts/build_image.sh micro-etl:ci
+	@$(PYTHON) -m dev.ci.build_image micro-etl:ci
 
-## Known vulnerabilities of what is pinned; it asks the internet.
+## Look for known vulnerabilities in the pinned dependencies; needs the internet.
 audit: $(VENV)/dev.stamp
-	@set -e; for file in requirements*.txt; do \
+	@set -e; for file in requirements.txt requirements/*.txt; do \
 	  echo "$$file"; $(BIN)/pip-audit --disable-pip --require-hashes -r $$file; done
 
-## This service and its peers side by side, into docs/benchmarks.md; takes a quarter of an hour.
+## Compare the service with its peers, into docs/benchmarks.md; takes 15 minutes.
 bench: $(VENV)/dev.stamp
-	@$(BIN)/python -m bench $(BENCH_OPTIONS)
+	@$(BIN)/python -m dev.bench $(BENCH_OPTIONS)
 
-## Both engines over ever larger folders, into docs/scale.md; takes an hour, and 15 GB of disk.
+## Compare both engines on larger and larger folders, into docs/scale.md; takes an hour and 15 GB.
 scale: $(VENV)/spark.stamp
-	@$(BIN)/python -m bench.scale $(SCALE_OPTIONS)
+	@$(BIN)/python -m dev.bench.scale $(SCALE_OPTIONS)
 
-## Pin every dependency with its hashes, for Python 3.11 to 3.13, from pyproject.toml.
+## Pin every dependency with its hashes; LOCK_OPTIONS=--upgrade takes the newest.
 lock: $(VENV)/dev.stamp
-	@scripts/lock.sh $(BIN)/uv $(LOCK_OPTIONS)
-	@bench/lock.sh $(abspath $(BIN)/uv) $(LOCK_OPTIONS)
+	@$(BIN)/python -m dev.ci.lock $(abspath $(BIN)/uv) $(LOCK_OPTIONS)
 
+## Remove the virtual environments and out/.
 clean:
 	rm -rf $(VENV) .venv-* out
 
@@ -81,23 +87,23 @@ $(BIN)/python:
 	@echo "Making the virtual environment $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-$(VENV)/quickstart.stamp: requirements-quickstart.txt pyproject.toml | $(BIN)/python
+$(VENV)/quickstart.stamp: requirements.txt requirements/quickstart.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what the quick start needs (half a minute) ..."
-	@$(PIP) -r requirements-quickstart.txt
+	@$(PIP) -r requirements/quickstart.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/quickstart.stamp
+$(VENV)/dev.stamp: requirements/deploy.txt requirements/dev.txt $(VENV)/quickstart.stamp
 	@echo "Installing what the tests need (a minute) ..."
-	@$(PIP) -r requirements-dev.txt
+	@$(PIP) -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/torture.stamp: requirements-torture.txt $(VENV)/dev.stamp
+$(VENV)/torture.stamp: requirements/torture.txt $(VENV)/dev.stamp
 	@echo "Installing the fuzzer ..."
-	@$(PIP) -r requirements-torture.txt
+	@$(PIP) -r requirements/torture.txt
 	@touch $@
 
-$(VENV)/spark.stamp: requirements-spark.txt $(VENV)/dev.stamp
+$(VENV)/spark.stamp: requirements/spark.txt $(VENV)/dev.stamp
 	@echo "Installing Spark (half a minute, 460 MB) ..."
-	@$(PIP) -r requirements-spark.txt
+	@$(PIP) -r requirements/spark.txt
 	@touch $@

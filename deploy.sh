@@ -4,7 +4,7 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-requirements=$root/requirements-deploy.txt
+requirements=$root/requirements/deploy.txt
 
 fail() {
     printf 'deploy.sh: %s\n' "$1" >&2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from quickstart.loopback import serve_aws
+from dev.loopback import serve_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from quickstart.loopback import CREDENTIALS, serve_json
+from dev.loopback import CREDENTIALS, serve_json
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -36,9 +36,7 @@ class Account:
     def client(self, service: str) -> Any:
         """Return a client of one of its services."""
         create: Any = self.session.client
-        return create(
-            service, region_name=self.region, endpoint_url=self.endpoint, config=CONFIG
-        )
+        return create(service, region_name=self.region, endpoint_url=self.endpoint, config=CONFIG)
 
     @property
     def cloud(self) -> Cloud:

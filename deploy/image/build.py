@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deploy.environment import ARCHITECTURES, Environment
 from deploy.image.engine import Engine
+from deploy.image.lockdown_flags import lockdown_flags
 from deploy.image.source_tree import Source
 from deploy.outcome import Refused
 
@@ -123,9 +124,8 @@ def _platform(environment: Environment) -> str:
 def smoke_command(engine: Engine, image: Image) -> list[str]:
     """Return the command that runs the image as locked down as a task is, with no network."""
     return [
-        *(engine.command, "run", "--rm", "--platform", image.platform, "--network", "none"),
-        *("--read-only", "--tmpfs", "/tmp"),  # noqa: S108 - a path inside the container
-        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+        *(engine.command, "run", "--rm", "--platform", image.platform),
+        *("--network", "none", *lockdown_flags()),
         *(image.reference, "datasets"),
     ]
 

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from micro_etl.cli import cli
 from micro_etl.errors import ConfigError, MicroEtlError, UsageError
+from micro_etl.events import RunFailed
 from micro_etl.process import block_stop_signals
 from micro_etl.report import open_report, printing
 
@@ -78,7 +79,7 @@ def _fail(error: MicroEtlError) -> NoReturn:
         log_format=(asked if asked in ("text", "json") else "auto") if unattended else "text",
         run_id=os.environ.get("RUN_ID"),
     )
-    report.event("run_failed", level="error", exit_code=error.exit_code, error=str(error))
+    report.event(RunFailed(exit_code=error.exit_code, error=str(error)))
     sys.exit(error.exit_code)
 
 

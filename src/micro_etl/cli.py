@@ -10,10 +10,13 @@ import click
 from click.core import ParameterSource
 
 from micro_etl import __version__
-from micro_etl.dataset import bundled_dataset, bundled_datasets, read_dataset
-from micro_etl.limits import ExtractOptions
+from micro_etl.dataset import bundled_dataset, bundled_datasets
+from micro_etl.location import Location
+from micro_etl.mask import Mask
 from micro_etl.process import workspace
+from micro_etl.publication import Publication
 from micro_etl.report import open_report, printing
+from micro_etl.run import run as run_pipeline
 from micro_etl.settings import (
     DATASET,
     Settings,
@@ -22,7 +25,8 @@ from micro_etl.settings import (
     run_options,
     store_options,
 )
-from micro_etl.urls import SHORTEST_SECRET, secrets
+from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.read_dataset import read_dataset
 
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _EXIT_CODES = """
@@ -73,26 +77,25 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
         log_format=settings.log_format,
         log_level=settings.log_level,
         run_id=run_id,
-        metrics=(settings.metrics_namespace, Path(settings.dataset).stem),
-        secrets=_secrets(settings.source_url or "", settings.dataset),
+        namespace=settings.metrics_namespace,
+        mask=_mask(settings.source_url, settings.target_url, settings.raw_url, settings.dataset),
     )
-    with workspace(report) as scratch:
-        if settings.engine == "spark":
-            from micro_etl.spark.run import run as run_pipeline
-        else:
-            from micro_etl.run import run as run_pipeline
-
+    publication = Publication()
+    with workspace(report, publication) as scratch:
         dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
-        result = run_pipeline(
-            dataset,
-            settings,
-            run_id=run_id,
-            scratch=scratch,
-            report=report,
-            force=force,
-            dry_run=dry_run,
+        report.dataset = dataset.name
+        report.event(
+            run_pipeline(
+                dataset,
+                settings,
+                run_id=run_id,
+                scratch=scratch,
+                report=report,
+                publication=publication,
+                force=force,
+                dry_run=dry_run,
+            )
         )
-        report.event("run_finished", **result)
 
 
 @cli.command()
@@ -106,14 +109,15 @@ def check(url: str, dataset: str, **limits: float) -> None:
     the file has the columns, types and nullability of the dataset, no repeated value where one
     must be unique, and enough rows; else with 65 and every way in which it has not.
     """
-    report = open_report(log_format="text", secrets=_secrets(url, dataset))
+    report = open_report(log_format="text", mask=_mask(url, dataset))
     with workspace(report) as scratch:
-        from micro_etl.check import check as check_file
+        from micro_etl.table.check import check as check_file
 
         contract = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
         rows = check_file(_fetch(url, scratch, limits), contract, scratch=scratch)
         with printing():
-            click.echo(f"{url} keeps the contract of {contract.name}: {rows:,} rows")
+            shown = Location.parse(url).shown
+            click.echo(f"{shown} keeps the contract of {contract.name}: {rows:,} rows")
 
 
 @cli.command()
@@ -125,14 +129,14 @@ def show(url: str, rows: int, **limits: float) -> None:
 
     URL is a path or the URL of a store, such as s3://bucket/launches.parquet.
     """
-    report = open_report(log_format="text", secrets=_secrets(url))
+    report = open_report(log_format="text", mask=_mask(url))
     with workspace(report) as scratch:
-        from micro_etl.show import head, profile
+        from micro_etl.table.show import head, profile
 
         file = _fetch(url, scratch, limits)
-        shown = f"{head(file, rows=rows)}\n{profile(file)}"
+        shown = f"{head(file, rows=rows, scratch=scratch)}\n{profile(file, scratch=scratch)}"
         with printing():
-            click.echo(shown)
+            click.echo(report.mask.clean(shown))
 
 
 @cli.command()
@@ -146,12 +150,12 @@ def datasets() -> None:
             click.echo(f"  {column.name:<20}{column.type:<11}{', '.join(rules)}".rstrip())
 
 
-def _secrets(*urls: str) -> set[str]:
-    """What no message may hold: of these URLs and of the environment."""
-    said = {os.environ.get(name, "") for name in _SECRET_VARIABLES}
-    return {text for text in said if len(text) >= SHORTEST_SECRET}.union(
-        *(secrets(url) for url in urls)
-    )
+def _mask(*locations: str | None) -> Mask:
+    """Hide the secrets of these locations and of the environment."""
+    mask = Mask(os.environ.get(name, "") for name in _SECRET_VARIABLES)
+    for text in locations:
+        mask.add(Location.parse(text or "").secrets)
+    return mask
 
 
 def _given_flags() -> set[str]:
@@ -164,8 +168,10 @@ def _given_flags() -> set[str]:
 
 
 def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:
-    from micro_etl.load import download
     from micro_etl.store import open_place
+    from micro_etl.target.load import download
 
-    place = open_place(url, timeout=limits["target_timeout"], deadline=limits["target_deadline"])
+    place = open_place(
+        Location.parse(url), timeout=limits["target_timeout"], deadline=limits["target_deadline"]
+    )
     return download(place, scratch / "fetched.parquet")

@@ -91,8 +91,9 @@ class Violation(NamedTuple):
         path: where in the record, as in the dataset file; ``$`` is the record itself.
         value: what stands there, as JSON, shortened.
         expected: what should stand there.
-        file: the file that the record is in, where the source is several; then the number is its
-            number in that file.
+        file: the file or page that the record is in, where the source is several; then the number
+            is its number in that file.
+        whole: the body, or the file, is meant, not its records.
     """
 
     record: int | None
@@ -100,9 +101,13 @@ class Violation(NamedTuple):
     value: str | None
     expected: str
     file: str | None = None
+    whole: bool = False
 
     def __str__(self) -> str:
         """One line: record, path, value and what was expected."""
+        if self.whole:
+            where, value = self.file or "the body", self.value or "missing"
+            return f"{where}: {self.path} is {value}, {self.expected} expected"
         where = "every record" if self.record is None else f"record {self.record}"
         where += f" of {self.file}" if self.file else ""
         return f"{where}: {self.path} is {self.value or 'missing'}, expected {self.expected}"

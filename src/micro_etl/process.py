@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from micro_etl.errors import ContractError, MachineError, MicroEtlError
+from micro_etl.events import RunFailed
+from micro_etl.publication import Publication
 from micro_etl.report import Report
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -42,11 +44,12 @@ def block_stop_signals() -> None:
 
 
 @contextmanager
-def workspace(report: Report) -> Iterator[Path]:
+def workspace(report: Report, publication: Publication | None = None) -> Iterator[Path]:
     """A scratch folder that is gone afterwards, however the command ends.
 
     Args:
         report: told of the error, where there is one.
+        publication: tells what a stopped command leaves at the target.
 
     Raises:
         SystemExit: with the exit code of the error.
@@ -61,22 +64,26 @@ def workspace(report: Report) -> Iterator[Path]:
             ) from error
         try:
             with _no_wait_for_dead_threads(report, scratch):
-                threading.Thread(target=_wait_for_stop, args=(report, scratch), daemon=True).start()
+                threading.Thread(
+                    target=_wait_for_stop,
+                    args=(report, publication or Publication(), scratch),
+                    daemon=True,
+                ).start()
                 yield scratch
         finally:
             _remove(scratch)
     except ContractError as error:
         report.event(
-            "run_failed",
-            level="error",
-            exit_code=error.exit_code,
-            error=str(error),
-            violations=[str(violation) for violation in error.violations],
-            totals=error.totals,
+            RunFailed(
+                exit_code=error.exit_code,
+                error=str(error),
+                violations=[str(violation) for violation in error.violations],
+                totals=error.totals,
+            )
         )
         sys.exit(error.exit_code)
     except MicroEtlError as error:
-        report.event("run_failed", level="error", exit_code=error.exit_code, error=str(error))
+        report.event(RunFailed(exit_code=error.exit_code, error=str(error)))
         sys.exit(error.exit_code)
     except (BrokenPipeError, SystemExit, KeyboardInterrupt, GeneratorExit):
         raise  # the first: nobody reads any more, as after `| head`; click ends it quietly
@@ -84,12 +91,12 @@ def workspace(report: Report) -> Iterator[Path]:
         if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
             _report_no_memory(report)
             sys.exit(MachineError.exit_code)
-        traceback.print_exc()
+        sys.stderr.write(report.mask.clean(traceback.format_exc()))
         report.event(
-            "run_failed",
-            level="error",
-            exit_code=_DEFECT,
-            error=f"a defect in micro-etl: {type(error).__name__}: {error}",
+            RunFailed(
+                exit_code=_DEFECT,
+                error=f"a defect in micro-etl: {type(error).__name__}: {error}",
+            )
         )
         sys.exit(_DEFECT)
 
@@ -121,21 +128,19 @@ def _no_wait_for_dead_threads(report: Report, scratch: Path) -> Iterator[None]:
 
 
 def _report_no_memory(report: Report) -> None:
-    said = "out of memory; give the task more"
-    report.event("run_failed", level="error", exit_code=MachineError.exit_code, error=said)
+    error = "out of memory; give the task more"
+    report.event(RunFailed(exit_code=MachineError.exit_code, error=error))
 
 
-def _wait_for_stop(report: Report, scratch: Path) -> None:
+def _wait_for_stop(report: Report, publication: Publication, scratch: Path) -> None:
     """End the process at once on a stop signal, whatever the other threads wait for."""
     number = signal.sigwait(STOP_SIGNALS)
     name, code = signal.Signals(number).name, 128 + number
     impatience = threading.Timer(_STOP_SECONDS, os._exit, [code])  # nobody reads what it prints
     impatience.daemon = True
     impatience.start()
-    target = "the target is untouched"
-    if report.last_event == "transformed":
-        target = "the target holds the old table or the new one, whole"
-    report.event("run_failed", level="error", exit_code=code, error=f"stopped by {name}; {target}")
+    error = f"stopped by {name}; {publication.state.value}"
+    report.event(RunFailed(exit_code=code, error=error))
     _end_children()
     _remove(scratch)
     os._exit(code)

@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 import click
 
 from micro_etl.errors import MachineError
+from micro_etl.events import (
+    Event,
+    Extracted,
+    LeftBehind,
+    RunFailed,
+    RunFinished,
+    SourceRetry,
+    Transformed,
+)
+from micro_etl.mask import Mask
+from micro_etl.text import printable, size
 
 _LEVELS = ("info", "warning", "error")
-_RESULTS = ("run_finished", "run_failed")
-# What would steer a terminal, or break a line.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _REDRAW_SECONDS = 0.1
+_UNKNOWN = "unknown"
 
 
 class Report(Protocol):
     """Where a run says what it does.
 
     Attributes:
-        last_event: the name of the last event.
+        mask: hides secrets in all that is said.
+        dataset: the name of the dataset, once it is known, for metrics.
     """
 
-    last_event: str
+    mask: Mask
+    dataset: str
 
-    def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
-        """Say that something happened; names and fields are fixed, and listed in the README."""
+    def event(self, event: Event) -> None:
+        """Say that something happened."""
 
     def progress(self, received: int, total: int | None) -> None:
         """Say how many bytes of the source have come."""
 
-    def table(self, file: Path) -> None:
-        """Show the first rows of a Parquet file to whoever reads."""
+    def preview(self, draw: Callable[[], str]) -> None:
+        """Show a person the first rows; `draw` is called only where they are shown."""
 
 
 class _Turn:
@@ -52,11 +60,11 @@ class _Turn:
         self._speaking, self._ended = threading.Lock(), False
 
     @contextmanager
-    def take(self, name: str) -> Iterator[None]:
+    def take(self, event: Event) -> Iterator[None]:
         """Say one thing, or wait for the end of the process where a result has been told."""
         with self._speaking:
             if not self._ended:
-                self._ended = name in _RESULTS
+                self._ended = event.ends_run
                 yield
                 return
         threading.Event().wait()
@@ -70,32 +78,37 @@ class JsonReport:
         *,
         level: str,
         run_id: str | None,
-        metrics: tuple[str | None, str] = (None, ""),
-        secrets: Collection[str] = (),
+        namespace: str | None = None,
+        dataset: str = _UNKNOWN,
+        mask: Mask | None = None,
     ) -> None:
-        self._secrets, self._turn = secrets, _Turn()
-        self._level, self._run_id, self._metrics = _LEVELS.index(level), run_id, metrics
-        self.last_event = ""
+        self.mask, self.dataset = mask or Mask(), dataset
+        self._level, self._run_id = _LEVELS.index(level), run_id
+        self._namespace, self._turn = namespace, _Turn()
 
-    def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
+    def event(self, event: Event) -> None:
         """Print the event, unless it is less important than what is asked for."""
-        with self._turn.take(name):
-            self._say(name, level, fields)
+        with self._turn.take(event):
+            self._say(event)
 
-    def _say(self, name: str, level: str, fields: dict[str, Any]) -> None:
-        self.last_event, fields = name, without(self._secrets, fields)
-        namespace, dataset = self._metrics
-        if namespace and name in _RESULTS:
-            _print(embedded_metrics(namespace, dataset, name, fields))
-        if name in _RESULTS or _LEVELS.index(level) >= self._level:
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            line = {"time": now, "level": level, "event": name, "run_id": self._run_id, **fields}
-            _print(line)
+    def _say(self, event: Event) -> None:
+        if self._namespace and event.ends_run:
+            _print(embedded_metrics(self._namespace, self.dataset, event))
+        if event.ends_run or _LEVELS.index(event.level) >= self._level:
+            _print(
+                {
+                    "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    "level": event.level,
+                    "event": event.name,
+                    "run_id": self._run_id,
+                    **self.mask.clean_all(event.values),
+                }
+            )
 
     def progress(self, received: int, total: int | None) -> None:
         """Stay silent."""
 
-    def table(self, file: Path) -> None:
+    def preview(self, draw: Callable[[], str]) -> None:
         """Stay silent."""
 
 
@@ -103,22 +116,21 @@ class TextReport:
     """Aligned lines for people; errors go to standard error."""
 
     def __init__(
-        self, *, level: str, color: bool | None, live: bool, secrets: Collection[str] = ()
+        self, *, level: str, color: bool | None, live: bool, mask: Mask | None = None
     ) -> None:
-        self._secrets, self._turn = secrets, _Turn()
+        self.mask, self.dataset, self._turn = mask or Mask(), _UNKNOWN, _Turn()
         self._level, self._color, self._live = _LEVELS.index(level), color, live
         self._started = self._drawn = time.monotonic()
-        self.last_event = ""
 
-    def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
+    def event(self, event: Event) -> None:
         """Print what the event means."""
-        with self._turn.take(name), printing():
-            self._say(name, level, fields)
+        with self._turn.take(event), printing():
+            self._say(event)
 
-    def _say(self, name: str, level: str, fields: dict[str, Any]) -> None:
-        self.last_event, fields = name, without(self._secrets, fields)
+    def _say(self, event: Event) -> None:
+        fields = self.mask.clean_all(event.values)
         self._clear()
-        if name == "run_failed":
+        if isinstance(event, RunFailed):
             click.echo(
                 click.style("error", fg="red", bold=True) + f"     {printable(fields['error'])}",
                 err=True,
@@ -126,8 +138,8 @@ class TextReport:
             )
             for violation in fields.get("violations", [])[1:]:
                 click.echo(f"          {printable(violation)}", err=True)
-        elif name == "run_finished" or _LEVELS.index(level) >= self._level:
-            line = _line(name, fields)
+        elif event.ends_run or _LEVELS.index(event.level) >= self._level:
+            line = _line(event, fields)
             if line:
                 click.echo(f"{line[0]:<10}{line[1]}", color=self._color)
 
@@ -140,13 +152,11 @@ class TextReport:
             speed = size(int(received / (now - self._started)))
             click.echo(f"\r\033[Ksource    {size(received)}{of}, {speed}/s", nl=False, err=True)
 
-    def table(self, file: Path) -> None:
+    def preview(self, draw: Callable[[], str]) -> None:
         """Print the first rows, unless only what is more important is asked for."""
         if self._level > _LEVELS.index("info"):
             return
-        from micro_etl.show import head
-
-        shown = head(file)
+        shown = self.mask.clean(draw())
         with printing():
             self._clear()
             click.echo(shown)
@@ -161,40 +171,42 @@ def open_report(
     log_format: str,
     log_level: str = "info",
     run_id: str | None = None,
-    metrics: tuple[str | None, str] = (None, ""),
-    secrets: Collection[str] = (),
+    namespace: str | None = None,
+    dataset: str = _UNKNOWN,
+    mask: Mask | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Report:
-    """The report that a format asks for; ``auto`` is text where somebody reads it.
+    """Open the report that a format asks for; ``auto`` is text on a terminal.
 
     Args:
         log_format: auto, text or json.
         log_level: the least important event that is printed.
         run_id: goes with each JSON line.
-        metrics: namespace and dataset; with a namespace, JSON lines have metrics among them.
-        secrets: what no message may hold, wherever it was heard.
+        namespace: of the metrics that are among the JSON lines, where there is one.
+        dataset: the name of the dataset, as far as it is known.
+        mask: hides secrets in all that is said.
         environ: where ``NO_COLOR`` stands.
     """
     if log_format == "json" or (log_format == "auto" and not sys.stdout.isatty()):
-        return JsonReport(level=log_level, run_id=run_id, metrics=metrics, secrets=secrets)
+        return JsonReport(
+            level=log_level, run_id=run_id, namespace=namespace, dataset=dataset, mask=mask
+        )
     color = False if environ.get("NO_COLOR") else None
-    return TextReport(level=log_level, color=color, live=sys.stderr.isatty(), secrets=secrets)
+    return TextReport(level=log_level, color=color, live=sys.stderr.isatty(), mask=mask)
 
 
-def embedded_metrics(
-    namespace: str, dataset: str, name: str, fields: Mapping[str, Any]
-) -> dict[str, Any]:
+def embedded_metrics(namespace: str, dataset: str, event: Event) -> dict[str, Any]:
     """The result of a run in CloudWatch's embedded metric format.
 
     Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
     """
     values: dict[str, tuple[float, str]] = {"Failed": (1, "Count")}
-    if name == "run_finished":
+    if isinstance(event, RunFinished):
         values = {
             "Succeeded": (1, "Count"),
-            "Rows": (fields["rows"], "Count"),
-            "SourceBytes": (fields["source_bytes"], "Bytes"),
-            "Duration": (fields["seconds"]["total"], "Seconds"),
+            "Rows": (event.rows, "Count"),
+            "SourceBytes": (event.source_bytes, "Bytes"),
+            "Duration": (event.seconds["total"], "Seconds"),
         }
     return {
         "_aws": {
@@ -210,31 +222,6 @@ def embedded_metrics(
         "Dataset": dataset,
         **{key: value for key, (value, _) in values.items()},
     }
-
-
-def without(secrets: Collection[str], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an event, in which what others said holds no secret of ours.
-
-    A server's error page, for one, may repeat the URL that it was asked for.
-    """
-    kept = dict(fields)
-    for name in ("error", "reason"):
-        for secret in secrets if name in kept else ():
-            kept[name] = kept[name].replace(secret, "…")
-    return kept
-
-
-def printable(text: str) -> str:
-    """A text on one line, in which nothing steers a terminal: control characters as escapes."""
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
-def size(count: int) -> str:
-    """A number of bytes for a reader."""
-    if count < 1000:
-        return f"{count} B"
-    power = min(int(math.log10(count)) // 3, 4)
-    return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
 @contextmanager
@@ -260,17 +247,17 @@ def _print(line: Mapping[str, Any]) -> None:
         sys.stdout.flush()
 
 
-def _line(name: str, fields: Mapping[str, Any]) -> tuple[str, str] | None:
+def _line(event: Event, fields: Mapping[str, Any]) -> tuple[str, str] | None:
     """Head and text of the line that an event prints, if it prints one."""
-    if name == "source_retry":
+    if isinstance(event, SourceRetry):
         return "retry", f"{fields['attempt']}: {printable(fields['reason'])}"
-    if name == "left_behind":
+    if isinstance(event, LeftBehind):
         return "left", printable(fields["reason"])
-    if name == "extracted":
+    if isinstance(event, Extracted):
         return "source", f"{size(fields['received'])} from {printable(fields['source'])}"
-    if name == "transformed":
+    if isinstance(event, Transformed):
         return "table", f"{fields['rows']:,} rows, {size(fields['bytes'])} of Parquet"
-    if name != "run_finished":
+    if not isinstance(event, RunFinished):
         return None
     target, result = printable(fields["target"]), fields["result"]
     seconds = f"in {fields['seconds']['total']:.2f} s"

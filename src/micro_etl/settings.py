@@ -11,8 +11,8 @@ import click
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ConfigError, UsageError
-from micro_etl.limits import ExtractOptions, HttpOptions
-from micro_etl.urls import redact
+from micro_etl.location import Location
+from micro_etl.source.limits import ExtractOptions, HttpOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -300,8 +300,8 @@ class Settings:
             max_unpacked_bytes=self.source_max_unpacked_bytes,
         )
 
-    def source(self, dataset: Dataset) -> str:
-        """Where the records come from.
+    def source(self, dataset: Dataset) -> Location:
+        """Say where the records come from.
 
         Raises:
             ConfigError: neither the settings nor the dataset say.
@@ -312,10 +312,10 @@ class Settings:
                 f"SOURCE_URL is missing, and dataset {dataset.name} has no source.url; "
                 "one of them should say where the records come from"
             )
-        return url
+        return Location.parse(url)
 
-    def target(self, dataset: Dataset) -> str:
-        """Where the table goes.
+    def target(self, dataset: Dataset) -> Location:
+        """Say where the table goes.
 
         Raises:
             ConfigError: two targets, or half of one.
@@ -323,11 +323,16 @@ class Settings:
         name = dataset.name if self.engine == "spark" else f"{dataset.name}.parquet"
         if self.target_url and self.s3_bucket:
             raise ConfigError(
-                f"TARGET_URL is {redact(self.target_url)} and S3_BUCKET is {self.s3_bucket}; "
-                "only one of them should be set"
+                f"TARGET_URL is {Location.parse(self.target_url).shown} and S3_BUCKET is "
+                f"{self.s3_bucket}; only one of them should be set"
             )
         if self.s3_bucket:
-            return f"s3://{self.s3_bucket}/{self.s3_key or name}"
+            return Location.parse(f"s3://{self.s3_bucket}/{self.s3_key or name}")
         if self.s3_key:
             raise ConfigError(f"S3_KEY is {self.s3_key}, but S3_BUCKET is missing")
-        return self.target_url or f"out/{name}"
+        return Location.parse(self.target_url or f"out/{name}")
+
+    @property
+    def raw(self) -> Location:
+        """Say where responses are kept; empty where they are not."""
+        return Location.parse(self.raw_url or "")

@@ -22,9 +22,9 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from micro_etl.errors import AccessDeniedError, ConfigError, RaceLostError, TargetError
-from micro_etl.urls import redact
+from micro_etl.location import STORE_SCHEMES, Location
 
-SCHEMES = ("s3", "gs", "az", "file")
+SCHEMES = (*STORE_SCHEMES, "file")
 """The schemes of stores; a URL without one is a local path."""
 
 _BUCKET = re.compile(r"(?!\.+$)[\w.:-]+", re.ASCII)  # also an access point's ARN
@@ -52,30 +52,29 @@ class Place:
     """One object in a store.
 
     Attributes:
-        url: what messages call it.
+        location: what messages show.
         store: the store that holds it.
         key: its path in the store.
         local: where it is on this machine, or none where it is elsewhere.
     """
 
-    url: str
+    location: Location
     store: ObjectStore
     key: str
     local: Path | None = None
 
 
-def is_store_url(url: str) -> bool:
-    """Whether a URL names an object of a remote store."""
-    return url.partition("://")[0] in SCHEMES and "://" in url
-
-
 def open_place(
-    url: str, *, timeout: float, deadline: float, environ: Mapping[str, str] = os.environ
+    location: Location,
+    *,
+    timeout: float,
+    deadline: float,
+    environ: Mapping[str, str] = os.environ,
 ) -> Place:
     """Open the store of a URL or path; nothing is sent yet.
 
     Args:
-        url: ``s3://bucket/key``, ``gs://``, ``az://``, ``file://`` or a local path.
+        location: ``s3://bucket/key``, ``gs://``, ``az://``, ``file://`` or a local path.
         timeout: seconds for one request.
         deadline: seconds for a request with all its retries.
         environ: where the AWS variables stand.
@@ -85,10 +84,10 @@ def open_place(
         TargetError: a local path can't be looked at.
         AccessDeniedError: the machine doesn't allow to look at it.
     """
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme == "file":
-        with target_errors("look for", url):
-            path = Path(os.path.realpath(rest if separator else url))  # also of links in a loop
+    url = location.shown
+    if location.is_local:
+        with target_errors("look for", location):
+            path = Path(os.path.realpath(location.path))  # also of links in a loop
             if path.is_dir() or url.endswith("/"):
                 raise ConfigError(f"{url} is a folder; it should be a file's path")
             if path.exists() and not path.is_file():
@@ -99,21 +98,21 @@ def open_place(
                 f"{url!r} can't be a file's name here; it should have no control characters, "
                 "be UTF-8, and not end in # and digits"
             )
-        return Place(url, LocalStore(), key, local=path)
-    bucket, _, key = rest.partition("/")
-    if scheme not in SCHEMES or not _BUCKET.fullmatch(bucket):
+        return Place(location, LocalStore(), key, local=path)
+    bucket, key = location.bucket, location.key
+    if not location.is_store or not _BUCKET.fullmatch(bucket):
         raise ConfigError(
-            f"{redact(url)} names no object; it should be "
+            f"{url} names no object; it should be "
             f"{', '.join(f'{name}://' for name in SCHEMES)} followed by bucket and key, or a "
             "local path"
         )
     if _BAD_KEY.search(key):
         raise ConfigError(
-            f"{redact(url)!r} has the key {key!r}; it should be a name, or names joined by single "
+            f"{url!r} has the key {key!r}; it should be a name, or names joined by single "
             "slashes, none of them . or .., without control characters"
         )
     try:
-        return Place(url, _remote(scheme, bucket, timeout, deadline, environ), key)
+        return Place(location, _remote(location.scheme, bucket, timeout, deadline, environ), key)
     except BaseError as error:
         raise ConfigError(f"{url} can't be opened: {reason(error)}") from error
 
@@ -154,7 +153,9 @@ def _is_any_endpoint_plain(environ: Mapping[str, str]) -> bool:
     for name, value in endpoints.items():
         found = _ENDPOINT.fullmatch(value)
         if not found or int((found[2] or ":0")[1:]) > _LAST_PORT:
-            raise ConfigError(f"{name} is {redact(value)!r}; it should be like https://host:port")
+            raise ConfigError(
+                f"{name} is {Location.parse(value).shown!r}; it should be like https://host:port"
+            )
     return any(value.lower().startswith("http:") for value in endpoints.values())
 
 
@@ -198,15 +199,16 @@ def sync(file: Path) -> None:
 
 
 @contextmanager
-def target_errors(action: str, url: str) -> Iterator[None]:
+def target_errors(action: str, location: Location) -> Iterator[None]:
     """Turn what a store raises into an error of ours that names the action and the object."""
     try:
         yield
     except (BaseError, OSError, NotImplementedError) as error:
-        _raise(action, url, error)
+        _raise(action, location, error)
 
 
-def _raise(action: str, url: str, error: Exception) -> NoReturn:
+def _raise(action: str, location: Location, error: Exception) -> NoReturn:
+    url = location.shown
     code = error_code(error)
     said = f"can't {action} {url}: {reason(error)}"
     if isinstance(error, PreconditionError | AlreadyExistsError):
@@ -229,7 +231,7 @@ def _raise(action: str, url: str, error: Exception) -> NoReturn:
             "; s3:GetObject and s3:PutObject should be allowed, and s3:ListBucket, without which "
             "S3 calls a missing object forbidden"
         )
-        forbidden = url.startswith("s3:") and isinstance(error, PermissionDeniedError)
+        forbidden = location.scheme == "s3" and isinstance(error, PermissionDeniedError)
         raise AccessDeniedError(said + (needed if forbidden else "")) from error
     raise TargetError(said) from error
 

@@ -14,15 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import records
-from bench.container import Contained
-from bench.job import Run, Store, run_job
-from bench.peers import PEERS, SERVICE
-from bench.report import Results, cost, figure, page, ratio
-from bench.scale import ENGINES, compare, make, measure, row
-from bench.scale import PAGE as SCALE
-from bench.scale import page as scale_page
-from bench.serve import serve_file, serve_pieces
+from dev.bench import records
+from dev.bench.container import Contained
+from dev.bench.job import Run, Store, run_job
+from dev.bench.peers import PEERS, SERVICE
+from dev.bench.report import Results, cost, figure, page, ratio
+from dev.bench.scale import ENGINES, compare, make, measure, row
+from dev.bench.scale import PAGE as SCALE
+from dev.bench.scale import page as scale_page
+from dev.bench.serve import serve_file, serve_pieces
 from tests.conftest import Bucket
 
 COUNT = 1200
@@ -146,4 +146,4 @@ def test_a_run_of_the_scale_is_measured_whole_and_leaves_nothing(tmp_path: Path)
     table = scale_page(["before", "after"], 1, [line]).rpartition("\n\n")[2].splitlines()
     assert {cells.count("|") for cells in table} == {9}
     assert line.startswith("| 1,000,000 | 0.30 GB | ")
-    assert "<!-- python -m bench.scale -->\n" in SCALE.read_text("utf-8")
+    assert "<!-- python -m dev.bench.scale -->\n" in SCALE.read_text("utf-8")

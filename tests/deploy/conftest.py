@@ -22,7 +22,7 @@ from deploy.environment import Environment
 from deploy.outcome import Verdict
 from deploy.target import Target
 from deploy.work import Limits, Pace, Work
-from quickstart.loopback import serve_aws
+from dev.loopback import serve_aws
 
 ACCOUNT = "123456789012"
 REGION: Literal["eu-west-1"] = "eu-west-1"

@@ -33,7 +33,8 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "a checkout"
     (root / "deploy").mkdir(parents=True)
     shutil.copy(ROOT / "deploy.sh", root)
-    (root / "requirements-deploy.txt").write_text("# nothing\n")
+    (root / "requirements").mkdir()
+    (root / "requirements" / "deploy.txt").write_text("# nothing\n")
     (root / "deploy" / "__init__.py").write_text("")
     (root / "deploy" / "__main__.py").write_text(
         "import sys\nprint(sys.prefix)\nprint(sys.argv[1:])\nraise SystemExit(65)\n"
@@ -61,7 +62,7 @@ def test_the_environment_is_made_once_for_each_state_of_the_requirements(checkou
     script = checkout / "deploy.sh"
     first = run(script, cwd=checkout, PYTHON=sys.executable)
     second = run(script, cwd=checkout, PYTHON=sys.executable)
-    (checkout / "requirements-deploy.txt").write_text("# something else\n")
+    (checkout / "requirements" / "deploy.txt").write_text("# something else\n")
     third = run(script, cwd=checkout, PYTHON=sys.executable)
 
     assert first.stdout == second.stdout != third.stdout
@@ -73,7 +74,7 @@ def test_the_environment_is_made_once_for_each_state_of_the_requirements(checkou
 
 def test_requirements_that_cannot_be_installed_leave_nothing(checkout: Path) -> None:
     """Nothing half made is ever used: the next call begins anew."""
-    (checkout / "requirements-deploy.txt").write_text("--no-index\nno-such-package==1.0\n")
+    (checkout / "requirements" / "deploy.txt").write_text("--no-index\nno-such-package==1.0\n")
 
     done = run(checkout / "deploy.sh", cwd=checkout, PYTHON=sys.executable)
 
@@ -121,8 +122,8 @@ def test_a_python_that_the_requirements_are_made_for_comes_first(
 
 def test_without_its_requirements_it_says_so(checkout: Path) -> None:
     """An incomplete checkout is told as one."""
-    (checkout / "requirements-deploy.txt").unlink()
+    (checkout / "requirements" / "deploy.txt").unlink()
 
     done = run(checkout / "deploy.sh", cwd=checkout, PYTHON=sys.executable)
 
-    assert (done.returncode, "requirements-deploy.txt is missing" in done.stderr) == (10, True)
+    assert (done.returncode, "requirements/deploy.txt is missing" in done.stderr) == (10, True)

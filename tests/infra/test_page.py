@@ -9,7 +9,7 @@ import click
 import pytest
 
 from deploy.cli import cli
-from rehearsal.workflows import FILES
+from dev.rehearsal.workflows import FILES
 
 PAGE = Path(__file__).parents[2] / "docs" / "cicd.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ import pytest
 from deploy.account.access import Account
 from deploy.account.bootstrap import target_of
 from deploy.account.policies import policies
-from rehearsal.roles import UNUSED, compare
+from dev.rehearsal.roles import UNUSED, compare
 from tests.infra.conftest import ACCOUNT, REGION, made
 
 Grant = tuple[str, str, str]

@@ -170,12 +170,13 @@ def test_images_can_be_neither_replaced_nor_pushed_unscanned(
 
 def test_alarms_watch_what_the_service_says(account: Account, content: dict[str, Any]) -> None:
     """The alarms' metric, dimension and namespace are those of the service's own report."""
+    from micro_etl.events import RunFailed
     from micro_etl.report import embedded_metrics
+    from tests.service.test_report import finished
 
-    finished = {"rows": 1, "source_bytes": 1, "seconds": {"total": 1.0}}
+    events = (finished(), RunFailed(exit_code=69, error="down"))
     said = {
-        name: embedded_metrics("micro-etl/staging", "launches", name, fields)
-        for name, fields in (("run_finished", finished), ("run_failed", {}))
+        event.name: embedded_metrics("micro-etl/staging", "launches", event) for event in events
     }
     alarms = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
     of_service = {a["MetricName"]: a for a in alarms if a["Namespace"] == "micro-etl/staging"}

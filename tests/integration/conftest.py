@@ -12,8 +12,20 @@ from pathlib import Path
 import boto3
 import pytest
 
-from quickstart.loopback import CREDENTIALS, serve_json
+from dev.loopback import CREDENTIALS, serve_json
 from tests.integration.published import Place, Published
+from tests.integration.published_dataset import PublishedDataset, read_dataset
+
+_BUCKET, _DATASET = os.environ.get("S3_BUCKET"), os.environ.get("DATASET")
+_NAMES_A_PLACE = bool(_BUCKET or os.environ.get("TARGET_URL"))
+if _DATASET and not _NAMES_A_PLACE:
+    raise pytest.UsageError("DATASET is set; S3_BUCKET or TARGET_URL should say where it is")
+
+# Launches have a test of their own, with facts that are known; other datasets have none.
+_IS_LAUNCHES = not _DATASET or read_dataset(_DATASET)["name"] == "launches"
+collect_ignore = (
+    [] if _IS_LAUNCHES and bool(_BUCKET) == _NAMES_A_PLACE else ["test_published_table.py"]
+)
 
 _RECORDED = Path(__file__).parents[3] / "shared" / "data" / "launches_v4_past.json"
 
@@ -24,6 +36,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         of_environment = bool(os.environ.get("S3_BUCKET"))
         cases = ["environment"] if of_environment else ["sample", "recorded"]
         metafunc.parametrize("published", cases, indirect=True, scope="session")
+    if "published_dataset" in metafunc.fixturenames:
+        cases = ["environment"] if _NAMES_A_PLACE else ["source", "raw copy"]
+        metafunc.parametrize("published_dataset", cases, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def published_dataset(request: pytest.FixtureRequest) -> Iterator[PublishedDataset]:
+    """What the application has published of the dataset that the environment names."""
+    case: str = request.param
+    if case == "environment":
+        yield PublishedDataset(os.environ)
+        return
+    with serve_json(_source("sample")) as source_url:
+        endpoint: str = request.getfixturevalue("aws_endpoint")
+        bucket = f"dataset-by-{case.replace(' ', '-')}"
+        place = Place(bucket, "launches.parquet", source_url, f"run-of-{bucket}", endpoint)
+        raw = {"RAW_URL": f"s3://{bucket}/raw"} if case == "raw copy" else {}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in CREDENTIALS.items():
+                patch.setenv(name, value)
+            boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=bucket)
+            variables = _run_the_application(place, **raw)
+            told = {
+                "DATASET": str(_bundled("launches.toml")),
+                "EXPECTED_RUN_ID": str(place.run_id),
+            }
+            gone = {"SOURCE_URL": "/not/there"} if raw else {}  # what the run kept must do
+            yield PublishedDataset(variables | told | gone)
 
 
 @pytest.fixture(scope="session")
@@ -49,11 +89,20 @@ def _source(case: str) -> bytes:
         if not _RECORDED.exists():
             pytest.skip(f"the recorded response of the API is not there: {_RECORDED.name}")
         return _RECORDED.read_bytes()
-    return (resources.files("micro_etl") / "datasets" / "launches.sample.json").read_bytes()
+    return _bundled("launches.sample.json").read_bytes()
 
 
-def _run_the_application(place: Place) -> None:
-    """Run the command as a user would: a process, configured by its environment alone."""
+def _bundled(name: str) -> Path:
+    """A file of the application; where the environment names a place, it is not installed."""
+    return Path(str(resources.files("micro_etl") / "datasets" / name))
+
+
+def _run_the_application(place: Place, **variables: str) -> dict[str, str]:
+    """Run the command as a user would: a process, configured by its environment alone.
+
+    Returns:
+        That environment.
+    """
     environment = {
         "PATH": os.environ["PATH"],
         "SOURCE_URL": place.source_url,
@@ -61,6 +110,7 @@ def _run_the_application(place: Place) -> None:
         "RUN_ID": str(place.run_id),
         "AWS_ENDPOINT_URL": str(place.endpoint),
         **CREDENTIALS,
+        **variables,
     }
     done = subprocess.run(
         [sys.executable, "-m", "micro_etl", "run"],
@@ -71,3 +121,4 @@ def _run_the_application(place: Place) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return environment

@@ -15,9 +15,10 @@ import pytest
 from obstore.store import MemoryStore
 
 from micro_etl.dataset import Dataset, bundled_dataset
-from micro_etl.load import Outcome, load, look
 from micro_etl.store import Place, open_place
-from micro_etl.transform import Table
+from micro_etl.tablefile import Table
+from micro_etl.target.load import load, look
+from micro_etl.target.outcome import Outcome
 from tests.conftest import Bucket
 
 DATASET = replace(bundled_dataset("launches"), min_rows=3, max_shrink=0.1)

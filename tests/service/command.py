@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quickstart.loopback import HOST
+from dev.loopback import HOST
 
 COMMAND = (sys.executable, "-m", "micro_etl")
 _SECONDS = 60

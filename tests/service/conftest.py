@@ -10,10 +10,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from micro_etl.body import Body, Part
 from micro_etl.dataset import Dataset, parse_dataset
 from micro_etl.errors import ContractError
-from micro_etl.layout import Body, find_layout
-from micro_etl.transform import Table, transform
+from micro_etl.source.layout import find_layout
+from micro_etl.table.transform import transform
+from micro_etl.tablefile import Table
 
 Found = list[tuple[int | None, str, str | None]]
 """Record, path and value of each violation."""
@@ -44,7 +46,7 @@ class Bench:
         file = self.folder / "body"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
         layout = find_layout(file, wrapped=wrapped, one_line=False, source="the source")
-        return Body(file, layout, 1 << 24)
+        return Body((Part(file, "the source"),), layout, 1 << 24)
 
     def table(self, columns: str, text: str | bytes, *, records: str | None = None) -> Table:
         """The table of a body."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
-from quickstart.loopback import HOST
+from dev.loopback import HOST
 
 _PATIENCE = 30
 

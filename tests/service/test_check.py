@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from micro_etl.check import check
 from micro_etl.dataset import parse_dataset
 from micro_etl.errors import DataError
-from micro_etl.sql import literal
+from micro_etl.table.check import check
+from micro_etl.table.sql import literal
 from tests.service.conftest import Bench
 
 COLUMNS = """

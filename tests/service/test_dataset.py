@@ -13,11 +13,11 @@ from micro_etl.dataset import (
     bundled_dataset,
     bundled_datasets,
     parse_dataset,
-    read_dataset,
+    write_path,
 )
 from micro_etl.errors import ConfigError
-from micro_etl.limits import ExtractOptions
-from micro_etl.sql import dotted
+from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.read_dataset import read_dataset
 from tests.service.conftest import dataset
 
 HEAD = 'name = "things"\n'
@@ -142,14 +142,6 @@ def test_what_is_left_out_has_a_default() -> None:
             HEAD + "[columns]\nName = { type = 'string' }\nname = { type = 'string' }",
             "columns.name and columns.Name are one name for readers that fold case",
         ),
-        (
-            HEAD + "[columns]\na = {from='x.Y', type='string'}\nb = {from='x.y', type='string'}",
-            "columns.b reads x.y, another column x.Y; paths that differ by case alone",
-        ),
-        (
-            HEAD + "[columns]\na = {from='X.y', type='string'}\nb = {from='x.z', type='string'}",
-            "columns.b reads x, another column X; paths that differ by case alone",
-        ),
     ],
 )
 def test_a_mistake_is_named_in_one_line(text: str, message: str) -> None:
@@ -183,12 +175,12 @@ def test_a_path_is_keys_joined_by_dots(path: str, keys: tuple[str, ...]) -> None
     "keys", [("a", "b"), ("a.b",), ('a"b', "c\\"), ("a b",), ("x[0]", "*"), ("日本", "'")]
 )
 def test_a_violation_writes_a_path_as_the_dataset_file_does(keys: tuple[str, ...]) -> None:
-    assert dataset(f"a = {{ from = '''{dotted(keys)}''', type = 'json' }}").columns[0].path == keys
+    assert (
+        dataset(f"a = {{ from = '''{write_path(keys)}''', type = 'json' }}").columns[0].path == keys
+    )
 
 
-@pytest.mark.parametrize(
-    "path", [".", "a.", ".a", "a..b", '""', '"a', 'a"', '"a"b', "a b", "a[0]", "a.*", "$.a[*]"]
-)
+@pytest.mark.parametrize("path", [".", "a.", ".a", "a..b", '"a', 'a"', '"a"b', "a b"])
 def test_a_wrong_path_is_named(path: str) -> None:
     should = r"it should be keys joined by dots, such as links\.webcast"
     with pytest.raises(ConfigError, match=rf"^table.toml: columns\.a\.from is .*; {should}"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quickstart.loopback import free_port
+from dev.loopback import free_port
 from tests.service.command import COMMAND, environment, launches, made, micro_etl
 from tests.service.servers import Answer, Request, s3_error, serve
 

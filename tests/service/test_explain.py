@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from micro_etl import explain, sql
 from micro_etl.dataset import TYPES
-from micro_etl.transform import connect
+from micro_etl.table import checks, sql
+from micro_etl.table.engine import connect
 from tests.service.conftest import Bench, dataset
 
 VALUES = (Path(__file__).parent / "values.txt").read_text("utf-8").splitlines()
@@ -97,10 +97,10 @@ def named(
 ) -> set[str]:
     """The values that the explaining pass names."""
     found = set()
-    for start in range(0, len(values), explain.SHOWN):  # it names so many at most
-        part = values[start : start + explain.SHOWN]
+    for start in range(0, len(values), checks.SHOWN):  # it names so many at most
+        part = values[start : start + checks.SHOWN]
         body = bench.body("[" + ",".join(f'{{"a": {value}}}' for value in part) + "]")
-        for *_, first in engine.execute(explain.findings(dataset(columns), body)).fetchall():
+        for *_, first in engine.execute(checks.findings(dataset(columns), body)).fetchall():
             found |= {part[one["record"] - 1] for one in first}
     return found
 
@@ -163,5 +163,5 @@ def test_an_object_on_the_way_is_refused_if_and_only_if_it_is_explained(
     """
     for record in [f'{{"w": {parent}, "x": 1}}', f'{{"s": {parent}, "x": 1, "x": 2}}']:
         body = f'[{{"w": {{"m": 1}}, "s": {{"t": {{"u": ""}}}}}}, {record}]'
-        findings = explain.findings(dataset(columns), bench.body(body))
+        findings = checks.findings(dataset(columns), bench.body(body))
         assert aborts(engine, bench, columns, body) is bool(engine.execute(findings).fetchall())

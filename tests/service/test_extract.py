@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from micro_etl.errors import AccessDeniedError, ConfigError, MachineError, SourceError
-from micro_etl.extract import Extract, extract
-from micro_etl.layout import Layout, find_layout
-from micro_etl.limits import ExtractOptions, HttpOptions
 from micro_etl.urls import names_ndjson
+
+from micro_etl.body import Layout
+from micro_etl.errors import AccessDeniedError, ConfigError, MachineError, SourceError
+from micro_etl.source.fetch import Extract, extract
+from micro_etl.source.layout import find_layout
+from micro_etl.source.limits import ExtractOptions, HttpOptions
 from tests.conftest import Bucket
 from tests.service.servers import Answer, gzipped, s3_error, serve
 
@@ -122,7 +123,7 @@ def test_one_record_a_line_is_known(
 ) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     with serve(Answer(body=body, headers=headers)) as server:
-        assert layout(server.url + path, tmp_path) is Layout.NDJSON
+        assert layout(server.url + path, tmp_path) is Layout.LINES
 
 
 @pytest.mark.parametrize(
@@ -292,8 +293,8 @@ def test_s3_source_that_is_denied_is_told_apart(
 _CHILD = r"""
 import re, sys
 from pathlib import Path
-from micro_etl.extract import extract
-from micro_etl.limits import ExtractOptions
+from micro_etl.source.fetch import extract
+from micro_etl.source.limits import ExtractOptions
 extract(sys.argv[1], Path(sys.argv[2]), options=ExtractOptions())
 print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 """

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import trustme
 
+from dev.loopback import free_port
 from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
-from micro_etl.http_get import get
-from micro_etl.limits import HttpOptions
-from quickstart.loopback import free_port
+from micro_etl.source.http_get import get
+from micro_etl.source.limits import HttpOptions
 from tests.service.servers import Answer, gzipped, redirect, serve
 
 FAST = {"backoff": 0.001, "backoff_max": 0.01, "retry_after_max": 0.2, "read_timeout": 0.2}

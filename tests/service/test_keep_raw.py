@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from micro_etl.errors import ConfigError, TargetError
-from micro_etl.extract import Extract, extract
-from micro_etl.keep_raw import keep_raw
-from micro_etl.limits import ExtractOptions
+from micro_etl.source.fetch import Extract, extract
+from micro_etl.source.keep_raw import keep_raw
+from micro_etl.source.limits import ExtractOptions
 from tests.conftest import Bucket
 
 BODY = b'[{"flight": 1}]' * 100

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from micro_etl.body import Layout
 from micro_etl.errors import SourceError
-from micro_etl.layout import Layout, find_layout, show
+from micro_etl.source.layout import find_layout, show
 
 
 def layout_of(
@@ -26,10 +27,10 @@ def layout_of(
         ("[]", Layout.ARRAY),
         (' \r\n\t[{"a": 1}]\n', Layout.ARRAY),
         ("[" + '{"a": 1}, ' * 9999 + "{}]" + " " * 3000, Layout.ARRAY),
-        ('{"a": 1}\n{"a": 2}', Layout.NDJSON),
-        ('{"a": 1}\r\n{"a": 2}\r\n', Layout.NDJSON),
-        ('{"a": 1}\n\n \t\n  {"a": 2}\n', Layout.NDJSON),
-        ('{"a": "' + "x" * 9999 + '"}\n{"a": 2}\n', Layout.NDJSON),
+        ('{"a": 1}\n{"a": 2}', Layout.LINES),
+        ('{"a": 1}\r\n{"a": 2}\r\n', Layout.LINES),
+        ('{"a": 1}\n\n \t\n  {"a": 2}\n', Layout.LINES),
+        ('{"a": "' + "x" * 9999 + '"}\n{"a": 2}\n', Layout.LINES),
     ],
 )
 def test_the_content_decides_the_layout(tmp_path: Path, text: str, layout: Layout) -> None:
@@ -37,7 +38,7 @@ def test_the_content_decides_the_layout(tmp_path: Path, text: str, layout: Layou
 
 
 def test_a_single_line_is_a_record_only_where_the_source_announces_lines(tmp_path: Path) -> None:
-    assert layout_of(tmp_path, '{"a": 1}\n', one_line=True) is Layout.NDJSON
+    assert layout_of(tmp_path, '{"a": 1}\n', one_line=True) is Layout.LINES
     with pytest.raises(SourceError, match="should be an array of records, not one object"):
         layout_of(tmp_path, '{"error": "rate limit exceeded"}\n')
 

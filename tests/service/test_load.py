@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from micro_etl.errors import DataError, TargetError
-from micro_etl.load import CONTENT_TYPE, download, look
 from micro_etl.store import open_place
+from micro_etl.target.load import CONTENT_TYPE, download, look
 from tests.conftest import Bucket
 from tests.service.backends import DATASET, KEY, KINDS, Backend, make_table, on_s3, open_backend
 

@@ -14,8 +14,8 @@ import obstore
 import pytest
 
 from micro_etl.errors import RaceLostError, TargetError
-from micro_etl.load import look
 from micro_etl.store import open_place
+from micro_etl.target.load import look
 from tests.conftest import Bucket
 from tests.service.backends import KEY, KINDS, Backend, make_table, on_s3, open_backend
 from tests.service.servers import Answer, Request, forward, serve

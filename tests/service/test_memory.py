@@ -7,15 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from micro_etl.transform import transform
+from micro_etl.table.transform import transform
 from tests.service.conftest import Bench, dataset
 
 PROGRAM = """
 import resource, sys
 from pathlib import Path
 from micro_etl.dataset import parse_dataset
-from micro_etl.layout import Body, Layout
-from micro_etl.transform import transform
+from micro_etl.body import Body, Layout, Part
+from micro_etl.table.transform import transform
 columns = 'n = { type = "int32", unique = true }\\ntext = { type = "string" }'
 dataset = parse_dataset(f'name = "table"\\n[columns]\\n{columns}', label="table.toml")
 table = transform(Body(Path("body"), Layout.ARRAY, 1 << 24), dataset, scratch=Path.cwd())

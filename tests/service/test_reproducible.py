@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from micro_etl import transform as transform_module
+from micro_etl.body import Layout
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import MachineError
-from micro_etl.layout import Layout
-from micro_etl.transform import transform
+from micro_etl.table.transform import transform
 from tests.service.command import launches
 from tests.service.conftest import Bench
 
@@ -56,7 +56,7 @@ MANY = """
 """
 
 
-@pytest.mark.parametrize("layout", [Layout.ARRAY, Layout.NDJSON])
+@pytest.mark.parametrize("layout", [Layout.ARRAY, Layout.LINES])
 def test_bytes_and_order_do_not_depend_on_threads_or_folder(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout
 ) -> None:
@@ -64,7 +64,7 @@ def test_bytes_and_order_do_not_depend_on_threads_or_folder(
         f'{{"n": {i}, "text": "{i:0200}", "ok": {"null" if i % 3 else "true"}}}'
         for i in range(300_000)
     ]
-    text = "\n".join(records) if layout is Layout.NDJSON else f"[{','.join(records)}]"
+    text = "\n".join(records) if layout is Layout.LINES else f"[{','.join(records)}]"
     first = bench.table(MANY, text)
     file = pq.ParquetFile(first.file)
     assert file.metadata.num_row_groups > 1
@@ -83,9 +83,9 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from micro_etl.dataset import bundled_dataset
-from micro_etl.layout import Body, Layout
-from micro_etl.sql import dotted
-from micro_etl.transform import transform
+from micro_etl.body import Body, Layout, Part
+from micro_etl.table.sql import dotted
+from micro_etl.table.transform import transform
 body = Body(Path(sys.argv[1]), Layout.ARRAY, 1 << 24)
 print(transform(body, bundled_dataset("launches"), scratch=Path.cwd()))
 """

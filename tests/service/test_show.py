@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from micro_etl.errors import DataError
-from micro_etl.show import head, profile
-from micro_etl.sql import literal
+from micro_etl.table.show import head, profile
+from micro_etl.table.sql import literal
 from tests.service.conftest import Bench
 
 COLUMNS = """

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from micro_etl.urls import means_files
 
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import ConfigError, SourceError
-from micro_etl.limits import ExtractOptions
-from micro_etl.source_files import list_files
-from micro_etl.urls import means_files
+from micro_etl.source.files import list_files
+from micro_etl.source.limits import ExtractOptions
 from tests.conftest import Bucket
 from tests.service.command import micro_etl
 from tests.service.conftest import dataset

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from micro_etl import explain, sql
+from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import bundled_dataset, parse_dataset
-from micro_etl.layout import Body, Layout
-from micro_etl.transform import connect
+from micro_etl.table import checks, sql
+from micro_etl.table.engine import connect
 
 FOLDER = Path(__file__).parent / "sql"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.toml"))
@@ -33,7 +33,7 @@ def example(name: str) -> dict[str, Any]:
 def compile_all(name: str) -> str:
     """Every statement of a run, and of a run that finds something wrong."""
     dataset = parse_dataset((FOLDER / f"{name}.toml").read_text("utf-8"), label=name)
-    body = Body(Path("body.json"), Layout(example(name)["layout"]), 1 << 24)
+    body = Body((Part(Path("body.json"), "body.json"),), Layout(example(name)["layout"]), 1 << 24)
     staged, table = Path("staged.parquet"), Path("table.parquet")
     columns = dataset.columns
     statements = {
@@ -42,14 +42,14 @@ def compile_all(name: str) -> str:
         "publish": sql.publish(columns, staged, table),
         "publish_empty": sql.publish_empty(columns, Path("empty.parquet")),
         "schema": sql.schema(table),
-        "findings": explain.findings(dataset, body),
-        "presence": explain.presence(dataset, body),
+        "findings": checks.findings(dataset, body),
+        "presence": checks.presence(dataset, body),
     }
     for column in columns:
         if column.unique:
-            statements[f"repeats of {column.name}"] = explain.repeats(column, dataset, body)
+            statements[f"repeats of {column.name}"] = checks.repeats(column, dataset, body)
     if body.layout is Layout.WRAPPED:
-        statements["wrapper"] = explain.wrapper(dataset, body)
+        statements["wrapper"] = checks.wrapper(dataset, body)
     return "".join(f"-- {title}\n{text}{SEPARATOR}" for title, text in statements.items())
 
 
@@ -63,7 +63,7 @@ def test_the_sql_beside_a_dataset_gives_the_rows_beside_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = example(name)
-    lines = parts["layout"] == Layout.NDJSON
+    lines = parts["layout"] == Layout.LINES
     body = "\n".join(map(json.dumps, parts["body"])) if lines else json.dumps(parts["body"])
     monkeypatch.chdir(tmp_path)
     Path("body.json").write_text(body)
@@ -115,7 +115,9 @@ def test_a_file_may_have_any_name(tmp_path: Path) -> None:
         file.write_text('[{"a": 7}]')
         staged = tmp_path / f"{name}.parquet"
         with connect(tmp_path) as engine:
-            engine.execute(sql.stage(dataset, Body(file, Layout.ARRAY, 1 << 24), staged))
+            engine.execute(
+                sql.stage(dataset, Body((Part(file, "the source"),), Layout.ARRAY, 1 << 24), staged)
+            )
             assert engine.execute(sql.profile(dataset.columns, staged)).fetchall()[0][0] == 1
         assert staged.exists()
 

@@ -11,10 +11,10 @@ import obstore
 import pytest
 from obstore.exceptions import GenericError
 
+from dev.loopback import free_port
 from micro_etl.errors import AccessDeniedError, ConfigError, MicroEtlError, TargetError
-from micro_etl.load import look
 from micro_etl.store import is_store_url, open_place, reason, target_errors
-from quickstart.loopback import free_port
+from micro_etl.target.load import look
 from tests.conftest import Bucket
 from tests.service.servers import Answer, s3_error, serve
 

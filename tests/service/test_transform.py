@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from micro_etl.body import Body, Layout
 from micro_etl.dataset import bundled_dataset
-from micro_etl.layout import Body, Layout
-from micro_etl.sql import dotted
-from micro_etl.transform import ColumnProfile, count_rows, transform
+from micro_etl.table.sql import dotted
+from micro_etl.table.transform import ColumnProfile, count_rows, transform
 from tests.service.conftest import Bench
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "launches_v4_past.json"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from micro_etl.urls import names_ndjson, redact
 
 

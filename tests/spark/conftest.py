@@ -12,18 +12,18 @@ import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from micro_etl.spark.run import assemble
 from obstore.store import LocalStore
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, MicroEtlError, Violation
-from micro_etl.limits import ExtractOptions
-from micro_etl.source_files import SourceFile
+from micro_etl.source.files import SourceFile
+from micro_etl.source.limits import ExtractOptions
 from micro_etl.spark.check import check, find_violations
 from micro_etl.spark.plan import has_lines, plan_splits
-from micro_etl.spark.run import assemble
 from micro_etl.spark.session import missing, open_session
 from micro_etl.spark.work import Job
-from micro_etl.transform import Table
+from micro_etl.tablefile import Table
 from tests.service.conftest import Bench, dataset
 
 if TYPE_CHECKING:

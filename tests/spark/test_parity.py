@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 
-from micro_etl import explain
 from micro_etl.dataset import TYPES, Dataset
 from micro_etl.errors import ContractError, MicroEtlError, Violation
-from micro_etl.transform import connect, find_violations
+from micro_etl.table import checks
+from micro_etl.table.transform import connect, find_violations
 from tests.service.conftest import Bench, dataset
 from tests.spark.conftest import COMPARED, SparkBench
 from tests.torture.test_property import cases, examples
@@ -117,7 +117,7 @@ def test_both_find_the_same_violations_in_the_same_records(
     assert max(violation.record or 0 for violation in expected) > RECORDS / 3
     with pytest.raises(ContractError) as refused:
         bench.table(columns, body)
-    assert refused.value.violations == expected[: explain.SHOWN]
+    assert refused.value.violations == expected[: checks.SHOWN]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n \n"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from micro_etl.source_files import SourceFile
+from micro_etl.source.files import SourceFile
 from micro_etl.spark.plan import (
     Split,
     has_lines,

@@ -27,7 +27,7 @@ from micro_etl.errors import (
     TargetError,
 )
 from micro_etl.report import JsonReport
-from micro_etl.source_files import SourceFile
+from micro_etl.source.files import SourceFile
 from micro_etl.spark import check as spark_check
 from micro_etl.spark import plan
 from micro_etl.spark import run as spark_run

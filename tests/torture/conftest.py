@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from quickstart.loopback import HOST
+from dev.loopback import HOST
 from tests.conftest import Bucket
 from tests.service.command import micro_etl
 from tests.torture.faults import KEY, NEW, OLD

@@ -47,10 +47,10 @@ w = { from = "l.w", type = "float64" }
 
 def fuzz_dataset(data: bytes) -> None:
     """A dataset file is read or refused in one line; one that is read compiles to sound SQL."""
+    from micro_etl.body import Body, Layout
     from micro_etl.dataset import parse_dataset
     from micro_etl.errors import ConfigError, MicroEtlError
-    from micro_etl.layout import Body, Layout
-    from micro_etl.transform import transform
+    from micro_etl.table.transform import transform
 
     with suppress(UnicodeDecodeError):
         try:
@@ -68,16 +68,16 @@ def fuzz_dataset(data: bytes) -> None:
 def fuzz_settings(data: bytes) -> None:
     """Settings are taken or refused in one line; those that are taken open a target."""
     import click
+    from micro_etl.urls import redact, secrets
 
     from micro_etl.cli import cli
     from micro_etl.dataset import bundled_dataset
     from micro_etl.errors import MicroEtlError
-    from micro_etl.http_get import get
-    from micro_etl.limits import HttpOptions
     from micro_etl.report import open_report
     from micro_etl.settings import Settings, prefer_flags
+    from micro_etl.source.http_get import get
+    from micro_etl.source.limits import HttpOptions
     from micro_etl.store import open_place
-    from micro_etl.urls import redact, secrets
 
     lines = data.decode("utf-8", "surrogateescape").replace("\0", "").splitlines()
     pairs = {name: value for name, _, value in (line.partition("=") for line in lines) if name}
@@ -118,9 +118,6 @@ def main(target: str, inputs: str, seed: str) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["micro_etl", "tests.torture", "tomllib"]):
-        import micro_etl.cli
-        import micro_etl.http_get
-        import micro_etl.run  # noqa: F401
         import tests.torture.fuzz_body  # noqa: F401
 
     with tempfile.TemporaryDirectory() as folder:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from micro_etl.body import Body, Part
 from micro_etl.dataset import Dataset, parse_dataset
 from micro_etl.errors import DataError, SourceError
-from micro_etl.layout import Body, find_layout
-from micro_etl.transform import transform
+from micro_etl.source.layout import find_layout
+from micro_etl.table.transform import transform
 from tests.torture.contract import Refused, read
 
 
@@ -26,7 +27,9 @@ def published(data: bytes, dataset: Dataset) -> list[dict[str, Any]]:
         file.write_bytes(data)
         try:
             layout = find_layout(file, wrapped=False, one_line=False, source="the source")
-            table = transform(Body(file, layout, 1 << 20), dataset, scratch=Path(folder))
+            table = transform(
+                Body((Part(file, "the source"),), layout, 1 << 20), dataset, scratch=Path(folder)
+            )
         except (DataError, SourceError) as error:
             raise Refused(str(error)) from error
         rows: list[dict[str, Any]] = pq.ParquetFile(table.file).read().to_pylist()

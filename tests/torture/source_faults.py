@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
 
-from quickstart.loopback import HOST, free_port
+from dev.loopback import HOST, free_port
 from tests.service.command import launches
 from tests.service.servers import Answer, gzipped, redirect
 from tests.torture.faults import NEW, OLD, Fault

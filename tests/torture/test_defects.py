@@ -19,10 +19,10 @@ import pytest
 
 from micro_etl.dataset import parse_dataset
 from micro_etl.errors import ConfigError, MachineError, TargetError
-from micro_etl.extract import Extract
-from micro_etl.keep_raw import keep_raw
 from micro_etl.process import workspace
 from micro_etl.report import JsonReport, printable
+from micro_etl.source.fetch import Extract
+from micro_etl.source.keep_raw import keep_raw
 from micro_etl.store import open_place
 from tests.service.command import COMMAND, environment, launches, made, micro_etl, start
 from tests.service.servers import Answer, Request, serve

@@ -6,14 +6,16 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from micro_etl import errors, explain, sql
+from micro_etl import errors
+from micro_etl.body import Layout
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, SourceError, Violation
-from micro_etl.layout import Layout, one_layout
-from micro_etl.source_files import combine_hashes
+from micro_etl.source.files import combine_hashes
+from micro_etl.source.layout import one_layout
 from micro_etl.spark import plan
 from micro_etl.spark.plan import Split
 from micro_etl.spark.work import Job, explain_all, stage
+from micro_etl.table import checks
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -38,7 +40,7 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
     if repeated or not whole or any("suspect" in one for one in said) or (rows and rows in nulls):
         found, totals = find_violations(spark, job, hashes=[one["sha256_in"] for one in said])
         if found:
-            raise ContractError(found[: explain.SHOWN], totals)
+            raise ContractError(found[: checks.SHOWN], totals)
         if not whole:
             reason = next(one["suspect"] for one in said if "rows" not in one)
             raise SourceError(f"the body is not what it should be: {reason}")
@@ -75,9 +77,9 @@ def find_violations(
                 raise SourceError(f"{split.name} has changed while it was read")
         before = plan.number_records([one.get("rows", 0) for one in said])
         _raise_unreadable(job, said, before)
-        found = _wrapper(job.dataset, said[0].get("wrapper"))
-        if found:
-            return found, {found[0].path: 1}
+        wrong = next((one["wrapper"] for one in said if "wrapper" in one), None)
+        if wrong:
+            return [Violation(*wrong)], {wrong[1]: 1}
         kinds = plan.merge_kinds(
             ((split, kind) for split, one in enumerate(said) for kind in one["kinds"]), before
         )
@@ -86,12 +88,12 @@ def find_violations(
     finally:
         explained.unpersist()
     present = _add(one["present"] for one in said)
-    absent = explain.absent(job.dataset.columns, before[-1], present)
-    found, totals = explain.combine(kinds, absent)
+    absent = checks.absent(job.dataset.columns, before[-1], present)
+    found, totals = checks.combine(kinds, absent)
     rows: dict[str, int] = {}
     for split, one in zip(job.splits, said, strict=True):
         rows[split.name] = rows.get(split.name, 0) + one["rows"]
-    return explain.locate(found, rows) if len(rows) > 1 else found, totals
+    return checks.locate(found, list(rows.items())) if len(rows) > 1 else found, totals
 
 
 def _add(counts: Iterable[Sequence[int]]) -> list[int]:
@@ -125,30 +127,20 @@ def _raise_unreadable(job: Job, said: Sequence[dict[str, Any]], before: Sequence
             raise SourceError(f"{name} can't be read as JSON: {reason}")
 
 
-def _wrapper(dataset: Dataset, bodies: Sequence[tuple[str, str]] | None) -> list[Violation]:
-    if bodies is None:
-        return []
-    path = sql.dotted(dataset.records)
-    if len(bodies) > 1:
-        raise SourceError(
-            f"the body is {len(bodies):,} JSON values; it should be one that holds {path}"
-        )
-    kind, value = bodies[0]
-    return [] if kind == "ARRAY" else [Violation(None, path, value, "an array of records")]
-
-
-def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[explain.Kind]:
-    kinds: list[explain.Kind] = []
+def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[checks.Kind]:
+    kinds: list[checks.Kind] = []
     rows = spark.sql(plan.REPEATS).collect()
-    for column in dataset.columns:
+    for key in dataset.keys:
+        name = ", ".join(key)
         first = [
             {"record": before[row.split] + row.record, "value": row.shown}
             for row in rows
-            if row.name == column.name
+            if row.name == name
         ]
         if first:
-            total = next(row.total for row in rows if row.name == column.name)
-            kinds.append((column.name, sql.dotted(column.path), explain.NO_OTHER, total, first))
+            total = next(row.total for row in rows if row.name == name)
+            path = checks.key_path(key, dataset)
+            kinds.append((name, path, checks.NO_OTHER, total, first))
     return kinds
 
 

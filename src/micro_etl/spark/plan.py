@@ -13,8 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from micro_etl.explain import SHOWN, Kind
-from micro_etl.source_files import SourceFile
+from micro_etl.location import Location
+from micro_etl.source.files import SourceFile
+from micro_etl.table.checks import SHOWN, Kind
 
 _WHITESPACE = b" \t\r\n"
 SPLIT_BYTES = 128 << 20
@@ -62,7 +63,7 @@ class Split:
 
     Attributes:
         number: its place in the order of the records, from 0.
-        url: the file.
+        location: the file.
         name: what messages call it.
         start: the first byte; a line belongs to the split in which it starts.
         end: the byte after the last, or none for the whole file.
@@ -70,7 +71,7 @@ class Split:
     """
 
     number: int
-    url: str
+    location: Location
     name: str
     start: int = 0
     end: int | None = None
@@ -97,9 +98,9 @@ def plan_splits(
         if found and found.size:
             for start in range(0, found.size, size):
                 end = min(start + size, found.size)
-                splits.append(Split(len(splits), file.url, file.name, start, end, found.etag))
+                splits.append(Split(len(splits), file.location, file.name, start, end, found.etag))
         else:
-            splits.append(Split(len(splits), file.url, file.name))
+            splits.append(Split(len(splits), file.location, file.name))
     return splits
 
 

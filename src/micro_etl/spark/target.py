@@ -23,9 +23,11 @@ import obstore
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError, scratch_errors
-from micro_etl.load import Outcome, Previous, load, refuse
+from micro_etl.location import Location
 from micro_etl.store import Place, error_code, open_place, sync, target_errors
-from micro_etl.transform import Table
+from micro_etl.tablefile import Table
+from micro_etl.target.load import load, refuse
+from micro_etl.target.outcome import Outcome, Previous
 
 MANIFEST = "_symlink_format_manifest/manifest"
 """Lists the published files, one URL or absolute path a line."""
@@ -60,18 +62,18 @@ class Target:
     """A folder that versions are published in.
 
     Attributes:
-        url: its URL or path, without a last slash.
+        location: its URL or path.
         timeout: seconds for one request to its store.
         deadline: seconds for a request with its retries.
     """
 
-    url: str
+    location: Location
     timeout: float
     deadline: float
 
     def place(self, name: str) -> Place:
         """One object below it."""
-        return open_place(f"{self.url}/{name}", timeout=self.timeout, deadline=self.deadline)
+        return open_place(self.location.join(name), timeout=self.timeout, deadline=self.deadline)
 
 
 def new_version() -> str:
@@ -87,7 +89,7 @@ def look(target: Target) -> tuple[Previous | None, Version | None]:
         AccessDeniedError: the store doesn't allow it.
     """
     manifest = target.place(MANIFEST)
-    with target_errors("read", manifest.url):
+    with target_errors("read", manifest.location):
         try:
             found = obstore.get(manifest.store, manifest.key)
         except FileNotFoundError as error:
@@ -105,7 +107,7 @@ def look(target: Target) -> tuple[Previous | None, Version | None]:
 
 def _read_version(target: Target, name: str) -> Version | None:
     about = target.place(f"{name}/{_ABOUT}")
-    with target_errors("read", about.url):
+    with target_errors("read", about.location):
         try:
             said = bytes(obstore.get(about.store, about.key).bytes())
         except FileNotFoundError:
@@ -151,13 +153,12 @@ def publish(
         return Outcome("unchanged", previous.etag)
     if not dry_run:
         about = target.place(f"{version.name}/{_ABOUT}")
-        with target_errors("write", about.url):
+        with target_errors("write", about.location):
             obstore.put(about.store, about.key, json.dumps(asdict(version), indent=1).encode())
             if about.local:
                 sync(about.local)
-    folder = f"{target.url}/{version.name}"
-    if target.place(MANIFEST).local:
-        folder = str(Path(folder.removeprefix("file://")).resolve())
+    location = target.location.join(version.name)
+    folder = str(location.path.resolve()) if location.is_local else location.text
     manifest = scratch / "manifest"
     content = "".join(f"{folder}/{name}\n" for name in version.files).encode()
     with scratch_errors():
@@ -192,7 +193,7 @@ def find_unread(target: Target, published: Version | None) -> list[str]:
     """
     place = target.place(MANIFEST)
     folder = place.key.removesuffix(MANIFEST)
-    with target_errors("list", target.url):
+    with target_errors("list", target.location):
         found = obstore.list_with_delimiter(place.store, folder.rstrip("/"))
     names = (prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"])
     known = published and published.name
@@ -207,7 +208,7 @@ def remove(target: Target, version: str) -> None:
         AccessDeniedError: the store doesn't allow it.
     """
     place = target.place(f"{version}/{_ABOUT}")
-    with target_errors("remove", place.url):
+    with target_errors("remove", place.location):
         if place.local:  # as a folder: it may hold parts of files, which the store does not list
             if place.local.parent.is_dir():
                 shutil.rmtree(place.local.parent)

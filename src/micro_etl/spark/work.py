@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import obstore
 import pyarrow as pa
 
-from micro_etl import explain, sql
+from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import Dataset
 from micro_etl.errors import (
     MicroEtlError,
@@ -25,21 +24,18 @@ from micro_etl.errors import (
     TargetError,
     scratch_errors,
 )
-from micro_etl.extract import Extract, extract
-from micro_etl.layout import Body, Layout, find_layout, largest_record
-from micro_etl.limits import ExtractOptions
+from micro_etl.location import Location
+from micro_etl.source.fetch import Extract, extract
+from micro_etl.source.layout import find_layout, largest_record
+from micro_etl.source.limits import ExtractOptions
 from micro_etl.spark.plan import Split, lines_between
 from micro_etl.store import open_place, sync, target_errors
-from micro_etl.transform import (
-    ONE_THREAD,
-    connect,
-    expected_schema,
-    raise_machine_error,
-    read_profile,
-    read_schema,
-    reason_of,
-)
-from micro_etl.urls import names_ndjson
+from micro_etl.table import checks, parquet
+from micro_etl.table.engine import ONE_THREAD, Connection, Error, connect, machine_errors, reason_of
+from micro_etl.table.parquet import expected_schema, read_profile, read_schema
+from micro_etl.table.sql import literal
+from micro_etl.table.stage import stage as stage_sql
+from micro_etl.table.violations import find_wrong_wrapper
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -82,7 +78,7 @@ class Job:
     splits: list[Split]
     options: ExtractOptions
     max_record: int
-    parts: str | None
+    parts: Location | None
     timeout: float
     deadline: float
     environ: dict[str, str] = field(default_factory=dict)
@@ -158,55 +154,57 @@ def _stage(split: Split, body: Body, job: Job, scratch: Path) -> Said:
     staged, file = scratch / "staged.parquet", scratch / part_name(split.number)
     with _connect(scratch) as connection:
         try:
-            connection.execute(sql.stage(job.dataset, body, staged))
-        except (duckdb.Error, UnicodeDecodeError) as error:
-            raise_machine_error(error)
+            with machine_errors():
+                connection.execute(stage_sql(job.dataset, body, staged))
+        except (Error, UnicodeDecodeError) as error:
             yield {"suspect": reason_of(error)}
             return
-        rows, empty, profiles = read_profile(connection, columns, staged)
-        said: dict[str, Any] = {"rows": rows, "nulls": [column.nulls for column in profiles]}
-        if empty:
+        profile = read_profile(connection, job.dataset, [staged])
+        rows = profile.rows
+        said: dict[str, Any] = {"rows": rows, "nulls": [column.nulls for column in profile.columns]}
+        if profile.empty:
             said["suspect"] = "a record without any value"
         if rows:
-            try:
-                connection.execute(sql.publish(columns, staged, file))
-            except duckdb.Error as error:
-                raise_machine_error(error)
-                raise
+            with machine_errors():
+                rows_sql = f"read_parquet({literal(staged)})"
+                connection.execute(parquet.publish(columns, rows_sql, file))
             if read_schema(connection, file) != expected_schema(columns):
                 raise AssertionError(f"{file.name} has the schema {read_schema(connection, file)}")
             said |= write_part(file, job.parts, timeout=job.timeout, deadline=job.deadline)
         yield said
-        for column in columns:
-            if rows and column.unique:
-                query = explain.hashes(columns.index(column), column, staged)
+        for number, key in enumerate(job.dataset.keys):
+            if rows:
+                query = checks.hashes(number, key, job.dataset, staged)
                 yield connection.sql(query).to_arrow_reader(_ROWS)
 
 
 def _explain(_: Split, body: Body, job: Job, scratch: Path) -> Said:
     with _connect(scratch) as connection:
         try:
-            said: dict[str, Any] = {}
-            if body.layout is Layout.WRAPPED:
-                said["wrapper"] = connection.execute(explain.wrapper(job.dataset, body)).fetchall()
-                if [kind for kind, _ in said["wrapper"]] != ["ARRAY"]:
-                    yield {"rows": 0, **said}
-                    return
-            row = connection.execute(explain.presence(job.dataset, body)).fetchone() or ()
-            said |= {"rows": row[0], "present": row[1:]}
-            said["kinds"] = connection.execute(explain.findings(job.dataset, body)).fetchall()
-            yield said
-            for column in job.dataset.columns:
-                if column.unique:
-                    query = explain.keys(column, job.dataset, body)
-                    yield connection.sql(query).to_arrow_reader(_ROWS)
-        except (duckdb.Error, UnicodeDecodeError) as error:
-            raise_machine_error(error)
+            with machine_errors():
+                yield from _find_violations(connection, body, job)
+        except (Error, UnicodeDecodeError) as error:
             yield {"unreadable": reason_of(error)}
 
 
+def _find_violations(connection: Connection, body: Body, job: Job) -> Said:
+    found: dict[str, Any] = {}
+    if body.layout is Layout.WRAPPED:
+        wrong = find_wrong_wrapper(connection, job.dataset, body)
+        if wrong:
+            yield {"rows": 0, "wrapper": wrong}
+            return
+    row = connection.execute(checks.presence(job.dataset, body)).fetchone() or ()
+    found |= {"rows": row[0], "present": row[1:]}
+    found["kinds"] = connection.execute(checks.findings(job.dataset, body)).fetchall()
+    yield found
+    for key in job.dataset.keys:
+        query = checks.keys(key, job.dataset, body)
+        yield connection.sql(query).to_arrow_reader(_ROWS)
+
+
 def write_part(
-    file: Path, folder: str | None, *, timeout: float, deadline: float
+    file: Path, folder: Location | None, *, timeout: float, deadline: float
 ) -> dict[str, Any]:
     """Put a Parquet file into a folder, and read it back.
 
@@ -217,21 +215,23 @@ def write_part(
     with file.open("rb") as parquet:
         digest = hashlib.file_digest(parquet, "sha256").hexdigest()
     if folder is not None:
-        place = open_place(f"{folder}/{file.name}", timeout=timeout, deadline=deadline)
-        with target_errors("write", place.url):
+        place = open_place(folder.join(file.name), timeout=timeout, deadline=deadline)
+        with target_errors("write", place.location):
             obstore.put(place.store, place.key, file)
             if place.local:
                 sync(place.local)
         held = hashlib.sha256()
-        with target_errors("read back", place.url):
+        with target_errors("read back", place.location):
             for chunk in obstore.get(place.store, place.key).stream():
                 held.update(chunk)
         if held.hexdigest() != digest:
-            raise TargetError(f"{place.url} holds {held.hexdigest()} where {digest} was sent")
+            raise TargetError(
+                f"{place.location.shown} holds {held.hexdigest()} where {digest} was sent"
+            )
     return {"bytes": file.stat().st_size, "sha256": digest}
 
 
-def _connect(scratch: Path) -> duckdb.DuckDBPyConnection:
+def _connect(scratch: Path) -> Connection:
     connection = connect(scratch)
     connection.execute(ONE_THREAD)  # Spark runs a task on each core
     return connection
@@ -239,13 +239,13 @@ def _connect(scratch: Path) -> duckdb.DuckDBPyConnection:
 
 def _fetch(split: Split, job: Job, file: Path) -> Extract:
     if split.end is None:
-        return extract(split.url, file, options=job.options)
+        return extract(split.location, file, options=job.options)
     timeout, deadline = job.options.http.read_timeout, job.options.deadline
-    place = open_place(split.url, timeout=timeout, deadline=deadline)
+    place = open_place(split.location, timeout=timeout, deadline=deadline)
     digest, size, hashing = hashlib.sha256(), 0, Future[str]()
     before = max(split.start - 1, 0)
     try:
-        with target_errors("read", split.url):
+        with target_errors("read", split.location):
             part: GetOptions = {"range": {"offset": before}, "if_match": split.etag}
             found = obstore.get(place.store, place.key, options=part)
             with scratch_errors(), file.open("wb") as spool:
@@ -261,13 +261,13 @@ def _fetch(split: Split, job: Job, file: Path) -> Extract:
 
 
 def _body(fetched: Extract, split: Split, job: Job) -> Body:
-    layout = Layout.NDJSON
+    layout = Layout.LINES
     if not split.start:
         layout = find_layout(
             fetched.file,
             wrapped=bool(job.dataset.records),
-            one_line=split.end is not None or names_ndjson(split.name, fetched.content_type),
+            one_line=split.end is not None or split.location.names_lines(fetched.content_type),
             source=split.name,
         )
     largest = largest_record(layout, job.max_record, size=fetched.size)
-    return Body(fetched.file, layout, largest)
+    return Body((Part(fetched.file, split.name),), layout, largest)

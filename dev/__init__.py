@@ -1,0 +1,1 @@
+"""What developers and CI use: the quick start, the rehearsal, the benchmark, scripts."""

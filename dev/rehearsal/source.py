@@ -1,0 +1,131 @@
+"""The launches API as a server on this machine, which can also fail in the ways that APIs do."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from dev.rehearsal.engine import Engine
+
+PATH = "/v4/launches"
+
+Records = list[dict[str, Any]]
+
+
+@dataclass
+class Source:
+    """A running server and how it answers now."""
+
+    url: str
+    records: Records
+    status: int = 200
+    gate: threading.Event = field(default_factory=threading.Event)
+    """Requests are answered while it is set, and wait while it is not."""
+    waiting: threading.Event = field(default_factory=threading.Event)
+    """Set as soon as a request waits."""
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def answer(self) -> tuple[int, bytes]:
+        """Return the status and the body of the next answer."""
+        if not self.gate.is_set():
+            self.waiting.set()
+            self.gate.wait()
+        if self.status != 200:
+            return self.status, b'{"error": "out of order"}'
+        return 200, json.dumps(self.records, ensure_ascii=False).encode()
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Answer every request with 503."""
+        self.status = 503
+        try:
+            yield
+        finally:
+            self.status = 200
+
+    @contextmanager
+    def stalling(self) -> Iterator[None]:
+        """Leave every request waiting."""
+        self.gate.clear()
+        self.waiting.clear()
+        try:
+            yield
+        finally:
+            self.gate.set()
+
+    @contextmanager
+    def serving(self, records: Records) -> Iterator[None]:
+        """Serve other records."""
+        usual, self.records = self.records, records
+        try:
+            yield
+        finally:
+            self.records = usual
+
+
+def with_broken_contract(records: Records) -> Records:
+    """Return records of which the third has its flight number as a string."""
+    broken = copy.deepcopy(records)
+    broken[2]["flight_number"] = str(broken[2]["flight_number"])
+    return broken
+
+
+def with_new_launch(records: Records) -> Records:
+    """Return records with one more launch at their end."""
+    last = max(records, key=lambda record: int(record["flight_number"]))
+    new = {
+        **copy.deepcopy(last),
+        "id": "0" * 24,
+        "flight_number": last["flight_number"] + 1,
+        "name": "Rehearsal",
+    }
+    return [*records, new]
+
+
+class Server(ThreadingHTTPServer):
+    """An HTTP server that knows its source."""
+
+    source: Source
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers each request as the server's source says."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        """Answer one request."""
+        status, body = self.server.source.answer() if self.path == PATH else (404, b"")
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
+        """Say nothing: the rehearsal's lines are for its steps."""
+
+
+@contextmanager
+def serving(engine: Engine, records: Records) -> Iterator[Source]:
+    """Serve records where containers and programs on this machine both reach them."""
+    server = Server((engine.address, 0), Handler)
+    port = server.server_address[1]
+    server.source = Source(url=f"http://{engine.address}:{port}{PATH}", records=records)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.source
+    finally:
+        server.source.gate.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,51 @@
+"""Reads the workflows: their jobs, their steps, and the command of each step that runs one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parents[2] / ".github" / "workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that runs a command.
+
+    Attributes:
+        workflow: The file's name.
+        job: The job's key.
+        command: The command.
+        variables: What the step sets for it, with GitHub's expressions in them.
+    """
+
+    workflow: str
+    job: str
+    command: str
+    variables: Mapping[str, str]
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Return a workflow; every value is text, so that `on` is no boolean."""
+    content: dict[str, Any] = yaml.load(file.read_text("utf-8"), yaml.BaseLoader)  # noqa: S506
+    return content
+
+
+def run_steps() -> Iterator[Step]:
+    """Yield every step of every workflow that runs a command."""
+    for file in FILES:
+        for key, job in read(file)["jobs"].items():
+            for step in job.get("steps", []):
+                if "run" in step:
+                    yield Step(file.name, key, step["run"].strip(), step.get("env", {}))
+
+
+def command(workflow: str, job: str) -> str:
+    """Return the only command of a job."""
+    (found,) = (step for step in run_steps() if (step.workflow, step.job) == (workflow, job))
+    return found.command

@@ -1,1 +1,0 @@
-"""`make run`: the job from nothing, on loopback or for real."""

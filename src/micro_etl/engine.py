@@ -1,0 +1,106 @@
+"""What an engine is: the steps that it can do, what it is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from micro_etl.dataset import Dataset
+from micro_etl.location import Location
+from micro_etl.publication import Publication
+from micro_etl.report import Report
+from micro_etl.settings import Settings
+from micro_etl.tablefile import ColumnProfile
+from micro_etl.target.outcome import Outcome, Previous
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One run.
+
+    Attributes:
+        dataset: the contract.
+        settings: limits.
+        source: where the records come from.
+        target: where the table goes.
+        run_id: names the run.
+        scratch: an empty folder, which the caller removes.
+        report: told of each step.
+        publication: told when the target may change.
+        force: publish what the guards refuse.
+        dry_run: do everything but write.
+    """
+
+    dataset: Dataset
+    settings: Settings
+    source: Location
+    target: Location
+    run_id: str
+    scratch: Path
+    report: Report
+    publication: Publication
+    force: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What came from the source.
+
+    Attributes:
+        size: the length of all parts in bytes, decompressed.
+        received: how many bytes came, compressed or not.
+        etag: of the source, where it is one file and has one.
+        last_modified: as the source said it, where it is one file.
+        pages: how many requests it took, where the source has pages.
+    """
+
+    size: int
+    received: int
+    etag: str | None = None
+    last_modified: str | None = None
+    pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The table that was made of it.
+
+    Attributes:
+        source_sha256: of the decompressed bytes of the source.
+        rows: how many rows the table has.
+        size: its length in bytes.
+        sha256: of its bytes.
+        columns: a profile of each column.
+        files: how many files it is, where it may be several.
+        preview: draws its first rows, where that is quick.
+    """
+
+    source_sha256: str
+    rows: int
+    size: int
+    sha256: str
+    columns: tuple[ColumnProfile, ...]
+    files: int | None = None
+    preview: Callable[[], str] | None = None
+
+
+class Engine(Protocol):
+    """Does the steps of one run; each is called once, in this order."""
+
+    def look(self) -> Previous | None:
+        """Look at what is published at the target."""
+
+    def extract(self) -> Fetched:
+        """Fetch all of the source."""
+
+    def keep_raw(self) -> None:
+        """Keep what came from the source; called where the settings ask for it."""
+
+    def transform(self) -> Made:
+        """Check every record and write the table."""
+
+    def load(self, previous: Previous | None) -> Outcome:
+        """Publish the table, and only over what `look` has seen."""

@@ -1,0 +1,125 @@
+"""What a run tells: each event, its level, and its fields, said here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from micro_etl.tablefile import ColumnProfile
+
+_LEFT_OUT_WHERE_NONE = ("files", "pages", "totals", "violations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        level: how important it is: ``info``, ``warning`` or ``error``.
+        ends_run: whether it is the last event of a run.
+    """
+
+    level: ClassVar[str] = "info"
+    ends_run: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """Its name in a log, such as ``run_started``."""
+        return re.sub("(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Its fields by name, without those that are left out."""
+        values = asdict(self)
+        return {
+            name: value
+            for name, value in values.items()
+            if not (value is None and name in _LEFT_OUT_WHERE_NONE)
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """The settings and the dataset are right, and the run begins."""
+
+    dataset: str
+    source: str
+    target: str
+    dry_run: bool
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRetry(Event):
+    """The source is asked again."""
+
+    level: ClassVar[str] = "warning"
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted(Event):
+    """All of the source is here: its bytes after and before decompression."""
+
+    source: str
+    bytes: int
+    received: int
+    etag: str | None
+    last_modified: str | None
+    pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transformed(Event):
+    """The table is written and keeps the contract."""
+
+    source_sha256: str
+    rows: int
+    bytes: int
+    sha256: str
+    columns: list[ColumnProfile]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehind(Event):
+    """Something that is not needed any more could not be removed."""
+
+    level: ClassVar[str] = "warning"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """The run has published, or had nothing to publish; ``seconds`` are by step."""
+
+    ends_run: ClassVar[bool] = True
+    result: str
+    dataset: str
+    source: str
+    source_bytes: int
+    source_sha256: str
+    target: str
+    etag: str | None
+    rows: int
+    previous_rows: int | None
+    nulls: dict[str, int]
+    bytes: int
+    sha256: str
+    superseded: bool
+    files: int | None = None
+    seconds: dict[str, float]
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed(Event):
+    """The run ends with an error; ``totals`` counts violations by column."""
+
+    level: ClassVar[str] = "error"
+    ends_run: ClassVar[bool] = True
+    exit_code: int
+    error: str
+    violations: list[str] | None = None
+    totals: dict[str, int] | None = None

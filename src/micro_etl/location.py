@@ -1,0 +1,126 @@
+"""A URL or path as a value: what kind it is, what may be shown of it, and what is secret in it."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, unquote_plus, unquote_to_bytes
+
+STORE_SCHEMES = ("s3", "gs", "az")
+"""The schemes of remote stores, where ? and # are characters of a key like any other."""
+
+_HTTP_SCHEMES = ("http", "https")
+_NDJSON_ENDINGS = (".ndjson", ".jsonl")
+_USER = re.compile(r"[^/@\s]*:[^/@\s]*@")  # where the scheme of a URL is missing or misspelt
+_FILE_URL = re.compile(r"(?i:localhost)?(?=/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something is: the URL of a server or a store, or a local path.
+
+    Attributes:
+        text: the URL or path as it was given, secrets included.
+        scheme: in lower case; ``file`` for a local path.
+    """
+
+    text: str
+    scheme: str
+
+    @classmethod
+    def parse(cls, text: str) -> Location:
+        """Take a URL or path; any text is one, since a message about a wrong one has to name it."""
+        scheme, separator, _ = text.partition("://")
+        return cls(text, scheme.lower() if separator else "file")
+
+    @property
+    def is_http(self) -> bool:
+        """Whether a server answers there."""
+        return self.scheme in _HTTP_SCHEMES
+
+    @property
+    def is_store(self) -> bool:
+        """Whether it is an object, or a folder of them, in a remote store."""
+        return self.scheme in STORE_SCHEMES
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine."""
+        return self.scheme == "file"
+
+    @property
+    def path(self) -> Path:
+        """The local path (RFC 8089: the host is empty or ``localhost``, ``%20`` is a space)."""
+        return Path(self.local_text or "/")
+
+    @property
+    def local_text(self) -> str:
+        """The local path as text, with a slash at its end where it has one."""
+        _, separator, rest = self.text.partition("://")
+        if not separator:
+            return self.text
+        return unquote(_FILE_URL.sub("", rest, count=1), errors="surrogateescape")
+
+    @property
+    def bucket(self) -> str:
+        """The bucket or container of a store."""
+        return self.text.partition("://")[2].partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """The key in the bucket, as it was given."""
+        return self.text.partition("://")[2].partition("/")[2]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it means several files: a folder or a pattern; looks at local paths."""
+        if self.is_http:
+            return False
+        return self.text.endswith("/") or "*" in self.text or (self.is_local and self.path.is_dir())
+
+    @property
+    def shown(self) -> str:
+        """The text as it may be shown: no user, no password, no values of a query."""
+        scheme, separator, rest = self.text.partition("://")
+        if not separator:
+            return _USER.sub("", self.text)
+        end = _end_of_host(rest)
+        host, path = rest[:end].rpartition("@")[2], rest[end:]
+        if not (self.is_store or self.is_local):
+            path, question_mark, query = path.partition("#")[0].partition("?")
+            path += question_mark + "&".join(_without_value(pair) for pair in query.split("&"))
+        return f"{scheme}://{host}{path}"
+
+    @property
+    def secrets(self) -> set[str]:
+        """What must not be shown of it, in each form in which it could come back."""
+        rest = self.text.partition("://")[2]
+        user, _, password = rest[: _end_of_host(rest)].rpartition("@")[0].partition(":")
+        pairs = rest.partition("#")[0].partition("?")[2].split("&")
+        raw = {password, *(pair.partition("=")[2] or pair for pair in pairs)}
+        forms = {*raw, *(unquote(text) for text in raw), *(unquote_plus(text) for text in raw)}
+        sent = f"{user}:{password}".encode("utf-8", "surrogatepass")  # as the client encodes it
+        forms.add(b64encode(unquote_to_bytes(sent)).decode())
+        return forms - {""}
+
+    def join(self, name: str) -> Location:
+        """Go to a name below it."""
+        return Location(f"{self.text.rstrip('/')}/{name}", self.scheme)
+
+    def names_lines(self, content_type: str | None) -> bool:
+        """Tell whether its name or a media type says that it has one record a line."""
+        path = re.split("[?#]", self.text)[0] if self.is_http else self.text
+        media_type = (content_type or "").lower()
+        named = path.lower().removesuffix(".gz").endswith(_NDJSON_ENDINGS)
+        return named or "ndjson" in media_type or "jsonl" in media_type
+
+
+def _end_of_host(rest: str) -> int:
+    return next((at for at, character in enumerate(rest) if character in "/?#"), len(rest))
+
+
+def _without_value(pair: str) -> str:
+    name, separator, _ = pair.partition("=")
+    return f"{name}=…" if separator else "…" if pair else ""

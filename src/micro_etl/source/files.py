@@ -1,0 +1,188 @@
+"""The files that a source of several means: a folder, or a pattern with ``*``."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore
+
+from micro_etl.dataset import Dataset
+from micro_etl.errors import ConfigError, SourceError, TargetError
+from micro_etl.location import Location
+from micro_etl.source.fetch import Extract, OnProgress, extract, ignore
+from micro_etl.source.http_get import OnRetry
+from micro_etl.source.limits import ExtractOptions
+from micro_etl.store import open_place, target_errors
+
+_HIDDEN = re.compile(r"(^|/)[_.]")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source.
+
+    Attributes:
+        location: its URL or path.
+        name: its path below the folder; what messages call it.
+        size: its length in bytes, compressed or not; none where only a fetch tells.
+        etag: the store's name for its content, where somebody has asked.
+    """
+
+    location: Location
+    name: str
+    size: int | None
+    etag: str | None = None
+
+
+def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> list[SourceFile]:
+    """The files of a folder or a pattern, in the order of their names.
+
+    A folder means every file below it. In a pattern, ``*`` stands for any characters of one
+    name. Names that start with ``_`` or ``.`` are left out, as in Hadoop: they are no records.
+
+    Args:
+        url: a folder or pattern on this machine or in a store.
+        dataset: the contract.
+        options: limits.
+
+    Raises:
+        SourceError: no file is there, or the store can't be read.
+        ConfigError: the records of the dataset lie inside an object, which one body alone has.
+    """
+    if dataset.records:
+        raise ConfigError(
+            f"SOURCE_URL is {url.shown}, which means several files, and dataset {dataset.name} "
+            "has source.records; its source should be one file"
+        )
+    base, pattern = _split(url.text)
+    meant = re.compile("[^/]*".join(map(re.escape, pattern.split("*"))) if pattern else ".+")
+
+    def wanted(name: str) -> bool:
+        return bool(meant.fullmatch(name)) and not _HIDDEN.search(name)
+
+    try:
+        sizes = _list_local(base, wanted) if url.is_local else _list_store(base, wanted, options)
+    except TargetError as error:
+        raise SourceError(str(error)) from error
+    if not sizes:
+        raise SourceError(f"{url.shown} has no files; it should be a folder or a pattern of some")
+    return [
+        SourceFile(Location(f"{base}/{name}", url.scheme), name, size)
+        for name, size in sorted(sizes.items())
+    ]
+
+
+def _list_store(
+    base: str, wanted: Callable[[str], bool], options: ExtractOptions
+) -> dict[str, int]:
+    """Names and sizes of the wanted objects, without those that only mark a folder.
+
+    Such an object, as S3's console makes it, is empty and has a name that ends in a slash, which
+    the listing leaves out: there is none of the name that it gives.
+    """
+    place = open_place(
+        Location.parse(f"{base}/_"), timeout=options.http.read_timeout, deadline=options.deadline
+    )
+    prefix = place.key.removesuffix("_")
+
+    def exists(path: str) -> bool:
+        try:
+            obstore.head(place.store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    with target_errors("list", place.location):
+        found = obstore.list(place.store, prefix.rstrip("/") or None).collect()
+        return {
+            entry["path"][len(prefix) :]: entry["size"]
+            for entry in found
+            if wanted(entry["path"][len(prefix) :]) and (entry["size"] or exists(entry["path"]))
+        }
+
+
+def _list_local(base: str, wanted: Callable[[str], bool]) -> dict[str, int]:
+    """Names and sizes of the wanted files; links are followed.
+
+    Not by the store, which leaves out in silence what it can't read or could have made itself.
+    """
+    folder = Location.parse(base).local_text or "/"
+    sizes = {}
+    with (
+        target_errors("list", Location.parse(f"{base}/")),
+        suppress(FileNotFoundError, NotADirectoryError),
+    ):
+        for path in _walk(folder):
+            name = path.removeprefix(folder).lstrip("/")
+            if wanted(name):
+                with target_errors("read", Location.parse(path)):
+                    sizes[name] = Path(path).stat().st_size
+    return sizes
+
+
+def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    here = os.path.realpath(folder)
+    if here in above:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir() and not _HIDDEN.search(entry.name):
+                yield from _walk(entry.path, (*above, here))
+            elif not entry.is_dir():
+                yield entry.path
+
+
+def extract_files(
+    url: Location,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    options: ExtractOptions,
+    on_progress: OnProgress = ignore,
+    on_retry: OnRetry = ignore,
+) -> dict[str, Extract]:
+    """Fetch every file of a folder or pattern, by name; limits are for each.
+
+    Raises:
+        SourceError: a file can't be read or is not complete.
+    """
+    files = list_files(url, dataset, options=options)
+    total, before = sum(file.size or 0 for file in files), 0
+    folder.mkdir()
+    parts = {}
+    for number, file in enumerate(files):
+
+        def progress(received: int, _: int | None, before: int = before) -> None:
+            on_progress(before + received, total)
+
+        parts[file.name] = extract(
+            file.location,
+            folder / f"{number:06}",
+            options=options,
+            on_progress=progress,
+            on_retry=on_retry,
+        )
+        before += file.size or 0
+    return parts
+
+
+def combine_hashes(hashes: Mapping[str, str]) -> str:
+    """One SHA-256 of several by their names, as of the text that ``sha256sum`` prints of them."""
+    text = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The folder of a source, without its last slash, and what is a pattern below it."""
+    at = url.find("*")
+    if at < 0:
+        return url.rstrip("/"), ""
+    base, slash, _ = url[:at].rpartition("/")
+    return (base, url[len(base) + 1 :]) if slash else (".", url)

@@ -1,0 +1,65 @@
+"""Keep each distinct response, gzipped and named by its hash, so that a run can be replayed."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+
+from micro_etl.errors import ConfigError, scratch_errors
+from micro_etl.location import Location
+from micro_etl.source.fetch import Extract
+from micro_etl.store import open_place, target_errors
+
+
+def keep_raw(
+    fetched: Extract,
+    raw_url: Location,
+    dataset: str,
+    *,
+    scratch: Path,
+    timeout: float,
+    deadline: float,
+) -> Location:
+    """Put a response at ``<raw_url>/<dataset>/<sha256>.json.gz`` unless it is there already.
+
+    Args:
+        fetched: the response.
+        raw_url: a folder of a store, or a local one.
+        dataset: the name of the dataset.
+        scratch: a folder for the gzipped copy.
+        timeout: seconds for one request.
+        deadline: seconds for a request with its retries.
+
+    Returns:
+        The URL of the copy, which can be a ``SOURCE_URL``.
+
+    Raises:
+        TargetError: it can't be written.
+        MachineError: no room in the scratch folder.
+        AccessDeniedError: the store doesn't allow it.
+        ConfigError: the URL is not one.
+    """
+    if raw_url.text.rstrip("/").endswith(":"):
+        raise ConfigError(
+            f"RAW_URL is {raw_url.shown}; it should name a bucket, or be a local path"
+        )
+    url = raw_url.join(f"{dataset}/{fetched.sha256}.json.gz")
+    place = open_place(url, timeout=timeout, deadline=deadline)
+    packed = scratch / "raw.json.gz"
+    # The time stays out of the file: the same response gives the same bytes.
+    with (
+        scratch_errors(),
+        fetched.file.open("rb") as body,
+        packed.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as file,
+    ):
+        shutil.copyfileobj(body, file)
+    with target_errors("write", url), suppress(AlreadyExistsError):
+        obstore.put(place.store, place.key, packed, mode="create")
+    packed.unlink()
+    return url

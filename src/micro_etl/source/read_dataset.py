@@ -1,0 +1,39 @@
+"""Find the dataset that a name, a path or a URL means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from micro_etl.dataset import Dataset, bundled_dataset, parse_dataset
+from micro_etl.errors import ConfigError
+from micro_etl.location import Location
+from micro_etl.source.fetch import extract
+from micro_etl.source.limits import ExtractOptions
+
+
+def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> Dataset:
+    """The dataset that ``DATASET`` names.
+
+    Args:
+        reference: a bundled name, or the path or URL of a ``.toml`` file.
+        scratch: a folder for a file that has to be fetched.
+        options: how to fetch it.
+
+    Raises:
+        ConfigError: there is no such dataset, or its file is wrong.
+        SourceError: its URL can't be read.
+    """
+    if "://" not in reference and not reference.endswith(".toml"):
+        return bundled_dataset(reference)
+    file, label = Path(reference), reference
+    if "://" in reference:
+        location = Location.parse(reference)
+        label = location.shown
+        file = extract(location, scratch / "dataset.toml", options=options).file
+    try:
+        text = file.read_text("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"DATASET is {label}, which can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{label} is not UTF-8 text; it should be a TOML file") from None
+    return parse_dataset(text, label=label)

@@ -1,0 +1,1 @@
+"""Everything between parts of records and a Parquet file; nothing of sources or targets."""

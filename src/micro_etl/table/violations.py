@@ -1,0 +1,126 @@
+"""Find every violation of a contract in a body, once it is known that there is one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+from micro_etl.body import Body, Layout
+from micro_etl.dataset import Dataset
+from micro_etl.errors import ContractError, SourceError, Violation
+from micro_etl.table import checks
+from micro_etl.table.engine import Connection, Error, machine_errors, reason_of
+from micro_etl.table.records import read_objects
+from micro_etl.table.wrapper import levels
+
+_LARGEST_SEARCHED = 64 << 20  # bytes of a wrapper in which arrays are looked for
+_ARRAYS_SHOWN = 5
+
+
+def raise_violations(connection: Connection, dataset: Dataset, body: Body) -> None:
+    """Raise a `ContractError` where there is a violation.
+
+    Raises:
+        ContractError: with the first violations and their totals.
+        SourceError: the body is not JSON.
+        MachineError: no memory, or no room in the scratch folder.
+    """
+    try:
+        with machine_errors():
+            found, totals = find_violations(connection, dataset, body)
+            if found and len(body.parts) > 1:
+                found = checks.locate(found, _count_records(connection, dataset, body))
+    except (Error, UnicodeDecodeError) as error:
+        raise SourceError(
+            f"{culprit(error, body)} can't be read as JSON: {reason_of(error)}"
+        ) from error
+    if found:
+        raise ContractError(found[: checks.SHOWN], totals)
+
+
+def find_violations(
+    connection: Connection, dataset: Dataset, body: Body
+) -> tuple[list[Violation], dict[str, int]]:
+    """Find every kind of violation: the first of each kind, and totals by column."""
+    if body.layout is Layout.WRAPPED:
+        wrong = find_wrong_wrapper(connection, dataset, body)
+        if wrong:
+            return [wrong], {wrong.path: 1}
+    rows, *present = connection.execute(checks.presence(dataset, body)).fetchone() or (0,)
+    queries = [checks.findings(dataset, body)]
+    queries += [checks.repeats(key, dataset, body) for key in dataset.keys]
+    kinds = [kind for query in queries for kind in connection.execute(query).fetchall()]
+    found, totals = checks.combine(kinds, checks.absent(dataset.columns, rows, present))
+    return found[: checks.SHOWN], totals
+
+
+def find_wrong_wrapper(connection: Connection, dataset: Dataset, body: Body) -> Violation | None:
+    """Find the first part whose records are not where they should be.
+
+    Raises:
+        SourceError: a part is several JSON values.
+    """
+    for part in body.parts:
+        alone = replace(body, parts=(part,))
+        steps = levels(dataset, alone)
+        query = f"SELECT count(*) FROM ({read_objects(dataset, alone)})"
+        (values,) = connection.execute(query).fetchone() or (0,)
+        name = part.name if len(body.parts) > 1 else None
+        if values != 1:
+            raise SourceError(
+                f"{name or 'the body'} is {values:,} JSON values; "
+                f"it should be one that holds {steps[-1].path}"
+            )
+        for step in steps:
+            row = connection.execute(
+                f"SELECT left(CAST({step.container} AS VARCHAR), 100) FROM ({step.rows})"
+                f" WHERE ({step.sound}) IS NOT TRUE LIMIT 1"
+            ).fetchone()
+            if row:
+                hint = (
+                    _hint(part.file.read_bytes())
+                    if part.file.stat().st_size < _LARGEST_SEARCHED
+                    else ""
+                )
+                return Violation(None, step.path, row[0], step.expected + hint, name, whole=True)
+    return None
+
+
+def culprit(error: Exception, body: Body) -> str:
+    """Name the part that an engine's error is about, as messages do."""
+    if len(body.parts) > 1:
+        for part in body.parts:
+            if f'"{part.file}"' in str(error):
+                return part.name
+    return "the body"
+
+
+def _hint(text: bytes) -> str:
+    """Say where there are arrays in a wrapper that has none where its records should be."""
+    try:
+        paths = list(_arrays(json.loads(text), ""))[:_ARRAYS_SHOWN]
+    except (ValueError, RecursionError):
+        return ""
+    listed = " or ".join(f'records = "{path}"' for path in paths)
+    return f" (there are arrays at {listed})" if paths else ""
+
+
+def _arrays(value: object, path: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        at = f"{path}.{key}" if path else key
+        if isinstance(inner, list):
+            yield at
+        yield from _arrays(inner, at)
+
+
+def _count_records(connection: Connection, dataset: Dataset, body: Body) -> list[tuple[str, int]]:
+    """Count the records of each part."""
+    rows = []
+    for part in body.parts:
+        query = checks.count(dataset, replace(body, parts=(part,)))
+        (count,) = connection.execute(query).fetchone() or (0,)
+        rows.append((part.name, int(count)))
+    return rows

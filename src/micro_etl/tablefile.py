@@ -1,0 +1,50 @@
+"""What a table hands to a target: one Parquet file that keeps its dataset's contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+Schema: TypeAlias = tuple[tuple[str, str, str], ...]
+"""Name, repetition (``REQUIRED``, ``OPTIONAL``) and the engine's type of each column, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """What one column of a table holds.
+
+    Attributes:
+        name: the column's name.
+        nulls: how many rows have no value.
+        distinct: how many values differ, where the contract needs to know.
+        least: the least value as text, shortened; none where there is none.
+        greatest: the greatest value as text.
+    """
+
+    name: str
+    nulls: int
+    distinct: int | None = None
+    least: str | None = None
+    greatest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A Parquet file that keeps its dataset's contract.
+
+    Attributes:
+        file: where it is.
+        rows: how many rows it has.
+        size: its length in bytes.
+        sha256: of its bytes, which are a function of the records, the dataset and the version.
+        schema_sha256: of names, types and nullability of its columns.
+        columns: a profile of each column.
+    """
+
+    file: Path
+    rows: int
+    size: int
+    sha256: str
+    schema_sha256: str
+    columns: tuple[ColumnProfile, ...]
