@@ -10,7 +10,15 @@ import click
 from click.core import ParameterSource
 
 from micro_etl import __version__
-from micro_etl.dataset import bundled_dataset, bundled_datasets
+from micro_etl.dataset import (
+    Dataset,
+    bundled_datasets,
+    describe,
+    describe_name,
+    list_columns,
+    local_datasets,
+)
+from micro_etl.dataset.bundled import SCHEMA_FILE
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.process import workspace
@@ -140,14 +148,36 @@ def show(url: str, rows: int, **limits: float) -> None:
 
 
 @cli.command()
-def datasets() -> None:
-    """List the datasets that ship with micro-etl, with their columns."""
-    for name in bundled_datasets():
-        dataset = bundled_dataset(name)
-        click.echo(f"{name}: {dataset.description}\n  from {dataset.source_url}")
-        for column in dataset.columns:
-            rules = [rule for rule in ("required", "unique") if getattr(column, rule)]
-            click.echo(f"  {column.name:<20}{column.type:<11}{', '.join(rules)}".rstrip())
+@click.argument("file", required=False)
+@click.option(
+    "--schema", is_flag=True, help="Print the JSON Schema of a dataset file, for editors."
+)
+def datasets(file: str | None, *, schema: bool) -> None:
+    """List the datasets of this folder and of micro-etl, or check and describe one FILE.
+
+    FILE is a name, or the path or URL of a .toml file, as DATASET is. It is checked without asking
+    its source; a mistake ends with 78.
+    """
+    report = open_report(log_format="text", mask=_mask(file))
+    with workspace(report) as scratch:
+        if schema:
+            told = SCHEMA_FILE.read_text("utf-8").rstrip()
+        elif file is not None:
+            dataset = read_dataset(file, scratch=scratch, options=ExtractOptions())
+            told = describe(dataset, known=os.environ)
+        else:
+            names = dict.fromkeys([*local_datasets(), *bundled_datasets()])
+            told = "\n".join(
+                _listed(read_dataset(name, scratch=scratch, options=ExtractOptions()))
+                for name in names
+            )
+        with printing():
+            click.echo(told)
+
+
+def _listed(dataset: Dataset) -> str:
+    source = Location.parse(dataset.source_url or "SOURCE_URL").shown
+    return f"{describe_name(dataset)}\n  from {source}\n{list_columns(dataset)}"
 
 
 def _mask(*locations: str | None) -> Mask:

@@ -40,6 +40,12 @@ class SourceError(MicroEtlError):
     exit_code = 69
 
 
+class SourceMissingError(SourceError):
+    """The source is not there: 404 or 410, no such file or object."""
+
+    exit_code = 66
+
+
 class MachineError(MicroEtlError):
     """The machine gave out: no memory, no disk, no scratch folder."""
 

@@ -69,6 +69,7 @@ def open_place(
     *,
     timeout: float,
     deadline: float,
+    read_timeout: float | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Place:
     """Open the store of a URL or path; nothing is sent yet.
@@ -77,6 +78,7 @@ def open_place(
         location: ``s3://bucket/key``, ``gs://``, ``az://``, ``file://`` or a local path.
         timeout: seconds for one request.
         deadline: seconds for a request with all its retries.
+        read_timeout: seconds between two pieces of an answer, where that is not `timeout`.
         environ: where the AWS variables stand.
 
     Raises:
@@ -111,19 +113,25 @@ def open_place(
             f"{url!r} has the key {key!r}; it should be a name, or names joined by single "
             "slashes, none of them . or .., without control characters"
         )
+    timeouts = {"timeout": timeout, "connect_timeout": min(read_timeout or timeout, 10)}
+    if read_timeout:
+        timeouts["read_timeout"] = read_timeout
     try:
-        return Place(location, _remote(location.scheme, bucket, timeout, deadline, environ), key)
+        return Place(location, _remote(location.scheme, bucket, timeouts, deadline, environ), key)
     except BaseError as error:
         raise ConfigError(f"{url} can't be opened: {reason(error)}") from error
 
 
 def _remote(
-    scheme: str, bucket: str, timeout: float, deadline: float, environ: Mapping[str, str]
+    scheme: str,
+    bucket: str,
+    timeouts: Mapping[str, float],
+    deadline: float,
+    environ: Mapping[str, str],
 ) -> ObjectStore:
     options: dict[str, Any] = {
         "client_options": {
-            "timeout": timedelta(seconds=timeout),
-            "connect_timeout": timedelta(seconds=min(timeout, 10)),
+            **{name: timedelta(seconds=seconds) for name, seconds in timeouts.items()},
             "allow_http": _is_any_endpoint_plain(environ),
             "allow_invalid_certificates": False,  # whatever the environment says
         },

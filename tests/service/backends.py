@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import pytest
 from obstore.store import MemoryStore
 
 from micro_etl.dataset import Dataset, bundled_dataset
+from micro_etl.location import Location
 from micro_etl.store import Place, open_place
+from micro_etl.table.parquet import count_rows
 from micro_etl.tablefile import Table
 from micro_etl.target.load import load, look
-from micro_etl.target.outcome import Outcome
+from micro_etl.target.outcome import Outcome, Previous
 from tests.conftest import Bucket
 
 DATASET = replace(bundled_dataset("launches"), min_rows=3, max_shrink=0.1)
@@ -31,6 +34,11 @@ def make_table(folder: Path, rows: int, first: int = 0) -> Table:
     pq.write_table(pa.table({"n": pa.array(range(first, first + rows), pa.int32())}), file)
     data = file.read_bytes()
     return Table(file, rows, len(data), hashlib.sha256(data).hexdigest(), "5c4e", ())
+
+
+def look_at(place: Place, scratch: Path) -> Previous | None:
+    """Look at a target, as a run does."""
+    return look(place, scratch=scratch, count_rows=partial(count_rows, scratch=scratch))
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ class Backend:
 
     def publish(self, table: Table, run_id: str = "this-run", **options: Any) -> Outcome:
         """Look and load, as a run does."""
-        return self.load(table, look(self.place, scratch=self.scratch), run_id, **options)
+        return self.load(table, look_at(self.place, self.scratch), run_id, **options)
 
     def load(self, table: Table, previous: Any, run_id: str, **options: Any) -> Outcome:
         """Load over what a look has seen."""
@@ -78,7 +86,7 @@ def on_s3(bucket: Bucket, endpoint: str, folder: Path, patch: pytest.MonkeyPatch
     for name, value in {**bucket.environ, "AWS_ENDPOINT_URL": endpoint}.items():
         patch.setenv(name, value)
     return Backend(
-        open_place(f"s3://{bucket.name}/{KEY}", timeout=10, deadline=10),
+        open_place(Location.parse(f"s3://{bucket.name}/{KEY}"), timeout=10, deadline=10),
         lambda: bucket.read(KEY) if bucket.list_keys() else None,
         lambda data: bucket.client.put_object(Bucket=bucket.name, Key=KEY, Body=data),
         folder,
@@ -97,12 +105,12 @@ def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     file = tmp_path / "out" / KEY
     if request.param == "local":
         file.parent.mkdir()
-        place = open_place(str(file), timeout=1, deadline=1)
+        place = open_place(Location.parse(str(file)), timeout=1, deadline=1)
         return Backend(
             place, lambda: file.read_bytes() if file.exists() else None, file.write_bytes, tmp_path
         )
     store = MemoryStore()
-    place = Place(f"memory:///{KEY}", store, KEY)
+    place = Place(Location.parse(f"memory:///{KEY}"), store, KEY)
 
     def read() -> bytes | None:
         return bytes(store.get(KEY).bytes()) if list(obstore.list(store).collect()) else None

@@ -9,8 +9,9 @@ import duckdb
 import pytest
 
 from micro_etl.dataset import parse_dataset
-from micro_etl.errors import DataError
+from micro_etl.errors import DataError, MachineError
 from micro_etl.table.check import check
+from micro_etl.table.engine import machine_errors
 from micro_etl.table.sql import literal
 from tests.service.conftest import Bench
 
@@ -88,3 +89,21 @@ def test_a_table_whose_pages_are_damaged_is_named(bench: Bench) -> None:
     file.write_bytes(content)
     with pytest.raises(DataError, match=r"^not a Parquet file: "):
         check(file, CONTRACT, scratch=bench.folder)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (duckdb.OutOfMemoryException("failed to allocate"), "out of memory: failed to allocate"),
+        (duckdb.IOException("No space left on device"), "the scratch folder can't be used: No "),
+    ],
+)
+def test_a_machine_that_gives_out_is_no_fault_of_the_file(error: Exception, message: str) -> None:
+    with pytest.raises(MachineError, match=message), machine_errors(about=Path("/x.parquet")):
+        raise error
+
+
+def test_what_the_engine_says_of_the_file_is_no_fault_of_the_machine() -> None:
+    error = duckdb.IOException("No magic bytes found at end of file '/x.parquet'")
+    with pytest.raises(duckdb.IOException), machine_errors(about=Path("/x.parquet")):
+        raise error

@@ -221,3 +221,36 @@ def test_profile_without_boto3_ends_with_77(folder: Path) -> None:
     assert ended.failure.startswith(
         "AWS profiles and SSO need boto3: pip install 'micro-etl[boto3]"
     )
+
+
+_SQUEEZED = """
+from micro_etl.table import engine
+configuration = engine.configuration
+engine.configuration = lambda scratch: {{
+    **configuration(scratch),
+    "memory_limit": "{memory}",
+    "threads": 1,
+    "temp_directory": "/dev/null/spill",
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "memory", "said"),
+    [
+        ("check", "4MB", "out of memory: "),
+        ("show", "4MB", "out of memory: "),
+        ("show", "16MB", "the scratch folder can't be used: Failed to create directory"),
+    ],
+)
+def test_look_at_a_file_without_memory_or_room_to_spill_ends_with_71(
+    folder: Path, command: str, memory: str, said: str
+) -> None:
+    """It was called a file that is not Parquet, and ended with 65."""
+    (folder / "many.json").write_bytes(launches(100_000))
+    assert micro_etl(folder, "run", SOURCE_URL="many.json", TARGET_URL="x.parquet").code == 0
+    (folder / "sitecustomize.py").write_text(_SQUEEZED.format(memory=memory))
+    ended = micro_etl(folder, command, "x.parquet", PYTHONPATH=str(folder))
+    assert (ended.code, ended.out) == (71, ""), ended
+    assert ended.failure.startswith(said)
+    assert not list((folder / "scratch").iterdir())

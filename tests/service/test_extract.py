@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from micro_etl.urls import names_ndjson
 
 from micro_etl.body import Layout
 from micro_etl.errors import AccessDeniedError, ConfigError, MachineError, SourceError
+from micro_etl.location import Location
 from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.layout import find_layout
 from micro_etl.source.limits import ExtractOptions, HttpOptions
@@ -33,13 +33,15 @@ PACKED = gzip.compress(RECORDS)
 
 def fetch(url: str, folder: Path, **limits: Any) -> Extract:
     """Extract a source into a folder."""
-    return extract(url, folder / "body", options=ExtractOptions(http=HTTP, **limits))
+    return extract(
+        Location.parse(url), folder / "body", options=ExtractOptions(http=HTTP, **limits)
+    )
 
 
 def layout(url: str, folder: Path) -> Layout:
     """What a run takes the body of a source for."""
     found = fetch(url, folder)
-    one_line = names_ndjson(url, found.content_type)
+    one_line = Location.parse(url).names_lines(found.content_type)
     return find_layout(found.file, wrapped=False, one_line=one_line, source=url)
 
 
@@ -186,7 +188,7 @@ def test_progress_tells_how_much_came_and_how_much_will(tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     with serve(Answer(body=RECORDS)) as server:
         extract(
-            server.url,
+            Location.parse(server.url),
             tmp_path / "body",
             options=ExtractOptions(http=HTTP),
             on_progress=lambda received, total: seen.append((received, total)),
@@ -293,9 +295,10 @@ def test_s3_source_that_is_denied_is_told_apart(
 _CHILD = r"""
 import re, sys
 from pathlib import Path
+from micro_etl.location import Location
 from micro_etl.source.fetch import extract
 from micro_etl.source.limits import ExtractOptions
-extract(sys.argv[1], Path(sys.argv[2]), options=ExtractOptions())
+extract(Location.parse(sys.argv[1]), Path(sys.argv[2]), options=ExtractOptions())
 print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 

@@ -121,7 +121,7 @@ def test_a_type_of_ones_own_is_one_row(bench: Bench, monkeypatch: pytest.MonkeyP
         ),
         zero="00000000-0000-0000-0000-000000000000",
     )
-    monkeypatch.setitem(column_types._TYPES, "uuid", uuid)  # noqa: SLF001 - the row, and no more
+    monkeypatch.setitem(column_types._TYPES, "uuid", uuid)
     column = 'id = { type = "uuid", required = true, unique = true }'
     value = "0b5d6d1c-7f0e-4c39-9d6c-0f6e2b1a9c11"
     (row,) = bench.rows(column, f'[{{"id":"{value}"}}]')

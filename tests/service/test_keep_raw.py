@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from micro_etl.errors import ConfigError, TargetError
+from micro_etl.location import Location
 from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.keep_raw import keep_raw
 from micro_etl.source.limits import ExtractOptions
@@ -24,13 +25,14 @@ def fetched(tmp_path: Path) -> Extract:
     """A response on disk."""
     source = tmp_path / "source.json"
     source.write_bytes(BODY)
-    return extract(str(source), tmp_path / "body", options=ExtractOptions())
+    return extract(Location.parse(str(source)), tmp_path / "body", options=ExtractOptions())
 
 
 def keep(fetched: Extract, url: str) -> str:
     """Keep a response in the folder of a store."""
     folder = fetched.file.parent
-    return keep_raw(fetched, url, "launches", scratch=folder, timeout=5, deadline=5)
+    raw = Location.parse(url)
+    return keep_raw(fetched, raw, "launches", scratch=folder, timeout=5, deadline=5).text
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -67,7 +69,7 @@ def test_same_response_gives_the_same_bytes_and_is_left_alone(
 
 def test_what_was_kept_is_a_source(fetched: Extract, tmp_path: Path) -> None:
     url = keep(fetched, f"file://{tmp_path}/raw")
-    again = extract(url, tmp_path / "again", options=ExtractOptions())
+    again = extract(Location.parse(url), tmp_path / "again", options=ExtractOptions())
     assert again.sha256 == fetched.sha256
 
 

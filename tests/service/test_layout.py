@@ -9,7 +9,8 @@ import pytest
 
 from micro_etl.body import Layout
 from micro_etl.errors import SourceError
-from micro_etl.source.layout import find_layout, show
+from micro_etl.source.layout import find_layout
+from micro_etl.text import show_bytes
 
 
 def layout_of(
@@ -87,4 +88,7 @@ def test_a_byte_order_mark_is_refused_before_an_object_too(tmp_path: Path) -> No
 
 
 def test_only_the_first_characters_are_shown() -> None:
-    assert show(b"<html>\n  <body>\xff" + b"x" * 4000) == "'<html> <body>\ufffd" + "x" * 106 + "…'"
+    assert (
+        show_bytes(b"<html>\n  <body>\xff" + b"x" * 4000)
+        == "'<html> <body>\ufffd" + "x" * 106 + "…'"
+    )

@@ -10,10 +10,20 @@ from pathlib import Path
 import pytest
 
 from micro_etl.errors import DataError, TargetError
+from micro_etl.location import Location
 from micro_etl.store import open_place
-from micro_etl.target.load import CONTENT_TYPE, download, look
+from micro_etl.target.load import CONTENT_TYPE, download
 from tests.conftest import Bucket
-from tests.service.backends import DATASET, KEY, KINDS, Backend, make_table, on_s3, open_backend
+from tests.service.backends import (
+    DATASET,
+    KEY,
+    KINDS,
+    Backend,
+    look_at,
+    make_table,
+    on_s3,
+    open_backend,
+)
 
 
 @pytest.fixture(params=KINDS)
@@ -92,7 +102,7 @@ def test_table_may_be_empty_where_the_dataset_allows_it_by_force_alone(
 def test_object_of_somebody_else_is_counted_and_hashed(backend: Backend, tmp_path: Path) -> None:
     table = make_table(tmp_path, 20)
     backend.write(table.file.read_bytes())
-    previous = look(backend.place, scratch=tmp_path)
+    previous = look_at(backend.place, tmp_path)
     assert previous is not None
     assert (previous.rows, previous.sha256, previous.run_id) == (20, table.sha256, None)
     assert backend.publish(table).result == "unchanged"
@@ -146,7 +156,7 @@ def test_object_says_what_it_is(
 
 
 def test_local_folder_is_made_and_nothing_else_is_left_in_it(tmp_path: Path) -> None:
-    place = open_place(str(tmp_path / "a" / "b" / KEY), timeout=1, deadline=1)
+    place = open_place(Location.parse(str(tmp_path / "a" / "b" / KEY)), timeout=1, deadline=1)
     backend = Backend(place, lambda: None, lambda _: None, tmp_path)
     for rows in (5, 6):
         assert backend.publish(make_table(tmp_path, rows)).result == "published"
@@ -167,7 +177,7 @@ def test_symbolic_link_stays_and_its_target_is_written(tmp_path: Path, exists: b
     if exists:
         real.parent.mkdir()
         real.write_bytes(make_table(tmp_path, 5).file.read_bytes())
-    place = open_place(str(link), timeout=1, deadline=1)
+    place = open_place(Location.parse(str(link)), timeout=1, deadline=1)
     Backend(place, lambda: None, lambda _: None, tmp_path).publish(make_table(tmp_path, 6))
     assert link.is_symlink()
     assert real.read_bytes() == make_table(tmp_path, 6).file.read_bytes()

@@ -14,10 +14,18 @@ import obstore
 import pytest
 
 from micro_etl.errors import RaceLostError, TargetError
+from micro_etl.location import Location
 from micro_etl.store import open_place
-from micro_etl.target.load import look
 from tests.conftest import Bucket
-from tests.service.backends import KEY, KINDS, Backend, make_table, on_s3, open_backend
+from tests.service.backends import (
+    KEY,
+    KINDS,
+    Backend,
+    look_at,
+    make_table,
+    on_s3,
+    open_backend,
+)
 from tests.service.servers import Answer, Request, forward, serve
 
 
@@ -46,7 +54,7 @@ def test_race_is_lost_to_the_same_table_of_another_run_as_well(
 
 def test_race_on_update_is_lost(backend: Backend, tmp_path: Path) -> None:
     backend.publish(make_table(tmp_path, 5))
-    seen = look(backend.place, scratch=tmp_path)
+    seen = look_at(backend.place, tmp_path)
     other = make_table(tmp_path, 6)
     backend.publish(other, "other-run")
     with pytest.raises(RaceLostError):
@@ -56,7 +64,7 @@ def test_race_on_update_is_lost(backend: Backend, tmp_path: Path) -> None:
 
 def test_object_that_vanished_meanwhile_is_a_lost_race(backend: Backend, tmp_path: Path) -> None:
     backend.publish(make_table(tmp_path, 5))
-    seen = look(backend.place, scratch=tmp_path)
+    seen = look_at(backend.place, tmp_path)
     obstore.delete(backend.place.store, backend.place.key)
     with pytest.raises((RaceLostError, TargetError)):
         backend.load(make_table(tmp_path, 6), seen, "this-run")
@@ -119,11 +127,11 @@ def test_object_that_was_replaced_before_it_was_read_back_is_superseded(
 
 
 def _race(url: str, folder: Path, number: int, ready: Any) -> str:
-    place = open_place(url, timeout=20, deadline=20)
+    place = open_place(Location.parse(url), timeout=20, deadline=20)
     table = make_table(folder, 5 + number)
     (folder / str(number)).mkdir()
     backend = Backend(place, lambda: None, lambda _: None, folder / str(number))
-    previous = look(place, scratch=backend.scratch)
+    previous = look_at(place, backend.scratch)
     ready.wait(60)
     try:
         return backend.load(table, previous, f"run-{number}").result

@@ -18,7 +18,8 @@ from micro_etl.body import Body, Layout, Part
 from micro_etl.table.transform import transform
 columns = 'n = { type = "int32", unique = true }\\ntext = { type = "string" }'
 dataset = parse_dataset(f'name = "table"\\n[columns]\\n{columns}', label="table.toml")
-table = transform(Body(Path("body"), Layout.ARRAY, 1 << 24), dataset, scratch=Path.cwd())
+body = Body((Part(Path("body"), "body"),), Layout.ARRAY, 1 << 24)
+table = transform(body, dataset, scratch=Path.cwd())
 print(table.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
@@ -54,5 +55,11 @@ def test_values_too_large_for_the_count_of_distinct_ones_are_counted(bench: Benc
 
 def test_body_does_not_stay_on_the_disk_beside_its_table(bench: Bench) -> None:
     body = bench.body('[{"text": "x"}]')
-    transform(body, dataset('text = { type = "string" }'), scratch=bench.folder)
-    assert not body.file.exists()
+    (part,) = body.parts
+    transform(
+        body,
+        dataset('text = { type = "string" }'),
+        scratch=bench.folder,
+        on_read=part.file.unlink,
+    )
+    assert not part.file.exists()

@@ -3,6 +3,7 @@
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from micro_etl.publication import State
 from tests.service.command import Ended, finish, launches, start
 from tests.service.servers import Answer, Request, Server, s3_error, serve
 
@@ -152,3 +154,34 @@ def test_look_at_a_file_can_be_stopped(folder: Path, command: str) -> None:
         process = start(folder, command, "s3://b/x", **environ)
         server.wait_for("GET")
         assert stop(process, signal.SIGTERM).code == 143
+
+
+_STOPPED = """
+import os, signal, sys, time
+from micro_etl.process import block_stop_signals, workspace
+from micro_etl.publication import Publication, State
+from micro_etl.report import JsonReport
+block_stop_signals()
+publication = Publication()
+with workspace(JsonReport(level="info", run_id=None), publication):
+    publication.state = State[sys.argv[1]]
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.NOT_BEGUN, "the target is untouched"),
+        (State.UNDER_WAY, "the target holds the old table or the new one, whole"),
+        (State.DONE, "the target holds the new table"),
+    ],
+)
+def test_what_a_stopped_run_says_of_the_target_is_the_state_of_its_publication(
+    state: State, said: str
+) -> None:
+    command = [sys.executable, "-c", _STOPPED, state.name]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (143, "")
+    assert json.loads(ended.stdout)["error"] == f"stopped by SIGTERM; {said}"

@@ -4,21 +4,50 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from micro_etl.report import JsonReport, TextReport, embedded_metrics, open_report, size
+from micro_etl.events import (
+    Event,
+    Extracted,
+    LeftBehind,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    SourceRetry,
+    Transformed,
+)
+from micro_etl.report import JsonReport, TextReport, embedded_metrics, open_report
+from micro_etl.text import size
 
-FINISHED: dict[str, Any] = {
-    "result": "published",
-    "rows": 187,
-    "source_bytes": 4000,
-    "seconds": {"total": 0.25},
-    "target": "s3://b/k",
-    "previous_rows": 1205,
-}
+RETRY = SourceRetry(attempt=2, reason="status 503")
+
+
+def finished() -> RunFinished:
+    """The last event of a run that published."""
+    return RunFinished(
+        result="published",
+        dataset="launches",
+        source="https://h/x",
+        source_bytes=4000,
+        source_sha256="50c3",
+        target="s3://b/k",
+        etag='"e"',
+        rows=187,
+        previous_rows=1205,
+        nulls={},
+        bytes=3000,
+        sha256="5a",
+        superseded=False,
+        seconds={"total": 0.25},
+        version="9",
+    )
+
+
+def extracted(source: str = "https://h/x") -> Extracted:
+    """The event after the source is here."""
+    return Extracted(source=source, bytes=5, received=1234, etag=None, last_modified=None)
 
 
 def lines(captured: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -28,9 +57,9 @@ def lines(captured: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_event_is_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     report = JsonReport(level="info", run_id="r1")
-    report.event("extracted", bytes=5, source="ünï\n\udcff")
+    report.event(extracted("ünï\n\udcff"))
     report.progress(1, 2)
-    report.table(Path("nothing"))
+    report.preview(lambda: pytest.fail("a machine reads no tables"))
     (line,) = lines(capsys)
     assert line.pop("time").endswith("+00:00")
     assert line == {
@@ -39,8 +68,10 @@ def test_event_is_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> 
         "run_id": "r1",
         "bytes": 5,
         "source": "ünï\n\udcff",
+        "received": 1234,
+        "etag": None,
+        "last_modified": None,
     }
-    assert report.last_event == "extracted"
 
 
 @pytest.mark.parametrize(
@@ -55,36 +86,30 @@ def test_level_hides_what_matters_less_but_never_the_result(
     capsys: pytest.CaptureFixture[str], level: str, printed: list[str]
 ) -> None:
     report = JsonReport(level=level, run_id=None)
-    report.event("extracted")
-    report.event("source_retry", level="warning")
-    report.event("run_finished", **FINISHED)
+    report.event(extracted())
+    report.event(RETRY)
+    report.event(finished())
     assert [line["event"] for line in lines(capsys)] == printed
 
 
 def test_metrics_stand_in_front_of_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     report = JsonReport(level="error", run_id=None, metrics=("Etl", "launches"))
-    report.event("extracted")
-    report.event("run_finished", **FINISHED)
+    report.event(extracted())
+    report.event(finished())
     metrics, result = lines(capsys)
     assert result["event"] == "run_finished"
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Etl"
 
 
 @pytest.mark.parametrize(
-    ("name", "fields", "values"),
+    ("event", "values"),
     [
-        (
-            "run_finished",
-            FINISHED,
-            {"Succeeded": 1, "Rows": 187, "SourceBytes": 4000, "Duration": 0.25},
-        ),
-        ("run_failed", {"exit_code": 69}, {"Failed": 1}),
+        (finished(), {"Succeeded": 1, "Rows": 187, "SourceBytes": 4000, "Duration": 0.25}),
+        (RunFailed(exit_code=69, error="down"), {"Failed": 1}),
     ],
 )
-def test_metrics_are_in_cloudwatchs_embedded_format(
-    name: str, fields: dict[str, Any], values: dict[str, float]
-) -> None:
-    line = embedded_metrics("Etl", "launches", name, fields)
+def test_metrics_are_in_cloudwatchs_embedded_format(event: Event, values: dict[str, float]) -> None:
+    line = embedded_metrics("Etl", "launches", event)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Dimensions"] == [["Dataset"]]
     assert line["Dataset"] == "launches"
@@ -95,12 +120,14 @@ def test_metrics_are_in_cloudwatchs_embedded_format(
 
 def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     report = TextReport(level="info", color=None, live=False)
-    report.event("run_started", source="x")
-    report.event("source_retry", level="warning", attempt=2, reason="status 503")
-    report.event("extracted", received=1234, source="https://h/x")
-    report.event("transformed", rows=1187, bytes=20_000_000)
-    report.event("left_behind", level="warning", reason="can't remove x")
-    report.event("run_finished", **FINISHED)
+    report.event(RunStarted(dataset="d", source="x", target="t", dry_run=False, version="9"))
+    report.event(RETRY)
+    report.event(extracted())
+    report.event(
+        Transformed(source_sha256="5", rows=1187, bytes=20_000_000, sha256="6", columns=[])
+    )
+    report.event(LeftBehind(reason="can't remove x"))
+    report.event(finished())
     assert capsys.readouterr().out.splitlines() == [
         "retry     2: status 503",
         "source    1.2 kB from https://h/x",
@@ -112,7 +139,7 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_text_of_an_error_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     report = TextReport(level="error", color=None, live=False)
-    report.event("run_failed", level="error", error="so, first, one", violations=["one", "two"])
+    report.event(RunFailed(exit_code=65, error="so, first, one", violations=["one", "two"]))
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == ["error     so, first, one", "          two"]

@@ -16,10 +16,10 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from micro_etl import transform as transform_module
 from micro_etl.body import Layout
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import MachineError
+from micro_etl.table import engine
 from micro_etl.table.transform import transform
 from tests.service.command import launches
 from tests.service.conftest import Bench
@@ -27,7 +27,7 @@ from tests.service.conftest import Bench
 
 def with_settings(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
     """Have the engine start with other settings."""
-    connect = transform_module.connect
+    connect = engine.connect
 
     def connect_with(scratch: Path) -> duckdb.DuckDBPyConnection:
         connection = connect(scratch)
@@ -35,7 +35,7 @@ def with_settings(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
             connection.execute(f"SET {name} = {value}")
         return connection
 
-    monkeypatch.setattr(transform_module, "connect", connect_with)
+    monkeypatch.setattr(engine, "connect", connect_with)
 
 
 def test_no_memory_and_no_scratch_folder_are_errors_of_the_machine(
@@ -84,9 +84,8 @@ import sys
 from pathlib import Path
 from micro_etl.dataset import bundled_dataset
 from micro_etl.body import Body, Layout, Part
-from micro_etl.table.sql import dotted
 from micro_etl.table.transform import transform
-body = Body(Path(sys.argv[1]), Layout.ARRAY, 1 << 24)
+body = Body((Part(Path(sys.argv[1]), "body"),), Layout.ARRAY, 1 << 24)
 print(transform(body, bundled_dataset("launches"), scratch=Path.cwd()))
 """
 

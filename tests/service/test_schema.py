@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from micro_etl.dataset import TYPES
-from micro_etl.table.transform import ColumnProfile
+from micro_etl.tablefile import ColumnProfile
 from tests.service.conftest import Bench
 
 EVERY_TYPE = "\n".join(

@@ -134,7 +134,7 @@ def test_limits_reach_the_extract() -> None:
     ],
 )
 def test_target_comes_from_bucket_and_key_or_url(environ: dict[str, str], target: str) -> None:
-    assert read(**environ).target(DATASET) == target
+    assert read(**environ).target(DATASET).text == target
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_two_targets_or_half_of_one_are_refused(environ: dict[str, str], message
 
 
 def test_source_is_the_settings_or_the_datasets() -> None:
-    assert read().source(DATASET) == DATASET.source_url
-    assert read(SOURCE_URL="x.json").source(DATASET) == "x.json"
+    assert read().source(DATASET).text == DATASET.source_url
+    assert read(SOURCE_URL="x.json").source(DATASET).text == "x.json"
     with pytest.raises(ConfigError, match="SOURCE_URL is missing, and dataset launches has no"):
         read().source(replace(DATASET, source_url=None))
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from micro_etl.urls import means_files
 
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import ConfigError, SourceError
+from micro_etl.location import Location
 from micro_etl.source.files import list_files
 from micro_etl.source.limits import ExtractOptions
 from tests.conftest import Bucket
@@ -66,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_a_folder_ends_in_a_slash_and_a_pattern_has_a_star(url: str, several: bool) -> None:
-    assert means_files(url) is several
+    assert Location.parse(url).is_folder is several
 
 
 @pytest.mark.parametrize(
@@ -83,21 +83,21 @@ def test_a_folder_ends_in_a_slash_and_a_pattern_has_a_star(url: str, several: bo
 def test_files_come_in_the_order_of_their_names(
     folder: Path, pattern: str, names: list[str]
 ) -> None:
-    found = list_files(f"{folder}{pattern}", LAUNCHES, options=ExtractOptions())
+    found = list_files(Location.parse(f"{folder}{pattern}"), LAUNCHES, options=ExtractOptions())
     assert [file.name for file in found] == names
-    assert all(Path(file.url).stat().st_size == file.size for file in found)
+    assert all(file.location.path.stat().st_size == file.size for file in found)
 
 
 def test_a_pattern_may_be_relative(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder / "2024")
-    (file,) = list_files("a*", LAUNCHES, options=ExtractOptions())
+    (file,) = list_files(Location.parse("a*"), LAUNCHES, options=ExtractOptions())
     assert file.name == "a.json"
 
 
 @pytest.mark.parametrize("pattern", ["/nothing/", "/*.csv", "/2024/_tmp/_*"])
 def test_no_file_is_an_error(folder: Path, pattern: str) -> None:
     with pytest.raises(SourceError, match="has no files"):
-        list_files(f"{folder}{pattern}", LAUNCHES, options=ExtractOptions())
+        list_files(Location.parse(f"{folder}{pattern}"), LAUNCHES, options=ExtractOptions())
 
 
 @pytest.mark.parametrize(
@@ -114,26 +114,29 @@ def test_what_a_link_names_is_read(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "x.ndjson").write_text(lines(7, 9))
     (folder / "2026").symlink_to(tmp_path / "elsewhere")
-    names = [file.name for file in list_files(f"{folder}/", LAUNCHES, options=ExtractOptions())]
+    names = [
+        file.name
+        for file in list_files(Location.parse(f"{folder}/"), LAUNCHES, options=ExtractOptions())
+    ]
     assert names[-1] == "2026/x.ndjson"
 
 
 def test_a_link_to_nothing_is_an_error(folder: Path) -> None:
     (folder / "z.json").symlink_to(folder / "nothing")
     with pytest.raises(SourceError, match=r"can't read .*/z\.json: it does not exist"):
-        list_files(str(folder), LAUNCHES, options=ExtractOptions())
+        list_files(Location.parse(str(folder)), LAUNCHES, options=ExtractOptions())
 
 
 def test_a_link_to_a_folder_above_is_an_error(folder: Path) -> None:
     (folder / "2024" / "up").symlink_to(folder)
     with pytest.raises(SourceError, match="Too many levels of symbolic links"):
-        list_files(str(folder), LAUNCHES, options=ExtractOptions())
+        list_files(Location.parse(str(folder)), LAUNCHES, options=ExtractOptions())
 
 
 def test_records_inside_an_object_are_one_file(folder: Path) -> None:
     wrapped = dataset('a = { type = "int32" }', records="items")
     with pytest.raises(ConfigError, match=r"source\.records; its source should be one file"):
-        list_files(f"{folder}/", wrapped, options=ExtractOptions())
+        list_files(Location.parse(f"{folder}/"), wrapped, options=ExtractOptions())
 
 
 def test_a_folder_becomes_one_table(folder: Path, tmp_path: Path) -> None:

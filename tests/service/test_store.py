@@ -13,9 +13,10 @@ from obstore.exceptions import GenericError
 
 from dev.loopback import free_port
 from micro_etl.errors import AccessDeniedError, ConfigError, MicroEtlError, TargetError
-from micro_etl.store import is_store_url, open_place, reason, target_errors
-from micro_etl.target.load import look
+from micro_etl.location import Location
+from micro_etl.store import Place, open_place, reason, target_errors
 from tests.conftest import Bucket
+from tests.service.backends import look_at
 from tests.service.servers import Answer, s3_error, serve
 
 KEYS = [
@@ -43,14 +44,19 @@ def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatc
     return monkeypatch
 
 
+def opened(url: str, *, timeout: float, deadline: float) -> Place:
+    """The place that a URL or path names."""
+    return open_place(Location.parse(url), timeout=timeout, deadline=deadline)
+
+
 def ask(folder: Path, endpoint: str, patch: pytest.MonkeyPatch) -> MicroEtlError:
     """The error of a look at an object behind an endpoint."""
     patch.setenv("AWS_ENDPOINT_URL", endpoint)
     patch.setenv("AWS_ACCESS_KEY_ID", "key")
     patch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
-    place = open_place("s3://bucket/table.parquet", timeout=1, deadline=0.5)
+    place = opened("s3://bucket/table.parquet", timeout=1, deadline=0.5)
     with pytest.raises(MicroEtlError) as caught:
-        look(place, scratch=folder)
+        look_at(place, folder)
     assert "s3cret" not in str(caught.value)
     assert "\n" not in str(caught.value)
     return caught.value
@@ -60,7 +66,7 @@ def ask(folder: Path, endpoint: str, patch: pytest.MonkeyPatch) -> MicroEtlError
 def test_s3_key_is_kept_as_it_is(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     for name, value in bucket.environ.items():
         monkeypatch.setenv(name, value)
-    place = open_place(f"s3://{bucket.name}/{key}", timeout=5, deadline=5)
+    place = opened(f"s3://{bucket.name}/{key}", timeout=5, deadline=5)
     obstore.put(place.store, place.key, b"here")
     assert bucket.list_keys() == [key]
     assert bucket.read(key) == b"here"
@@ -69,7 +75,7 @@ def test_s3_key_is_kept_as_it_is(bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("form", ["{}", "file://{}"])
 def test_local_path_is_kept_as_it_is(tmp_path: Path, key: str, form: str) -> None:
-    place = open_place(form.format(tmp_path / key), timeout=1, deadline=1)
+    place = opened(form.format(tmp_path / key), timeout=1, deadline=1)
     obstore.put(place.store, place.key, b"here")
     assert (tmp_path / key).read_bytes() == b"here"
     assert place.local == tmp_path / key
@@ -79,43 +85,43 @@ def test_relative_path_starts_at_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    place = open_place("out/../table.parquet", timeout=1, deadline=1)
+    place = opened("out/../table.parquet", timeout=1, deadline=1)
     assert place.local == tmp_path / "table.parquet"
-    assert place.url == "out/../table.parquet"
+    assert place.location.shown == "out/../table.parquet"
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_key_that_would_not_be_kept_is_refused(key: str) -> None:
     with pytest.raises(ConfigError, match="it should be a name, or names joined by single slashes"):
-        open_place(f"s3://bucket/{key}", timeout=1, deadline=1)
+        opened(f"s3://bucket/{key}", timeout=1, deadline=1)
 
 
 @pytest.mark.parametrize("name", ["tab\tname", "new\nline", "table#12", "\udcff"])
 def test_local_name_that_the_store_can_not_write_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="can't be a file's name here"):
-        open_place(str(tmp_path / name), timeout=1, deadline=1)
+        opened(str(tmp_path / name), timeout=1, deadline=1)
 
 
 @pytest.mark.parametrize(
     "url",
-    ["s3://", "s3:///key", "S3://bucket/key", "ftp://host/x", "https://me:s3cret@host/x?t=s3cret"],
+    ["s3://", "s3:///key", "ftp://host/x", "https://me:s3cret@host/x?t=s3cret"],
 )
 def test_url_that_names_no_object_says_what_it_should_be(url: str) -> None:
     with pytest.raises(ConfigError, match="names no object; it should be s3://, gs://") as caught:
-        open_place(url, timeout=1, deadline=1)
+        opened(url, timeout=1, deadline=1)
     assert "s3cret" not in str(caught.value)
 
 
 def test_secret_in_front_of_a_bucket_is_not_shown() -> None:
     with pytest.raises(ConfigError) as caught:
-        open_place("s3://key:s3cret@bucket/x", timeout=1, deadline=1)
+        opened("s3://key:s3cret@bucket/x", timeout=1, deadline=1)
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", [".", "./", "new-folder/"])
 def test_folder_is_not_a_target(url: str) -> None:
     with pytest.raises(ConfigError, match="is a folder; it should be a file's path"):
-        open_place(url, timeout=1, deadline=1)
+        opened(url, timeout=1, deadline=1)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +129,7 @@ def test_folder_is_not_a_target(url: str) -> None:
     [("s3://b/k", True), ("gs://b/k", True), ("a/s3", False), ("s3", False), ("http://h", False)],
 )
 def test_store_urls_are_told_from_others(url: str, expected: bool) -> None:
-    assert is_store_url(url) is expected
+    assert Location.parse(url).is_store is expected
 
 
 @pytest.mark.parametrize(
@@ -168,8 +174,8 @@ def test_missing_object_is_none_and_missing_bucket_an_error(
 ) -> None:
     for name, value in bucket.environ.items():
         no_aws.setenv(name, value)
-    place = open_place(f"s3://{bucket.name}/x.parquet", timeout=5, deadline=5)
-    assert look(place, scratch=tmp_path) is None
+    place = opened(f"s3://{bucket.name}/x.parquet", timeout=5, deadline=5)
+    assert look_at(place, tmp_path) is None
     error = ask(tmp_path, bucket.endpoint, no_aws)
     assert type(error) is TargetError
     assert "there is no such bucket" in str(error)
@@ -177,9 +183,9 @@ def test_missing_object_is_none_and_missing_bucket_an_error(
 
 def test_no_credentials_at_all_are_asked_for(tmp_path: Path, no_aws: pytest.MonkeyPatch) -> None:
     del no_aws
-    place = open_place("s3://bucket/table.parquet", timeout=1, deadline=0.3)
+    place = opened("s3://bucket/table.parquet", timeout=1, deadline=0.3)
     with pytest.raises(AccessDeniedError, match="no AWS credentials; AWS_ACCESS_KEY_ID and"):
-        look(place, scratch=tmp_path)
+        look_at(place, tmp_path)
 
 
 def test_profile_is_read_by_boto3(
@@ -190,7 +196,7 @@ def test_profile_is_read_by_boto3(
     no_aws.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     no_aws.setenv("AWS_PROFILE", "work")
     no_aws.setenv("AWS_ENDPOINT_URL", bucket.endpoint)
-    place = open_place(f"s3://{bucket.name}/x.parquet", timeout=5, deadline=5)
+    place = opened(f"s3://{bucket.name}/x.parquet", timeout=5, deadline=5)
     obstore.put(place.store, place.key, b"here")
     assert bucket.list_keys() == ["x.parquet"]
 
@@ -206,13 +212,13 @@ def test_profile_without_boto3_says_what_to_install(
         (tmp_path / ".aws" / "config").write_text("[default]\nregion = eu-west-1\n")
     no_aws.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(AccessDeniedError, match=r"need boto3: pip install 'micro-etl\[boto3\]'"):
-        open_place("s3://bucket/x", timeout=1, deadline=1)
+        opened("s3://bucket/x", timeout=1, deadline=1)
 
 
 def test_profile_that_does_not_exist_is_named(no_aws: pytest.MonkeyPatch) -> None:
     no_aws.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(AccessDeniedError, match="nobody"):
-        open_place("s3://bucket/x", timeout=1, deadline=1)
+        opened("s3://bucket/x", timeout=1, deadline=1)
 
 
 def test_profile_whose_session_has_expired_is_access_denied(
@@ -222,7 +228,7 @@ def test_profile_whose_session_has_expired_is_access_denied(
     (tmp_path / ".aws" / "config").write_text("[default]\ncredential_process = false\n")
     no_aws.setenv("AWS_ENDPOINT_URL", bucket.endpoint)
     with pytest.raises(AccessDeniedError, match="AWS credentials: Error when retrieving"):
-        look(open_place(f"s3://{bucket.name}/x", timeout=1, deadline=1), scratch=tmp_path)
+        look_at(opened(f"s3://{bucket.name}/x", timeout=1, deadline=1), tmp_path)
 
 
 def test_profile_without_credentials_is_access_denied(
@@ -232,7 +238,7 @@ def test_profile_without_credentials_is_access_denied(
     (tmp_path / ".aws" / "config").write_text("[default]\nregion = eu-west-1\n")
     no_aws.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(AccessDeniedError, match="AWS credentials"):
-        look(open_place("s3://bucket/x", timeout=1, deadline=0.3), scratch=tmp_path)
+        look_at(opened("s3://bucket/x", timeout=1, deadline=0.3), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
@@ -244,7 +250,7 @@ def test_endpoint_may_be_plain_http(
         no_aws.setenv(variable, value)
     no_aws.delenv("AWS_ENDPOINT_URL")
     no_aws.setenv(name, bucket.endpoint.replace("http", scheme))
-    place = open_place(f"s3://{bucket.name}/x", timeout=5, deadline=1)
+    place = opened(f"s3://{bucket.name}/x", timeout=5, deadline=1)
     obstore.put(place.store, place.key, b"here")
     assert bucket.list_keys() == ["x"]
 
@@ -255,7 +261,7 @@ def test_endpoint_may_be_plain_http(
 def test_endpoint_that_is_no_url_is_named(no_aws: pytest.MonkeyPatch, value: str) -> None:
     no_aws.setenv("AWS_ENDPOINT_URL", value)
     with pytest.raises(ConfigError, match=r"AWS_ENDPOINT_URL is .*; it should be like https://"):
-        open_place("s3://bucket/x", timeout=1, deadline=1)
+        opened("s3://bucket/x", timeout=1, deadline=1)
 
 
 @pytest.mark.parametrize(
@@ -268,14 +274,17 @@ def test_empty_aws_variable_counts_as_unset(
         no_aws.setenv(variable, value)
     no_aws.setenv("AWS_ENDPOINT_URL_S3", bucket.endpoint)
     no_aws.setenv(name, "")
-    place = open_place(f"s3://{bucket.name}/x", timeout=5, deadline=0.5)
+    place = opened(f"s3://{bucket.name}/x", timeout=5, deadline=0.5)
     obstore.put(place.store, place.key, b"here")
     assert bucket.list_keys() == ["x"]
 
 
 @pytest.mark.parametrize("error", [NotADirectoryError(20, "Not a directory"), GenericError("odd")])
 def test_every_error_of_a_store_is_one_of_ours(error: Exception) -> None:
-    with pytest.raises(TargetError, match="can't write x: "), target_errors("write", "x"):
+    with (
+        pytest.raises(TargetError, match="can't write x: "),
+        target_errors("write", Location.parse("x")),
+    ):
         raise error
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from micro_etl.body import Body, Layout
+from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import bundled_dataset
+from micro_etl.table.parquet import count_rows
 from micro_etl.table.sql import dotted
-from micro_etl.table.transform import ColumnProfile, count_rows, transform
+from micro_etl.table.transform import transform
+from micro_etl.tablefile import ColumnProfile
 from tests.service.conftest import Bench
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "launches_v4_past.json"
@@ -94,25 +96,25 @@ def test_nothing_in_a_name_or_a_path_is_read_as_anything_else(bench: Bench, key:
         return json.dumps(text, ensure_ascii=False)
 
     columns = f"""
-        {quoted(key)} = {{ from = {quoted(dotted([key]))}, type = "string", unique = true }}
-        nested = {{ from = {quoted(dotted(["deep", key, key]))}, type = "int32", required = true }}
+        {quoted(key)} = {{ from = {quoted(dotted((key,)))}, type = "string", unique = true }}
+        nested = {{ from = {quoted(dotted(("deep", key, key)))}, type = "int32", required = true }}
         whole = {{ type = "json" }}
-        member = {{ from = {quoted(dotted(["whole", key]))}, type = "int32" }}
+        member = {{ from = {quoted(dotted(("whole", key)))}, type = "int32" }}
     """
     good = {key: "x", "deep": {key: {key: 1}}, "whole": {key: 2}}
     body = json.dumps([good], ensure_ascii=False)
     rows = [{key: "x", "nested": 1, "whole": f"{{{quoted(key)}:2}}", "member": 2}]
     assert bench.rows(columns, body) == rows
     wrapped = f'{{{quoted(key)}: {{"x": {body}}}}}'
-    assert bench.rows(columns, wrapped, records=dotted([key, "x"])) == rows
+    assert bench.rows(columns, wrapped, records=dotted((key, "x"))) == rows
     bad = {key: 5, "deep": {key: {key: "1"}}, "whole": {key: "2"}}
     found = bench.violations(columns, json.dumps([good, bad, good], ensure_ascii=False))
     assert sorted((record, value) for record, _, value in found) == [
         (2, '"1"'), (2, '"2"'), (2, "5"), (3, '"x"')]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", [["items"], ["data", "items"], ["a.b", "c d", "e"]])
-def test_wrapped_records_are_found(bench: Bench, path: list[str]) -> None:
+@pytest.mark.parametrize("path", [("items",), ("data", "items"), ("a.b", "c d", "e")])
+def test_wrapped_records_are_found(bench: Bench, path: tuple[str, ...]) -> None:
     body = '[{"a": 1}, {"a": null}, {"a": 3}]'
     for key in reversed(path):
         body = f'{{"page": [1], "{key}": {body}, "next": {{"items": 5}}}}'
@@ -158,7 +160,7 @@ def test_a_table_says_what_its_file_is(bench: Bench) -> None:
 
 @pytest.mark.skipif(not RECORDED.exists(), reason=f"no recorded response at {RECORDED}")
 def test_the_recorded_launches_become_the_known_table(bench: Bench) -> None:
-    body = Body(RECORDED, Layout.ARRAY, 1 << 24)
+    body = Body((Part(RECORDED, "the source"),), Layout.ARRAY, 1 << 24)
     table = transform(body, bundled_dataset("launches"), scratch=bench.folder)
     rows = pq.ParquetFile(table.file).read().to_pylist()
     assert [row["flight_number"] for row in rows] == list(range(1, 188))

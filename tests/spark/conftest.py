@@ -12,14 +12,15 @@ import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from micro_etl.spark.run import assemble
 from obstore.store import LocalStore
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, MicroEtlError, Violation
+from micro_etl.location import Location
 from micro_etl.source.files import SourceFile
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.spark.check import check, find_violations
+from micro_etl.spark.engine import assemble
 from micro_etl.spark.plan import has_lines, plan_splits
 from micro_etl.spark.session import missing, open_session
 from micro_etl.spark.work import Job
@@ -148,7 +149,7 @@ class SparkBench(Bench):
         """What the tasks of a run over one body do."""
         file = self.folder / "body"
         size = file.write_bytes(text if isinstance(text, bytes) else text.encode())
-        source = SourceFile(str(file), "the source", size)
+        source = SourceFile(Location.parse(str(file)), "the source", size)
 
         def lines(source: SourceFile) -> SourceFile | None:
             cut = not contract.records and has_lines(file.read_bytes())
@@ -159,7 +160,7 @@ class SparkBench(Bench):
             splits=plan_splits([source], lines, size=size // 3 + 1),
             options=ExtractOptions(),
             max_record=1 << 24,
-            parts=str(self.folder / "parts"),
+            parts=Location.parse(str(self.folder / "parts")),
             timeout=10,
             deadline=10,
         )

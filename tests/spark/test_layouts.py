@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from micro_etl import run as duckdb_run
 from micro_etl.dataset import Dataset
 from micro_etl.report import JsonReport
-from micro_etl.spark import run as spark_run
+from micro_etl.run import run
 from micro_etl.spark.target import MANIFEST
 from tests.service.conftest import dataset
 from tests.service.test_settings import read
@@ -77,19 +76,19 @@ def run_both(
     said: list[dict[str, Any]] = []
     url = f"{folder}/{source}"
 
-    def run(engine: Callable[..., dict[str, Any]], target: Path) -> None:
+    def run_by(engine: str, target: Path) -> None:
         scratch = target.with_suffix(".scratch")
         scratch.mkdir()
-        settings = replace(read("--source-url", url), target_url=str(target))
+        settings = replace(read("--source-url", url), engine=engine, target_url=str(target))
         report = JsonReport(level="error", run_id=None)
-        said.append(engine(contract, settings, run_id="r", scratch=scratch, report=report))
+        said.append(run(contract, settings, run_id="r", scratch=scratch, report=report).values)
 
     def by_duckdb() -> list[Path]:
-        run(duckdb_run.run, folder / "t.parquet")
+        run_by("duckdb", folder / "t.parquet")
         return [folder / "t.parquet"]
 
     def by_spark() -> list[Path]:
-        run(spark_run.run, folder / "table")
+        run_by("spark", folder / "table")
         return [Path(name) for name in (folder / "table" / MANIFEST).read_text().splitlines()]
 
     return outcome(by_spark), outcome(by_duckdb), said

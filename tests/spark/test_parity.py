@@ -19,7 +19,8 @@ from hypothesis import given
 from micro_etl.dataset import TYPES, Dataset
 from micro_etl.errors import ContractError, MicroEtlError, Violation
 from micro_etl.table import checks
-from micro_etl.table.transform import connect, find_violations
+from micro_etl.table.engine import connect
+from micro_etl.table.violations import find_violations
 from tests.service.conftest import Bench, dataset
 from tests.spark.conftest import COMPARED, SparkBench
 from tests.torture.test_property import cases, examples

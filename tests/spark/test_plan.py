@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from micro_etl.location import Location
 from micro_etl.source.files import SourceFile
 from micro_etl.spark.plan import (
     Split,
@@ -18,18 +19,19 @@ from micro_etl.spark.plan import (
     shift_records,
 )
 
-FILES = [SourceFile("/f/a", "a", 25), SourceFile("/f/b", "b", 10), SourceFile("/f/c", "c", None)]
+A, B, C = (Location.parse(f"/f/{name}") for name in "abc")
+FILES = [SourceFile(A, "a", 25), SourceFile(B, "b", 10), SourceFile(C, "c", None)]
 
 
 def test_large_files_with_a_record_a_line_are_cut_and_others_are_not() -> None:
     assert plan_splits(FILES, lambda file: replace(file, size=27, etag="e"), size=10) == [
-        Split(0, "/f/a", "a", 0, 10, "e"),
-        Split(1, "/f/a", "a", 10, 20, "e"),
-        Split(2, "/f/a", "a", 20, 27, "e"),
-        Split(3, "/f/b", "b"),
-        Split(4, "/f/c", "c"),
+        Split(0, A, "a", 0, 10, "e"),
+        Split(1, A, "a", 10, 20, "e"),
+        Split(2, A, "a", 20, 27, "e"),
+        Split(3, B, "b"),
+        Split(4, C, "c"),
     ]
-    whole = [Split(n, file.url, file.name) for n, file in enumerate(FILES)]
+    whole = [Split(n, file.location, file.name) for n, file in enumerate(FILES)]
     assert plan_splits(FILES, lambda _: None, size=10) == whole
 
 

@@ -26,12 +26,15 @@ from micro_etl.errors import (
     SourceError,
     TargetError,
 )
+from micro_etl.location import Location
+from micro_etl.publication import Publication, State
 from micro_etl.report import JsonReport
+from micro_etl.run import run
 from micro_etl.source.files import SourceFile
 from micro_etl.spark import check as spark_check
+from micro_etl.spark import engine as spark_engine
 from micro_etl.spark import plan
-from micro_etl.spark import run as spark_run
-from micro_etl.spark.target import MANIFEST, publish
+from micro_etl.spark.target import MANIFEST, publish, remove
 from micro_etl.spark.work import explain_all, stage, write_part
 from micro_etl.store import ENDPOINT_VARIABLES
 from tests.conftest import Bucket
@@ -64,14 +67,14 @@ class Folders:
     names: Callable[[], list[str]]
     scratch: Path
 
-    def run(self, source: str = "raw/", dataset: Dataset = DATASET, **options: bool) -> Any:
+    def run(self, source: str = "raw/", dataset: Dataset = DATASET, **options: Any) -> Any:
         """A run on Spark with these as source and target."""
         settings = read("--engine", "spark", "--source-url", f"{self.url}/{source}")
         settings = replace(settings, target_url=f"{self.url}/table/")
         report = JsonReport(level="error", run_id=None)
-        return spark_run.run(
+        return run(
             dataset, settings, run_id="r", scratch=self.scratch, report=report, **options
-        )
+        ).values
 
     def published(self) -> list[str]:
         """The names of the published files, by the manifest."""
@@ -173,7 +176,7 @@ def test_a_part_outlives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     write(part, b"PAR1")
     monkeypatch.setattr(os, "fsync", fsync)
-    write_part(part, str(folder), timeout=10, deadline=10)
+    write_part(part, Location.parse(str(folder)), timeout=10, deadline=10)
     paths = (folder / "part", folder, folder.parent)
     assert set(synced) >= {path.stat().st_ino for path in paths}
 
@@ -265,6 +268,29 @@ def test_a_file_that_is_wrong_is_named(folders: Folders, data: bytes, message: s
     assert folders.names() == []
 
 
+def test_a_run_knows_when_it_has_published(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it removes old versions, a stopped run said that the target was untouched."""
+    for count in (20, 21):
+        fill(folders, count)
+        folders.run()
+    publication, seen = Publication(), []
+
+    def watched(step: Callable[..., Any]) -> Callable[..., Any]:
+        def watch(*args: Any, **options: Any) -> Any:
+            seen.append((step, publication.state))
+            return step(*args, **options)
+
+        return watch
+
+    monkeypatch.setattr(spark_engine, "publish", watched(publish))
+    monkeypatch.setattr(spark_engine, "remove", watched(remove))
+    fill(folders, 22)
+    folders.run(publication=publication)
+    assert seen == [(publish, State.UNDER_WAY), (remove, State.DONE)]
+
+
 def test_of_two_runs_at_once_one_is_told_that_it_lost(
     folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,12 +299,12 @@ def test_of_two_runs_at_once_one_is_told_that_it_lost(
     others: list[Any] = []
 
     def race(*args: Any, **options: Any) -> Any:
-        monkeypatch.setattr(spark_run, "publish", publish)
+        monkeypatch.setattr(spark_engine, "publish", publish)
         fill(folders, 22)
         others.append(folders.run())
         return publish(*args, **options)
 
-    monkeypatch.setattr(spark_run, "publish", race)
+    monkeypatch.setattr(spark_engine, "publish", race)
     with pytest.raises(RaceLostError):
         folders.run()
     assert others[0]["result"] == "published"
@@ -381,8 +407,8 @@ def test_a_violation_that_is_gone_when_it_is_looked_for_is_an_error(
 def test_a_large_file_that_is_gone_is_an_error_of_the_source(
     folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = [SourceFile(f"{folders.url}/raw/z.ndjson", "z.ndjson", 1)]
-    monkeypatch.setattr(spark_run, "list_files", lambda *_, **__: gone)
+    gone = [SourceFile(Location.parse(f"{folders.url}/raw/z.ndjson"), "z.ndjson", 1)]
+    monkeypatch.setattr(spark_engine, "list_files", lambda *_, **__: gone)
     monkeypatch.setattr(plan, "SPLIT_BYTES", 0)
     with pytest.raises(SourceError, match=r"can't read .*/z\.ndjson: it does not exist"):
         folders.run()
@@ -418,7 +444,7 @@ def test_tasks_are_told_where_the_stores_are_but_no_secret(
     for name in ("AWS_REGION", "AWS_SECRET_ACCESS_KEY", *ENDPOINT_VARIABLES):
         monkeypatch.setenv(name, "http://localhost:1")
     settings = read("--engine", "spark", "--source-url", f"{tmp_path}/raw.json")
-    job = spark_run.plan_job(DATASET, settings, f"{tmp_path}/raw.json", None)
+    job = spark_engine.plan_job(DATASET, settings, Location.parse(f"{tmp_path}/raw.json"), None)
     assert set(job.environ) >= {"AWS_REGION", *ENDPOINT_VARIABLES}
     assert "AWS_SECRET_ACCESS_KEY" not in job.environ
 
@@ -427,7 +453,7 @@ def test_raw_url_has_no_use(tmp_path: Path) -> None:
     settings = read("--engine", "spark", "--raw-url", "kept", "--source-url", "raw/")
     report = JsonReport(level="error", run_id=None)
     with pytest.raises(ConfigError, match="RAW_URL is kept and ENGINE is spark"):
-        spark_run.run(DATASET, settings, run_id="r", scratch=tmp_path, report=report)
+        run(DATASET, settings, run_id="r", scratch=tmp_path, report=report)
 
 
 @pytest.mark.timeout(300)

@@ -8,7 +8,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any
 
-from micro_etl.dataset import Column, Dataset
+from micro_etl.dataset import Column, Dataset, Path
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a mistake
@@ -59,7 +59,7 @@ def _row(record: Any, columns: tuple[Column, ...]) -> dict[str, Any]:
     return {column.name: _value(_find(record, column.path, columns), column) for column in columns}
 
 
-def _find(value: Any, path: tuple[str, ...], columns: tuple[Column, ...]) -> Any:
+def _find(value: Any, path: Path, columns: tuple[Column, ...]) -> Any:
     for depth, key in enumerate(path):
         if value is None:
             return None
@@ -73,11 +73,11 @@ def _find(value: Any, path: tuple[str, ...], columns: tuple[Column, ...]) -> Any
         names = [name for name, _ in value if name in read_here]
         if len(set(names)) < len(names):
             raise Refused
-        value = dict(value).get(key)
+        value = dict(value).get(str(key))
     return value
 
 
-def _has(record: Any, path: tuple[str, ...]) -> bool:
+def _has(record: Any, path: Path) -> bool:
     for key in path:
         if not isinstance(record, _Object) or key not in dict(record):
             return False

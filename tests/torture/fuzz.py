@@ -47,7 +47,7 @@ w = { from = "l.w", type = "float64" }
 
 def fuzz_dataset(data: bytes) -> None:
     """A dataset file is read or refused in one line; one that is read compiles to sound SQL."""
-    from micro_etl.body import Body, Layout
+    from micro_etl.body import Body, Layout, Part
     from micro_etl.dataset import parse_dataset
     from micro_etl.errors import ConfigError, MicroEtlError
     from micro_etl.table.transform import transform
@@ -58,25 +58,26 @@ def fuzz_dataset(data: bytes) -> None:
         except ConfigError:
             return
         with tempfile.TemporaryDirectory() as folder:
-            body = Path(folder, "body")
+            file = Path(folder, "body")
             layout = Layout.WRAPPED if dataset.records else Layout.ARRAY
-            body.write_text("{}" if dataset.records else "[{}]")
+            file.write_text("{}" if dataset.records else "[{}]")
             with suppress(MicroEtlError):
-                transform(Body(body, layout, 1 << 20), dataset, scratch=Path(folder))
+                body = Body((Part(file, "body"),), layout, 1 << 20)
+                transform(body, dataset, scratch=Path(folder))
 
 
 def fuzz_settings(data: bytes) -> None:
     """Settings are taken or refused in one line; those that are taken open a target."""
     import click
-    from micro_etl.urls import redact, secrets
 
     from micro_etl.cli import cli
     from micro_etl.dataset import bundled_dataset
     from micro_etl.errors import MicroEtlError
     from micro_etl.report import open_report
     from micro_etl.settings import Settings, prefer_flags
-    from micro_etl.source.http_get import get
+    from micro_etl.source.deadline import Deadline
     from micro_etl.source.limits import HttpOptions
+    from micro_etl.source.send import Request, send
     from micro_etl.store import open_place
 
     lines = data.decode("utf-8", "surrogateescape").replace("\0", "").splitlines()
@@ -95,12 +96,18 @@ def fuzz_settings(data: bytes) -> None:
         }
         settings = Settings(**prefer_flags(values, set()))
         source = settings.source(bundled_dataset("launches"))
-        secrets(source), redact(source), settings.extract_options
+        _ = source.secrets, source.shown, settings.extract_options
         open_report(log_format=settings.log_format, log_level=settings.log_level)
         target = settings.target(bundled_dataset("launches"))
         open_place(target, timeout=1, deadline=1, environ=pairs)
-        if source.lower().startswith(("http://127.0.0.1:1/", "http://127.0.0.1:1?")):
-            get(source, lambda _: None, options=HttpOptions(attempts=1), on_retry=lambda *_: None)
+        if source.text.lower().startswith(("http://127.0.0.1:1/", "http://127.0.0.1:1?")):
+            send(
+                Request(source),
+                lambda _: None,
+                options=HttpOptions(attempts=1),
+                deadline=Deadline(1, source.shown),
+                on_retry=lambda *_: None,
+            )
 
 
 def fuzz_body(data: bytes) -> None:

@@ -19,11 +19,13 @@ import pytest
 
 from micro_etl.dataset import parse_dataset
 from micro_etl.errors import ConfigError, MachineError, TargetError
+from micro_etl.location import Location
 from micro_etl.process import workspace
-from micro_etl.report import JsonReport, printable
+from micro_etl.report import JsonReport
 from micro_etl.source.fetch import Extract
 from micro_etl.source.keep_raw import keep_raw
 from micro_etl.store import open_place
+from micro_etl.text import printable
 from tests.service.command import COMMAND, environment, launches, made, micro_etl, start
 from tests.service.servers import Answer, Request, serve
 from tests.service.test_process import wait_until_blocked
@@ -66,7 +68,7 @@ def test_pipe_is_no_target(folder: Path, source: str) -> None:
 
 def test_path_that_is_too_long_is_no_target() -> None:
     with pytest.raises(TargetError, match=r"can't look for 9999.*too long"):
-        open_place("9" * 5000, timeout=1, deadline=1)
+        open_place(Location.parse("9" * 5000), timeout=1, deadline=1)
 
 
 def test_links_in_a_loop_are_no_target(folder: Path, source: str) -> None:
@@ -78,7 +80,7 @@ def test_links_in_a_loop_are_no_target(folder: Path, source: str) -> None:
 
 def test_bucket_that_is_no_text_is_no_target() -> None:
     with pytest.raises(ConfigError, match="names no object"):
-        open_place("s3://b\udcff/key", timeout=1, deadline=1)
+        open_place(Location.parse("s3://b\udcff/key"), timeout=1, deadline=1)
 
 
 def test_url_whose_user_is_no_text_is_asked_and_its_password_hidden(folder: Path) -> None:
@@ -118,8 +120,9 @@ def test_response_that_can_not_be_kept_for_want_of_room_is_the_machine(folder: P
     fetched = Extract(folder / "body", 1 << 20, 1 << 20, hashing)
     with small_disk(folder / "small", 1):
         (folder / "small" / "filler").write_bytes(bytes(500_000))
+        raw = Location.parse("raw")
         with pytest.raises(MachineError, match="No space left"):
-            keep_raw(fetched, "raw", "d", scratch=folder / "small", timeout=1, deadline=1)
+            keep_raw(fetched, raw, "d", scratch=folder / "small", timeout=1, deadline=1)
 
 
 def test_panic_of_the_store_is_a_defect_with_a_code() -> None:

@@ -79,7 +79,7 @@ def cases(draw: st.DrawFn) -> tuple[Dataset, str]:
     columns: list[Column] = []
     for number, path in enumerate(paths):
         folded = {
-            tuple(k.casefold() for k in column.path[:1]): column.path[:1] for column in columns
+            tuple(str(k).casefold() for k in column.path[:1]): column.path[:1] for column in columns
         }
         if folded.get((path[0].casefold(),), path[:1]) != path[:1]:
             continue  # the dataset file refuses paths that differ by case alone
@@ -114,7 +114,7 @@ def _records(draw: st.DrawFn, columns: tuple[Column, ...]) -> Any:
         value = draw(VALUES if odd == 0 else st.none() if odd == 1 else GOOD[column.type])
         if odd == 2:
             continue
-        _place(record, column.path, value)
+        _place(record, tuple(map(str, column.path)), value)
     if draw(st.integers(0, 6)) == 0:
         record.append((draw(KEYS), draw(VALUES)))
     return record

@@ -161,9 +161,10 @@ def one_run(source: Server, bucket: Bucket, number: int) -> dict[str, Any]:
     report = JsonReport(level="error", run_id=str(number))
     chosen = settings(source_url=source.url, s3_bucket=bucket.name)
     try:
-        return run(
+        finished = run(
             bundled_dataset("launches"), chosen, run_id=str(number), scratch=scratch, report=report
         )
+        return finished.values
     except MicroEtlError as error:
         return {"result": type(error).__name__}
     finally:

@@ -1,6 +1,12 @@
 """The contract: the dataset file, its columns and paths; no network, no engine, no stores."""
 
-from micro_etl.dataset.bundled import bundled_dataset, bundled_datasets
+from micro_etl.dataset.bundled import (
+    LOCAL_FOLDER,
+    bundled_dataset,
+    bundled_datasets,
+    local_datasets,
+)
+from micro_etl.dataset.describe import describe, describe_name, list_columns
 from micro_etl.dataset.model import (
     EVERY,
     Column,
@@ -14,9 +20,11 @@ from micro_etl.dataset.model import (
 )
 from micro_etl.dataset.parse import TYPES, parse_dataset
 from micro_etl.dataset.paths import parse_path, write_path, write_records
+from micro_etl.dataset.variables import find_variables
 
 __all__ = [
     "EVERY",
+    "LOCAL_FOLDER",
     "TYPES",
     "Column",
     "Dataset",
@@ -28,6 +36,11 @@ __all__ = [
     "Step",
     "bundled_dataset",
     "bundled_datasets",
+    "describe",
+    "describe_name",
+    "find_variables",
+    "list_columns",
+    "local_datasets",
     "parse_dataset",
     "parse_path",
     "write_path",

@@ -10,7 +10,6 @@ from micro_etl.column_types import type_names
 from micro_etl.dataset.columns import read_columns
 from micro_etl.dataset.forms import can_be_key
 from micro_etl.dataset.model import Column, Dataset
-from micro_etl.dataset.paths import BARE_KEY as BARE_KEY  # until `table.sql` reads it there
 from micro_etl.dataset.section import Section, did_you_mean, shorten
 from micro_etl.dataset.source import KEYS as SOURCE_KEYS
 from micro_etl.dataset.source import read_source

@@ -14,11 +14,12 @@ from pathlib import Path
 import obstore
 
 from micro_etl.dataset import Dataset
-from micro_etl.errors import ConfigError, SourceError, TargetError
+from micro_etl.errors import ConfigError, SourceMissingError, TargetError
 from micro_etl.location import Location
-from micro_etl.source.fetch import Extract, OnProgress, extract, ignore
-from micro_etl.source.http_get import OnRetry
+from micro_etl.source.fetch import Extract, extract, ignore, source_error
 from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.send import OnRetry
+from micro_etl.source.spool import OnProgress
 from micro_etl.store import open_place, target_errors
 
 _HIDDEN = re.compile(r"(^|/)[_.]")
@@ -53,7 +54,8 @@ def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> l
         options: limits.
 
     Raises:
-        SourceError: no file is there, or the store can't be read.
+        SourceMissingError: no file is there.
+        SourceError: the store can't be read.
         ConfigError: the records of the dataset lie inside an object, which one body alone has.
     """
     if dataset.records:
@@ -70,9 +72,11 @@ def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> l
     try:
         sizes = _list_local(base, wanted) if url.is_local else _list_store(base, wanted, options)
     except TargetError as error:
-        raise SourceError(str(error)) from error
+        raise source_error(error) from error
     if not sizes:
-        raise SourceError(f"{url.shown} has no files; it should be a folder or a pattern of some")
+        raise SourceMissingError(
+            f"{url.shown} has no files; it should be a folder or a pattern of some"
+        )
     return [
         SourceFile(Location(f"{base}/{name}", url.scheme), name, size)
         for name, size in sorted(sizes.items())
@@ -88,7 +92,10 @@ def _list_store(
     the listing leaves out: there is none of the name that it gives.
     """
     place = open_place(
-        Location.parse(f"{base}/_"), timeout=options.http.read_timeout, deadline=options.deadline
+        Location.parse(f"{base}/_"),
+        timeout=options.deadline,
+        read_timeout=options.http.read_timeout,
+        deadline=options.deadline,
     )
     prefix = place.key.removesuffix("_")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from micro_etl.dataset import Dataset, bundled_dataset, parse_dataset
+from micro_etl.dataset import LOCAL_FOLDER, Dataset, bundled_dataset, parse_dataset
 from micro_etl.errors import ConfigError
 from micro_etl.location import Location
 from micro_etl.source.fetch import extract
@@ -15,7 +15,8 @@ def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> D
     """The dataset that ``DATASET`` names.
 
     Args:
-        reference: a bundled name, or the path or URL of a ``.toml`` file.
+        reference: the name of a file in ``./datasets`` or of a bundled dataset, or the path or URL
+            of a ``.toml`` file.
         scratch: a folder for a file that has to be fetched.
         options: how to fetch it.
 
@@ -23,9 +24,12 @@ def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> D
         ConfigError: there is no such dataset, or its file is wrong.
         SourceError: its URL can't be read.
     """
-    if "://" not in reference and not reference.endswith(".toml"):
-        return bundled_dataset(reference)
     file, label = Path(reference), reference
+    if "://" not in reference and not reference.endswith(".toml"):
+        file = LOCAL_FOLDER / f"{reference}.toml"
+        if "/" in reference or not file.is_file():
+            return bundled_dataset(reference)
+        label = str(file)
     if "://" in reference:
         location = Location.parse(reference)
         label = location.shown

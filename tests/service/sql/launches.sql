@@ -12,7 +12,7 @@ FROM (SELECT
   record."date_utc" AS leaf_3, coalesce(TRY_CAST(json_extract_string(record."date_utc", '$') AS TIMESTAMP WITH TIME ZONE), TRY_CAST(upper(json_extract_string(record."date_utc", '$')) AS TIMESTAMP WITH TIME ZONE)) AS value_3,
   record."success" AS leaf_4, CAST(record."success" AS VARCHAR) = 'true' AS value_4,
   record."links"."webcast" AS leaf_5, json_extract_string(record."links"."webcast", '$') AS value_5
-FROM read_json('body.json', format = 'array', columns = {'flight_number': 'JSON', 'name': 'JSON', 'date_utc': 'JSON', 'success': 'JSON', 'links': 'STRUCT("webcast" JSON)'}, maximum_object_size = 16777216, records = true) AS record)
+FROM read_json(['body.json'], format = 'array', columns = {'flight_number': 'JSON', 'name': 'JSON', 'date_utc': 'JSON', 'success': 'JSON', 'links': 'STRUCT("webcast" JSON)'}, maximum_object_size = 16777216, records = true) AS record)
 ) TO 'staged.parquet' (FORMAT parquet, COMPRESSION uncompressed);
 
 -- profile
@@ -43,18 +43,18 @@ FROM (
     CASE WHEN json_type(element) = 'OBJECT' AND coalesce(json_type(json_extract(element, '/date_utc')), 'NULL') = 'NULL' THEN {name: 'launch_date', path: 'date_utc', value: CAST(json_extract(element, '/date_utc') AS VARCHAR), expected: 'a date and time with a zone, such as 2006-03-24T22:30:00.000Z'} END,
     CASE WHEN json_type(json_extract(element, '/success')) <> 'NULL' AND (CAST(json_extract(element, '/success') AS VARCHAR) IN ('true', 'false')) IS NOT TRUE THEN {name: 'mission_successful', path: 'success', value: CAST(json_extract(element, '/success') AS VARCHAR), expected: 'true or false'} END,
     CASE WHEN json_type(json_extract(element, '/links/webcast')) <> 'NULL' AND (starts_with(CAST(json_extract(element, '/links/webcast') AS VARCHAR), '"')) IS NOT TRUE THEN {name: 'webcast_url', path: 'links.webcast', value: CAST(json_extract(element, '/links/webcast') AS VARCHAR), expected: 'a string'} END
-  ], recursive := true) FROM (SELECT row_number() OVER () AS record, element FROM read_json('body.json', format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false))
+  ], recursive := true) FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false))
 )
 WHERE name IS NOT NULL GROUP BY name, path, expected
 ORDER BY min(record), name, path, expected;
 
 -- presence
-SELECT count(*), count(json_extract(element, '/flight_number')), count(json_extract(element, '/name')), count(json_extract(element, '/date_utc')), count(json_extract(element, '/success')), count(json_extract(element, '/links/webcast')) FROM (SELECT row_number() OVER () AS record, element FROM read_json('body.json', format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false));
+SELECT count(*), count(json_extract(element, '/flight_number')), count(json_extract(element, '/name')), count(json_extract(element, '/date_utc')), count(json_extract(element, '/success')), count(json_extract(element, '/links/webcast')) FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false));
 
 -- repeats of flight_number
 SELECT name, path, expected, count(*), min_by({record: record, value: left(value, 100)}, record, 10)
 FROM (
-  SELECT record, 'flight_number' AS name, 'flight_number' AS path, shown AS value, 'a value that no other record has' AS expected FROM (SELECT record, CAST(json_extract(element, '/flight_number') AS VARCHAR) AS shown, row_number() OVER (PARTITION BY TRY_CAST(CAST(json_extract(element, '/flight_number') AS VARCHAR) AS INTEGER) ORDER BY record) AS nth FROM (SELECT row_number() OVER () AS record, element FROM read_json('body.json', format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false)) WHERE json_type(json_extract(element, '/flight_number')) IN ('UBIGINT', 'BIGINT') AND TRY_CAST(CAST(json_extract(element, '/flight_number') AS VARCHAR) AS INTEGER) IS NOT NULL) WHERE nth > 1
+  SELECT record, 'flight_number' AS name, 'flight_number' AS path, shown AS value, 'a value that no other record has' AS expected FROM (SELECT record, CAST(json_extract(element, '/flight_number') AS VARCHAR) AS shown, row_number() OVER (PARTITION BY TRY_CAST(CAST(json_extract(element, '/flight_number') AS VARCHAR) AS INTEGER) ORDER BY record) AS nth FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false)) WHERE json_type(json_extract(element, '/flight_number')) IN ('UBIGINT', 'BIGINT') AND TRY_CAST(CAST(json_extract(element, '/flight_number') AS VARCHAR) AS INTEGER) IS NOT NULL) WHERE nth > 1
 )
 WHERE name IS NOT NULL GROUP BY name, path, expected
 ORDER BY min(record), name, path, expected;

@@ -8,7 +8,7 @@ FROM (SELECT
   record."select" AS leaf_1, TRY_CAST(CAST(record."select" AS VARCHAR) AS INTEGER) AS value_1,
   record."a"."b.c"."d/~e'f" AS leaf_2, json_extract_string(record."a"."b.c"."d/~e'f", '$') AS value_2,
   record."0"."0" AS leaf_3, CAST(record."0"."0" AS VARCHAR) = 'true' AS value_3
-FROM read_json('body.json', format = 'array', columns = {'select': 'JSON', 'a': 'STRUCT("b.c" STRUCT("d/~e''f" JSON))', '0': 'STRUCT("0" JSON)'}, maximum_object_size = 16777216, records = true) AS record)
+FROM read_json(['body.json'], format = 'array', columns = {'select': 'JSON', 'a': 'STRUCT("b.c" STRUCT("d/~e''f" JSON))', '0': 'STRUCT("0" JSON)'}, maximum_object_size = 16777216, records = true) AS record)
 ) TO 'staged.parquet' (FORMAT parquet, COMPRESSION uncompressed);
 
 -- profile
@@ -39,11 +39,11 @@ FROM (
     CASE WHEN json_type(json_extract(element, '/a/b.c/d~1~0e''f')) <> 'NULL' AND (starts_with(CAST(json_extract(element, '/a/b.c/d~1~0e''f') AS VARCHAR), '"')) IS NOT TRUE THEN {name: 'it''s; DROP "x"', path: 'a."b.c".d/~e''f', value: CAST(json_extract(element, '/a/b.c/d~1~0e''f') AS VARCHAR), expected: 'a string'} END,
     CASE WHEN json_type(json_extract(element, '/0/0')) <> 'NULL' AND (CAST(json_extract(element, '/0/0') AS VARCHAR) IN ('true', 'false')) IS NOT TRUE THEN {name: '0', path: '0.0', value: CAST(json_extract(element, '/0/0') AS VARCHAR), expected: 'true or false'} END,
     CASE WHEN json_type(element) = 'OBJECT' AND coalesce(json_type(json_extract(element, '/0/0')), 'NULL') = 'NULL' AND coalesce(json_type(json_extract(element, '/0')), 'NULL') IN ('OBJECT', 'NULL') THEN {name: '0', path: '0.0', value: CAST(json_extract(element, '/0/0') AS VARCHAR), expected: 'true or false'} END
-  ], recursive := true) FROM (SELECT row_number() OVER () AS record, element FROM read_json('body.json', format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false))
+  ], recursive := true) FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false))
 )
 WHERE name IS NOT NULL GROUP BY name, path, expected
 ORDER BY min(record), name, path, expected;
 
 -- presence
-SELECT count(*), count(json_extract(element, '/select')), count(json_extract(element, '/a/b.c/d~1~0e''f')), count(json_extract(element, '/0/0')) FROM (SELECT row_number() OVER () AS record, element FROM read_json('body.json', format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false));
+SELECT count(*), count(json_extract(element, '/select')), count(json_extract(element, '/a/b.c/d~1~0e''f')), count(json_extract(element, '/0/0')) FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false));
 

@@ -18,7 +18,7 @@ FROM (SELECT
   record."timestamp" AS leaf_6, coalesce(TRY_CAST(json_extract_string(record."timestamp", '$') AS TIMESTAMP WITH TIME ZONE), TRY_CAST(upper(json_extract_string(record."timestamp", '$')) AS TIMESTAMP WITH TIME ZONE)) AS value_6,
   record."date" AS leaf_7, TRY_CAST(json_extract_string(record."date", '$') AS DATE) AS value_7,
   record."json" AS leaf_8, record."json" AS value_8
-FROM read_json('body.json', format = 'newline_delimited', columns = {'int32': 'JSON', 'int64': 'JSON', 'float64': 'JSON', 'string': 'JSON', 'boolean': 'JSON', 'timestamp': 'JSON', 'date': 'JSON', 'json': 'JSON'}, maximum_object_size = 16777216, records = true) AS record)
+FROM read_json(['body.json'], format = 'newline_delimited', columns = {'int32': 'JSON', 'int64': 'JSON', 'float64': 'JSON', 'string': 'JSON', 'boolean': 'JSON', 'timestamp': 'JSON', 'date': 'JSON', 'json': 'JSON'}, maximum_object_size = 16777216, records = true) AS record)
 ) TO 'staged.parquet' (FORMAT parquet, COMPRESSION uncompressed);
 
 -- profile
@@ -47,11 +47,11 @@ FROM (
     CASE WHEN json_type(json_extract(element, '/timestamp')) <> 'NULL' AND (regexp_full_match(CAST(json_extract(element, '/timestamp') AS VARCHAR), '"\d{4}-(0[1-9]|1[0-2])-[0-3]\d[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6}0*)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"') AND coalesce(TRY_CAST(json_extract_string(json_extract(element, '/timestamp'), '$') AS TIMESTAMP WITH TIME ZONE), TRY_CAST(upper(json_extract_string(json_extract(element, '/timestamp'), '$')) AS TIMESTAMP WITH TIME ZONE)) BETWEEN '0001-01-01 00:00:00Z' AND '9999-12-31 23:59:59.999999Z') IS NOT TRUE THEN {name: 'timestamp', path: 'timestamp', value: CAST(json_extract(element, '/timestamp') AS VARCHAR), expected: 'a date and time with a zone, such as 2006-03-24T22:30:00.000Z'} END,
     CASE WHEN json_type(json_extract(element, '/date')) <> 'NULL' AND (regexp_full_match(CAST(json_extract(element, '/date') AS VARCHAR), '"\d{4}-(0[1-9]|1[0-2])-[0-3]\d"') AND TRY_CAST(json_extract_string(json_extract(element, '/date'), '$') AS DATE) >= '0001-01-01') IS NOT TRUE THEN {name: 'date', path: 'date', value: CAST(json_extract(element, '/date') AS VARCHAR), expected: 'a date such as 2006-03-24'} END,
     CASE WHEN json_type(json_extract(element, '/json')) <> 'NULL' AND (NOT regexp_matches(regexp_replace(CAST(json_extract(element, '/json') AS VARCHAR), '"(\\.|[^"\\])*"', '', 'g'), '(?i)nan|inf')) IS NOT TRUE THEN {name: 'json', path: 'json', value: CAST(json_extract(element, '/json') AS VARCHAR), expected: 'a JSON value without NaN or Infinity'} END
-  ], recursive := true) FROM (SELECT row_number() OVER () AS record, element FROM read_json('body.json', format = 'newline_delimited', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false))
+  ], recursive := true) FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'newline_delimited', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false))
 )
 WHERE name IS NOT NULL GROUP BY name, path, expected
 ORDER BY min(record), name, path, expected;
 
 -- presence
-SELECT count(*), count(json_extract(element, '/int32')), count(json_extract(element, '/int64')), count(json_extract(element, '/float64')), count(json_extract(element, '/string')), count(json_extract(element, '/boolean')), count(json_extract(element, '/timestamp')), count(json_extract(element, '/date')), count(json_extract(element, '/json')) FROM (SELECT row_number() OVER () AS record, element FROM read_json('body.json', format = 'newline_delimited', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false));
+SELECT count(*), count(json_extract(element, '/int32')), count(json_extract(element, '/int64')), count(json_extract(element, '/float64')), count(json_extract(element, '/string')), count(json_extract(element, '/boolean')), count(json_extract(element, '/timestamp')), count(json_extract(element, '/date')), count(json_extract(element, '/json')) FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'newline_delimited', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false));
 
