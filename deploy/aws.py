@@ -37,7 +37,19 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 6},
     user_agent_extra="micro-etl-deploy",
 )
-
+ERRORS = (BotoCoreError, ClientError)
+"""What a call can raise: the SDK's own errors, and those that AWS answers with."""
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess",
+          "AuthorizationError", "403"}  # fmt: skip
+CREDENTIALS_REFUSED = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
+                       "UnrecognizedClientException", "SignatureDoesNotMatch",
+                       "AuthFailure"}  # fmt: skip
+THROTTLED = {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException",
+             "RequestLimitExceeded"}  # fmt: skip
+FAULTS = {"ServerException", "InternalError", "InternalFailure", "ServiceUnavailable"}
+LOG_IN = (
+    "`aws configure` or `aws sso login`, then AWS_PROFILE for a profile that is not the default one"
+)
 Answer = TypeVar("Answer")
 
 
@@ -56,47 +68,17 @@ class Clients:
     secretsmanager: Any
     ssm: Any
 
-    def __init__(self, session: boto3.Session, *, region: str) -> None:
+    def __init__(self, session: boto3.Session, *, region: str, endpoint: str | None = None) -> None:
         self._session = session
-        self._region = region
+        self._options = {"region_name": region, "endpoint_url": endpoint, "config": CONFIG}
 
     def __getattr__(self, name: str) -> Any:
         """Make the client of a service."""
         if name not in Clients.__annotations__:
             raise AttributeError(name)
         create: Any = self._session.client
-        setattr(self, name, create(name, region_name=self._region, config=CONFIG))
+        setattr(self, name, create(name, **self._options))
         return self.__dict__[name]
-
-
-DENIED = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "UnauthorizedOperation",
-    "UnauthorizedAccess",
-    "AuthorizationError",
-    "403",
-}
-CREDENTIALS_REFUSED = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-    "SignatureDoesNotMatch",
-    "AuthFailure",
-}
-
-
-THROTTLED = {
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-}
-FAULTS = {"ServerException", "InternalError", "InternalFailure", "ServiceUnavailable"}
-ERRORS = (BotoCoreError, ClientError)
-"""What a call can raise: the SDK's own errors, and those that AWS answers with."""
 
 
 def is_offline(error: Exception) -> bool:
@@ -137,14 +119,8 @@ def advice_of(error: BotoCoreError | ClientError) -> str:
         return LOG_IN
     if isinstance(error, SSOError | TokenRetrievalError):
         return "`aws sso login`, with --profile for a profile that is not the default one"
-    if isinstance(error, AwsConnectionError | HTTPClientError):
-        return "check the region, the network, and AWS_ENDPOINT_URL where it is set"
-    return ""
-
-
-LOG_IN = (
-    "`aws configure` or `aws sso login`, then AWS_PROFILE for a profile that is not the default one"
-)
+    offline = "check the region, the network, and AWS_ENDPOINT_URL where it is set"
+    return offline if is_offline(error) else ""
 
 
 def code_of(error: ClientError) -> str:
@@ -163,12 +139,7 @@ def is_denied(error: ClientError) -> bool:
 
 
 class NotAllowed(Exception):  # noqa: N818 - an answer, not a failure
-    """The caller may not look at this.
-
-    Attributes:
-        action: The IAM action that was denied.
-        words: What AWS said.
-    """
+    """The caller may not look at this: the IAM action that was denied, and AWS's words."""
 
     def __init__(self, action: str, words: str = "") -> None:
         super().__init__(action)
@@ -177,11 +148,7 @@ class NotAllowed(Exception):  # noqa: N818 - an answer, not a failure
 
 
 def look(action: str, call: Callable[[], Answer]) -> Answer:
-    """Make a call that only reads.
-
-    Raises:
-        NotAllowed: The caller lacks the permission for this action.
-    """
+    """Make a call that only reads; raise `NotAllowed` where the caller lacks the permission."""
     try:
         return call()
     except ClientError as error:
@@ -198,8 +165,7 @@ def region_of_bucket(session: boto3.Session, bucket: str) -> str:
     client = session.client("s3", region_name="us-east-1", config=CONFIG)
     with suppress(NoCredentialsError):
         try:
-            response = client.head_bucket(Bucket=bucket)
-            return response.get("BucketRegion", "")
+            return client.head_bucket(Bucket=bucket).get("BucketRegion", "")
         except ClientError as error:
             headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
             return str(headers.get("x-amz-bucket-region", ""))
@@ -209,11 +175,12 @@ def region_of_bucket(session: boto3.Session, bucket: str) -> str:
 def is_of_aws(endpoint: str) -> bool:
     """Tell whether an endpoint is AWS's own, in any of its partitions, and not an emulator's."""
     host = urlsplit(endpoint).hostname or ""
-    return any(
-        host.endswith(f".{outputs[key]}")
+    suffixes = (
+        outputs[key]
         for outputs in _partitions().values()
         for key in ("dnsSuffix", "dualStackDnsSuffix")
     )
+    return any(host.endswith(f".{suffix}") for suffix in suffixes)
 
 
 def dns_suffix(partition: str) -> str:
@@ -222,6 +189,5 @@ def dns_suffix(partition: str) -> str:
 
 
 def _partitions() -> dict[str, Mapping[str, Any]]:
-    """Return the partitions that the SDK knows, by their names."""
     partitions = create_loader().load_data("partitions")["partitions"]
     return {partition["id"]: partition["outputs"] for partition in partitions}

@@ -332,10 +332,7 @@ def _one(context: click.Context, name: str, step: Callable[[Work], None], flags:
 
 
 def _run(
-    context: click.Context,
-    name: str,
-    command: Callable[[list[Work]], object],
-    flags: Flags,
+    context: click.Context, name: str, command: Callable[[list[Work]], object], flags: Flags
 ) -> None:
     """Run a command that works in an environment's account."""
 
@@ -361,10 +358,7 @@ def _run(
 
 
 def _end(
-    context: click.Context,
-    name: str,
-    flags: Flags,
-    body: Callable[[Flags, Console, Verdict], None],
+    context: click.Context, name: str, flags: Flags, body: Callable[[Flags, Console, Verdict], None]
 ) -> None:
     """Run a command's body, say how it ended, and end the program with its code."""
     chosen = {**context.obj, **{key: value for key, value in flags.items() if value is not None}}

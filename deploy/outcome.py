@@ -9,34 +9,18 @@ from typing import Any
 
 
 class Exit(IntEnum):
-    """The tool's own exit codes.
+    """The tool's own exit codes, clear of the service's: a task that failed passes its code on."""
 
-    A task that ran and failed ends the command with its container's code, so these keep clear of
-    the service's codes.
-    """
-
-    OK = 0
-    """Done, and where something was published, proven."""
-    DEFECT = 1
-    """A defect in this tool: the only ending that shows a traceback."""
-    USAGE = 2
-    """Wrong flags or arguments."""
-    REFUSED = 10
-    """Refused before anything in AWS was changed."""
-    NOT_LAUNCHED = 11
-    """No container ran: a push, a registration or the launch of the task failed."""
-    RUN_FAILED = 12
-    """A task was started and gave no exit code to end with: it timed out, was stopped from outside,
-    could not be followed, or ended with a code that is not one of the service's.
-    """
-    TEST_FAILED = 13
-    """A task ran and succeeded, but what it published failed the test."""
-    NOT_MOVED = 14
-    """What was published is proven, but the schedule still runs what it ran before."""
-    INTERRUPTED = 130
-    """Ctrl-C. A task that was running has been told to stop."""
-    TERMINATED = 143
-    """SIGTERM. A task that was running has been told to stop."""
+    OK = 0  # done, and where something was published, proven
+    DEFECT = 1  # in this tool: the only ending that shows a traceback
+    USAGE = 2  # wrong flags or arguments
+    REFUSED = 10  # before anything in AWS was changed
+    NOT_LAUNCHED = 11  # no container ran: push, registration or launch failed
+    RUN_FAILED = 12  # timed out, stopped from outside, not followed, or a code not the service's
+    TEST_FAILED = 13  # the task succeeded, but what it published failed the test
+    NOT_MOVED = 14  # proven, but the schedule still runs what it ran before
+    INTERRUPTED = 130  # Ctrl-C; a task that was running has been told to stop
+    TERMINATED = 143  # SIGTERM; the same
 
 
 OUTCOMES: dict[int, str] = {
@@ -55,6 +39,8 @@ OUTCOMES: dict[int, str] = {
 PASSED_ON = {*range(64, 79), 137}
 """The container's codes that the command ends with: the service's own, and that of a kill."""
 INTERRUPTIONS = {Exit.INTERRUPTED, Exit.TERMINATED}
+MILD = (Exit.NOT_MOVED, Exit.REFUSED, Exit.NOT_LAUNCHED, Exit.RUN_FAILED)
+"""From the mildest on; a container's own code is worse, wrong data are the worst."""
 
 
 def code_for(container: int | None) -> int:
@@ -63,24 +49,17 @@ def code_for(container: int | None) -> int:
 
 
 def worst(codes: Iterable[int]) -> int:
-    """Return the worst of several exit codes: wrong data first, then failed runs, then the rest."""
-    order = (Exit.NOT_MOVED, Exit.REFUSED, Exit.NOT_LAUNCHED, Exit.RUN_FAILED)
+    """Return the worst of several exit codes."""
 
     def severity(code: int) -> tuple[int, int]:
-        if code == Exit.TEST_FAILED:
-            return len(order) + 1, code
-        return (order.index(Exit(code)) if code in order else len(order)), code
+        rank = MILD.index(Exit(code)) if code in MILD else len(MILD)
+        return (len(MILD) + 1 if code == Exit.TEST_FAILED else rank), code
 
     return max(codes, key=severity)
 
 
 class DeployError(Exception):
-    """The base of every error that a user can meet: what went wrong, and what to do.
-
-    Attributes:
-        exit_code: What the command ends with.
-        advice: What to do about it, or an empty string where the message says it all.
-    """
+    """The base of every error that a user can meet: what went wrong, what to do, and the code."""
 
     exit_code: int = Exit.REFUSED
 
@@ -121,12 +100,9 @@ class NotMoved(DeployError):  # noqa: N818
 
 @dataclass
 class Verdict:
-    """What `--json` prints: one object that tells a program how the command ended and why.
+    """What `--json` prints: how the command ended and why, and what the steps found and did.
 
-    Attributes:
-        command: The command.
-        facts: What the steps found and did.
-        stage: What an unforeseen error means, given how far the command has come.
+    `stage` is what an unforeseen error means, given how far the command has come.
     """
 
     command: str
@@ -140,8 +116,6 @@ class Verdict:
 
 def ending_facts(exit_code: int, error: DeployError | None) -> dict[str, Any]:
     """Return how a command ended, or its part for one dataset."""
-    facts: dict[str, Any] = {
-        "outcome": OUTCOMES.get(exit_code, "run_failed"),
-        "exit_code": exit_code,
-    }
+    outcome = OUTCOMES.get(exit_code, "run_failed")
+    facts: dict[str, Any] = {"outcome": outcome, "exit_code": exit_code}
     return facts if error is None else facts | {"cause": str(error), "advice": error.advice}

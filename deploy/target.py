@@ -9,12 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    ProfileNotFound,
-)
+from botocore.exceptions import ClientError, EndpointConnectionError, ProfileNotFound
 
 from deploy.aws import (
     ERRORS,
@@ -32,21 +27,31 @@ from deploy.environment import Environment
 from deploy.outcome import Refused
 from deploy.task.revisions import last_of_family
 
+USUAL_EXECUTION_ROLE = "ecsTaskExecutionRole"
+"""What AWS's console calls the execution role that it makes."""
+ROLES_ADVICE = (
+    "set execution_role and task_role in the environment file, or DEPLOY_EXECUTION_ROLE and "
+    "DEPLOY_TASK_ROLE, each to a name or an ARN; one role may serve as both; "
+    "`./deploy.sh verify --policy` prints what they must allow"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """An environment in an account: all that a deploy refers to, by name."""
+    """An environment in an account: all that a deploy refers to, by name.
+
+    `caller` is the ARN of the user or role that runs the tool. `without` says which of the two
+    roles is not known, and why; it is empty where both are.
+    """
 
     environment: Environment
     region: str
     account: str
     partition: str
     caller: str
-    """The ARN of the user or role that runs the tool."""
     execution_role: str = ""
     task_role: str = ""
     without: str = ""
-    """Which of the two roles is not known, and why; empty where both are."""
 
     @property
     def cluster_arn(self) -> str:
@@ -59,8 +64,13 @@ class Target:
         return self.arn("ecr", f"repository/{self.environment.repository}")
 
     @property
+    def log_group_arn(self) -> str:
+        """The ARN of the log group."""
+        return self.arn("logs", f"log-group:{self.environment.log_group}")
+
+    @property
     def repository_address(self) -> str:
-        """Where images are pushed to and pulled from."""
+        """Where ECR has the images."""
         host = f"{self.account}.dkr.ecr.{self.region}.{dns_suffix(self.partition)}"
         return f"{host}/{self.environment.repository}"
 
@@ -69,14 +79,15 @@ class Target:
         """Where the table is published."""
         return f"s3://{self.environment.bucket}/{self.environment.key}"
 
-    @property
-    def log_group_arn(self) -> str:
-        """The ARN of the log group."""
-        return self.arn("logs", f"log-group:{self.environment.log_group}")
-
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource in this region and account."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def role_arn(self, name: str) -> str:
+        """Return the ARN of a role, which may be given as one."""
+        if not name or name.startswith("arn:"):
+            return name
+        return f"arn:{self.partition}:iam::{self.account}:role/{name}"
 
 
 def discover(
@@ -93,11 +104,19 @@ def discover(
         raise Refused(f"{error}", advice="`aws configure list-profiles` shows yours") from None
     region = find_region(environment, session=session, environ=environ)
     clients = Clients(session, region=region)
-    identity = _identity(clients)
-    account = identity["Account"]
+    try:
+        identity = clients.sts.get_caller_identity()
+    except ERRORS as error:
+        refused = isinstance(error, ClientError)
+        words = message_of(error) if isinstance(error, ClientError) else words_of(error)
+        raise Refused(
+            f"AWS does not accept the credentials: {words}" if refused else words,
+            advice=advice_of(error),
+        ) from None
+    account, caller = identity["Account"], identity["Arn"]
     if environment.account and environment.account != account:
         raise Refused(
-            f"account: the credentials belong to {account} ({identity['Arn']}), "
+            f"account: the credentials belong to {account} ({caller}), "
             f"but environment {environment.name} is in {environment.account}",
             advice="choose the right profile with AWS_PROFILE",
         )
@@ -105,8 +124,8 @@ def discover(
         environment=environment,
         region=region,
         account=account,
-        partition=identity["Arn"].split(":")[1],
-        caller=identity["Arn"],
+        partition=caller.split(":")[1],
+        caller=caller,
     )
     return target, clients
 
@@ -121,56 +140,28 @@ def find_region(
     """
     # The SDK for Python reads AWS_DEFAULT_REGION and the profile; every other SDK, and ECS inside
     # a task, uses AWS_REGION, so that users expect it to work here as well.
-    configured = environ.get("AWS_REGION") or session.region_name or ""
-    if environment.region or configured:
-        return environment.region or configured
+    configured = environment.region or environ.get("AWS_REGION") or session.region_name
+    if configured:
+        return configured
     try:
         bucket_region = region_of_bucket(session, environment.bucket)
     except EndpointConnectionError:
         bucket_region = ""
     hint = f" (the bucket is in {bucket_region})" if bucket_region else ""
-    raise Refused(
-        f"region: not set{hint}",
-        advice=f"export AWS_REGION={bucket_region or 'REGION'}, or set region in the environment "
-        "file",
-    )
-
-
-def _identity(clients: Clients) -> Mapping[str, Any]:
-    """Ask AWS who is calling."""
-    try:
-        return clients.sts.get_caller_identity()
-    except ClientError as error:
-        raise Refused(
-            f"AWS does not accept the credentials: {message_of(error)}", advice=advice_of(error)
-        ) from None
-    except BotoCoreError as error:
-        raise Refused(words_of(error), advice=advice_of(error)) from None
-
-
-USUAL_EXECUTION_ROLE = "ecsTaskExecutionRole"
-"""What AWS's console calls the execution role that it makes."""
-
-ROLES_ADVICE = (
-    "set execution_role and task_role in the environment file, or DEPLOY_EXECUTION_ROLE and "
-    "DEPLOY_TASK_ROLE, each to a name or an ARN; one role may serve as both; "
-    "`./deploy.sh verify --policy` prints what they must allow"
-)
+    how = f"export AWS_REGION={bucket_region or 'REGION'}, or set region in the environment file"
+    raise Refused(f"region: not set{hint}", advice=how)
 
 
 def find_roles(target: Target, clients: Clients) -> Target:
     """Return the target with the roles that are known, and the reason why others are not."""
     try:
-        last, unseen = last_of_family(clients.ecs, target.environment.family), ""
+        last, unseen = last_of_family(clients.ecs, target.environment.family) or {}, ""
     except NotAllowed as denied:
-        last, unseen = None, denied.action
+        last, unseen = {}, denied.action
     found = with_roles(target, last, unseen=unseen)
     if not found.execution_role and _may_have_usual_role(clients):
-        found = with_roles(
-            target,
-            {"executionRoleArn": _role_arn(USUAL_EXECUTION_ROLE, target), **(last or {})},
-            unseen=unseen,
-        )
+        usual = {"executionRoleArn": target.role_arn(USUAL_EXECUTION_ROLE), **last}
+        found = with_roles(target, usual, unseen=unseen)
     return found
 
 
@@ -193,28 +184,23 @@ def with_roles(
         last_revision: The family's last revision, if there is one.
         unseen: The action that the caller would need to look for one.
     """
-    last = last_revision or {}
-    found: dict[str, Any] = {
-        key: _role_arn(getattr(target.environment, key), target) or last.get(field, "")
-        for key, field in (("execution_role", "executionRoleArn"), ("task_role", "taskRoleArn"))
-    }
-    missing = " and ".join(key for key, role in found.items() if not role)
-    family = target.environment.family
+    last, environment = last_revision or {}, target.environment
+    execution = target.role_arn(environment.execution_role) or last.get("executionRoleArn", "")
+    task = target.role_arn(environment.task_role) or last.get("taskRoleArn", "")
+    roles = {"execution_role": execution, "task_role": task}
+    missing = " and ".join(key for key, role in roles.items() if not role)
     if unseen:
-        why = f"a revision of {family} may not be looked at ({unseen})"
+        why = f"a revision of {environment.family} may not be looked at ({unseen})"
     elif "revision" in last:
-        why = f"{family}:{last['revision']} has none"
+        why = f"{environment.family}:{last['revision']} has none"
     else:
-        why = f"no revision of {family} to take it from"
-    return replace(target, **found, without=f"{missing}: not set, and {why}" if missing else "")
+        why = f"no revision of {environment.family} to take it from"
+    without = f"{missing}: not set, and {why}" if missing else ""
+    return replace(target, execution_role=execution, task_role=task, without=without)
 
 
 def require_roles(target: Target) -> None:
-    """Return if both roles are known.
-
-    Raises:
-        Refused: One is not.
-    """
+    """Return if both roles are known; refuse to go on otherwise."""
     if target.without:
         raise Refused(target.without, advice=ROLES_ADVICE)
 
@@ -223,22 +209,15 @@ def with_placeholders(target: Target) -> Target:
     """Return the target with placeholders for the roles that are not known."""
     return replace(
         target,
-        execution_role=target.execution_role or _role_arn("EXECUTION_ROLE", target),
-        task_role=target.task_role or _role_arn("TASK_ROLE", target),
+        execution_role=target.execution_role or target.role_arn("EXECUTION_ROLE"),
+        task_role=target.task_role or target.role_arn("TASK_ROLE"),
     )
 
 
-def _role_arn(name: str, target: Target) -> str:
-    if not name or name.startswith("arn:"):
-        return name
-    return f"arn:{target.partition}:iam::{target.account}:role/{name}"
-
-
 def registry_of(repository_uri: str, *, environment: Environment, endpoint: str) -> str:
-    """Return where images of a repository are pushed to and pulled from.
+    """Return where images are pushed to and pulled from: the address that ECR gives, as a rule.
 
-    Normally that is the address that ECR gives. An emulator gives AWS's address too, which it
-    does not own: images then go to the emulator itself.
+    An emulator gives AWS's address too, which it does not own: images go to the emulator itself.
     """
     if environment.registry:
         return f"{environment.registry}/{environment.repository}"

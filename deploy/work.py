@@ -12,15 +12,7 @@ from deploy.account.policies import pass_role_statement
 from deploy.aws import ERRORS, Clients, advice_of, is_of_aws, words_of
 from deploy.console import Console
 from deploy.environment import Environment
-from deploy.outcome import (
-    INTERRUPTIONS,
-    DeployError,
-    Exit,
-    Refused,
-    Verdict,
-    ending_facts,
-    worst,
-)
+from deploy.outcome import INTERRUPTIONS, DeployError, Exit, Refused, Verdict, ending_facts, worst
 from deploy.target import Target, discover, find_roles
 from deploy.task.ending import Names
 

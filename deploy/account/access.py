@@ -36,17 +36,13 @@ class Account:
     def client(self, service: str) -> Any:
         """Return a client of one of its services."""
         create: Any = self.session.client
-        return create(service, region_name=self.region, endpoint_url=self.endpoint, config=CONFIG)
+        options: Any = {"endpoint_url": self.endpoint, "config": CONFIG}
+        return create(service, region_name=self.region, **options)
 
     @property
     def cloud(self) -> Cloud:
         """Its CloudFormation."""
         return Cloud(self.client("cloudformation"), poll=self.poll)
-
-    @property
-    def iam(self) -> Any:
-        """Its IAM."""
-        return self.client("iam")
 
 
 def find_account(existing: Mapping[str, Any]) -> Account:

@@ -86,7 +86,7 @@ def bootstrap(
     if wishes.email:
         values["Email"] = wishes.email
     if wishes.github:
-        provider = github_provider(account.iam, console=console, confirm=confirm)
+        provider = github_provider(account.client("iam"), console=console, confirm=confirm)
         values |= {"GitHubRepository": wishes.github, "GitHubProvider": provider}
     outputs: dict[str, str] = {}
     for stack in (IMAGES, STORAGE, ENVIRONMENT):

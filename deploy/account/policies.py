@@ -54,9 +54,7 @@ def execution_role_statements(target: Target) -> list[Statement]:
         _allow("Login", ["ecr:GetAuthorizationToken"], "*"),
         _allow("Pull", list(PULL_ACTIONS), target.repository_arn),
         _allow(
-            "WriteLog",
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            f"{target.log_group_arn}:*",
+            "WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{target.log_group_arn}:*"
         ),
         *(
             [_allow("ReadSecrets", ["secretsmanager:GetSecretValue"], of_manager)]
@@ -211,11 +209,7 @@ def schedule_role_statements(target: Target) -> list[Statement]:
     """Return what a schedule needs: start its task, pass its roles, keep the runs that are lost."""
     run = next(part for part in caller_statements(target) if part["Sid"] == "Run")
     queue = target.environment.schedule_queue
-    return [
-        run,
-        pass_role_statement(target),
-        _allow("KeepLostRuns", ["sqs:SendMessage"], queue),
-    ]
+    return [run, pass_role_statement(target), _allow("KeepLostRuns", ["sqs:SendMessage"], queue)]
 
 
 def pass_role_statement(target: Target) -> Statement:

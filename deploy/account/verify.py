@@ -313,10 +313,7 @@ def check_roles(target: Target, clients: Clients) -> Iterator[Finding]:
     """Check that both roles are known and there, and that ECS may assume them."""
     if target.without:
         yield Finding(ROLES, False, target.without, ROLES_ADVICE)
-    for about, arn in (
-        ("execution role", target.execution_role),
-        ("task role", target.task_role),
-    ):
+    for about, arn in (("execution role", target.execution_role), ("task role", target.task_role)):
         if not arn:
             continue
         name = arn.rsplit("/", 1)[-1]

@@ -94,10 +94,7 @@ def inspect_image(engine: Engine, *, environment: Environment, reference: str) -
         Refused: It is for another architecture, or its user is root.
     """
     done = subprocess.run(
-        [engine.command, "image", "inspect", reference],
-        capture_output=True,
-        text=True,
-        timeout=60,
+        [engine.command, "image", "inspect", reference], capture_output=True, text=True, timeout=60
     )
     if done.returncode != 0:
         raise Refused(

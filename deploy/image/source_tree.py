@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +20,8 @@ from deploy.outcome import Refused
 SHOWN_PATHS = 3
 REMOTE = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")
 """How an address begins that others can reach, unlike a local path."""
+GENERATED = {"__pycache__", "build", "dist", "out"}
+"""Folders that are not part of a project without git, beside hidden ones."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,8 @@ class Source:
     @property
     def revision(self) -> str:
         """The commit, marked when the image holds something else."""
-        if not self.commit:
-            return f"tree-{self.tree}"
-        return f"{self.commit}-dirty-{self.changes}" if self.changes else self.commit
+        name = self.commit or f"tree-{self.tree}"
+        return f"{name}-dirty-{self.changes}" if self.changes else name
 
     @property
     def changes_in_words(self) -> str:
@@ -68,9 +67,7 @@ class Source:
         tag = self.commit[:12] or f"tree-{self.tree[:12]}"
         if self.changes:
             tag += f"-dirty-{self.changes}"
-        if architecture != "X86_64":
-            tag += f"-{ARCHITECTURES[architecture]}"
-        return tag
+        return tag if architecture == "X86_64" else f"{tag}-{ARCHITECTURES[architecture]}"
 
 
 def read_source(root: Path) -> Source:
@@ -79,20 +76,21 @@ def read_source(root: Path) -> Source:
     Raises:
         Refused: git does not answer, or the checkout has no commit.
     """
-    package = root / "src" / "micro_etl" / "__init__.py"
     if not _is_checkout(root):
-        return Source(root, "", _hash_files(root), (), _version(package), "")
-    commit = _git(root, "rev-parse", "--verify", "HEAD")
-    prefix = _git(root, "rev-parse", "--show-prefix")
-    tree = _write_tree(root, prefix)
-    clean = tree == _git(root, "rev-parse", f"HEAD:{prefix}")
+        return Source(root, "", _hash_files(root), (), _version(root), "")
+    commit, prefix = _git(root, "rev-parse", "--verify", "HEAD"), _prefix(root)
+    with _index_of(root) as index:
+        _git(root, "add", "--all", "--", ".", index=index)
+        tree = _git(root, "write-tree", f"--prefix={prefix}", index=index)
+    committed = _git(root, "rev-parse", f"HEAD:{prefix}")
+    listed = _git(root, "diff-tree", "-r", "-z", "--name-only", committed, tree)
     url = _git(root, "config", "--default", "", "--get", "remote.origin.url")
     return Source(
         root=root,
         commit=commit,
-        tree="" if clean else tree,
-        changed=() if clean else _changed(root, f"HEAD:{prefix}", tree),
-        version=_version(package),
+        tree="" if tree == committed else tree,
+        changed=tuple(sorted(name for name in listed.split("\0") if name)),
+        version=_version(root),
         url=without_credentials(url) if REMOTE.match(url) else "",
     )
 
@@ -103,10 +101,11 @@ def exported(source: Source) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="micro-etl-source-") as name:
         folder = Path(name)
         if source.commit:
-            prefix = _git(source.root, "rev-parse", "--show-prefix")
-            archive = _run(source.root, "archive", "--format=tar", source.tree or f"HEAD:{prefix}")
-            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                tar.extractall(folder, filter="data")
+            top = Path(_git(source.root, "rev-parse", "--show-toplevel"))
+            with _index_of(source.root) as index:
+                tree = source.tree or f"HEAD:{_prefix(source.root)}"
+                _git(top, "read-tree", tree, index=index)
+                _git(top, "checkout-index", "--all", f"--prefix={folder}/", index=index)
         else:
             for file in _files(source.root):
                 copy = folder / file.relative_to(source.root)
@@ -128,49 +127,35 @@ def _is_checkout(root: Path) -> bool:
     """Tell whether git tracks the project, and not only a folder around it."""
     if not shutil.which("git"):
         return False
-    command = ["git", "-C", str(root), "rev-parse", "--is-inside-work-tree"]
-    if subprocess.run(command, capture_output=True).returncode:
-        return False
-    return (root / ".git").exists() or bool(_git(root, "ls-files", "Dockerfile"))
+    tracked = ["git", "-C", str(root), "ls-files", "--error-unmatch", "Dockerfile"]
+    return (root / ".git").exists() or not subprocess.run(tracked, capture_output=True).returncode
 
 
-def _write_tree(root: Path, prefix: str) -> str:
-    """Return git's hash of the project's content as it is now: new files too, ignored ones not."""
+@contextmanager
+def _index_of(root: Path) -> Iterator[Path]:
+    """Give a copy of git's index, so that what git has hashed before it need not hash again."""
     with tempfile.TemporaryDirectory(prefix="micro-etl-index-") as folder:
-        index = Path(folder) / "index"
-        current = root / _git(root, "rev-parse", "--git-path", "index")
-        if current.exists():  # what git has hashed before it need not hash again
-            shutil.copy(current, index)
-        _git(root, "add", "--all", "--", ".", index=index)
-        return _git(root, "write-tree", *([f"--prefix={prefix}"] if prefix else []), index=index)
-
-
-def _changed(root: Path, before: str, after: str) -> tuple[str, ...]:
-    """Return the files in which two trees differ."""
-    listed = _run(root, "diff-tree", "-r", "-z", "--name-only", before, after)
-    return tuple(sorted(name.decode() for name in listed.split(b"\0") if name))
+        copy = Path(folder) / "index"
+        index = root / _git(root, "rev-parse", "--git-path", "index")
+        if index.exists():
+            shutil.copy(index, copy)
+        yield copy
 
 
 def _files(root: Path) -> list[Path]:
-    """Return the files of a folder that git knows nothing of, without hidden and generated ones."""
+    """Return the files of a project without git, but hidden and generated ones."""
     found = []
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and name not in GENERATED
-        )
-        found += [Path(folder) / name for name in sorted(names) if not _is_hidden(name)]
+        folders[:] = sorted(set(filter(_is_source, folders)) - GENERATED)
+        found += [Path(folder) / name for name in sorted(filter(_is_source, names))]
     return found
 
 
-GENERATED = {"__pycache__", "build", "dist", "out"}
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") and name != ".dockerignore"
+def _is_source(name: str) -> bool:
+    return not name.startswith(".") or name == ".dockerignore"
 
 
 def _hash_files(root: Path) -> str:
-    """Return a hash of the names and the content of a folder's files."""
     digest = hashlib.sha256()
     for file in _files(root):
         digest.update(file.relative_to(root).as_posix().encode() + b"\0")
@@ -178,28 +163,27 @@ def _hash_files(root: Path) -> str:
     return digest.hexdigest()
 
 
-def _version(path: Path) -> str:
-    match = re.search(r'^__version__ = "(.+)"$', path.read_text(encoding="utf-8"), re.MULTILINE)
+def _version(root: Path) -> str:
+    text = (root / "src" / "micro_etl" / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
     return match[1] if match else ""
 
 
+def _prefix(root: Path) -> str:
+    """Return where in its repository the project is."""
+    return _git(root, "rev-parse", "--show-prefix")
+
+
 def _git(root: Path, *arguments: str, index: Path | None = None) -> str:
-    return _run(root, *arguments, index=index).decode().strip()
-
-
-def _run(root: Path, *arguments: str, index: Path | None = None) -> bytes:
+    command = ["git", "-C", str(root), *arguments]
+    variables = os.environ | ({"GIT_INDEX_FILE": str(index)} if index else {})
     try:
-        return subprocess.run(
-            ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
-            check=True,
-            capture_output=True,
-            timeout=60,
-            env=os.environ | ({"GIT_INDEX_FILE": str(index)} if index else {}),
-        ).stdout
+        done = subprocess.run(command, check=True, capture_output=True, timeout=60, env=variables)
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()
+        lines = error.stderr.decode(errors="replace").strip().splitlines()
         raise Refused(
             f"{root}: the image is named after the commit, but git says: "
-            + (said[0] if said else f"exit code {error.returncode}"),
+            + (lines[0] if lines else f"exit code {error.returncode}"),
             advice="deploy from a clone that has a commit, or from an archive without git",
         ) from None
+    return done.stdout.decode().strip()

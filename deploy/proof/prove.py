@@ -88,8 +88,7 @@ def prove_written(
     whose = f"{where} is not of this run ({run.run_id}), but of {writer or 'one without an id'}"
     if finished:
         raise Unproven(
-            whose,
-            advice="look for another run at the same time, and run again: `./deploy.sh run`",
+            whose, advice="look for another run at the same time, and run again: `./deploy.sh run`"
         )
     raise Unproven(
         f"{whose}; whether this run found it unchanged can't be told without the end of its log",

@@ -45,10 +45,7 @@ def integration_step(work: Work, *, expected_run_id: str) -> None:
     """Run the integration test, and say what it could not check."""
     work.verdict.facts["test"] = {"passed": False}
     report = integration_test(
-        work.target,
-        root=work.root,
-        expected_run_id=expected_run_id,
-        timeout=work.limits.test,
+        work.target, root=work.root, expected_run_id=expected_run_id, timeout=work.limits.test
     )
     work.console.more(f"the integration test passed, {report.passed} checks")
     for skipped in report.skipped:

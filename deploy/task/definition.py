@@ -61,10 +61,7 @@ def task_definition(target: Target, *, image: str) -> dict[str, Any]:
                 "mountPoints": [{"sourceVolume": VOLUME, "containerPath": "/tmp"}],  # noqa: S108
                 # Fargate never allows privileged containers and takes no `no-new-privileges`;
                 # with every capability dropped, a set-uid program has no privileges to give.
-                "linuxParameters": {
-                    "initProcessEnabled": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
+                "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
                 "stopTimeout": environment.stop_timeout,
                 "environment": [
                     {"name": name, "value": value}

@@ -354,12 +354,7 @@ ROWS: tuple[Row, ...] = (
         lambda _, names: f"out of memory: the task has {names.memory} MiB",
         _memory_advice,
     ),
-    Row(
-        "killed",
-        lambda ending: ending.exit_code == 137,
-        _killed_cause,
-        _killed_advice,
-    ),
+    Row("killed", lambda ending: ending.exit_code == 137, _killed_cause, _killed_advice),
     Row(
         "service",
         lambda ending: ending.exit_code in SERVICE_CODES,

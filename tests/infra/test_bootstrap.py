@@ -156,13 +156,13 @@ def test_github_is_a_provider_of_the_account_and_of_no_environment(
     account: Account, content: dict[str, Any]
 ) -> None:
     """It is made once, and stays when an environment goes: other projects may use it."""
-    providers = account.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    providers = account.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     (arn,) = (item["Arn"] for item in providers)
     assert arn == f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PROVIDER}"
     assert content["github_role"]
     _destroy(account, console=Console(io.StringIO()), data=True)
     again = github_provider(
-        account.iam, console=Console(io.StringIO()), confirm=lambda _: pytest.fail("asked")
+        account.client("iam"), console=Console(io.StringIO()), confirm=lambda _: pytest.fail("asked")
     )
     assert again == arn
 
