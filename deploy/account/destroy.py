@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from deploy.account.access import Account, Confirm
 from deploy.account.stacks import (
@@ -23,40 +23,22 @@ from deploy.console import Console
 from deploy.outcome import Refused
 from deploy.task.revisions import family_of
 
-if TYPE_CHECKING:
-    from mypy_boto3_ecr import ECRClient
-    from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_s3 import S3Client
-
 
 @dataclass(frozen=True)
 class Removal:
-    """What goes and what stays.
-
-    Attributes:
-        stacks: The stacks to remove, in this order.
-        kept: The stacks that stay, each with the reason.
-    """
+    """The stacks to remove, in this order, and those that stay, each with the reason."""
 
     stacks: tuple[Stack, ...]
     kept: tuple[tuple[Stack, str], ...]
 
 
 def plan(present: Iterable[str], *, environment: str, data: bool) -> Removal:
-    """Return what to remove, of the stacks that are there.
-
-    Args:
-        present: The names of the account's stacks.
-        environment: The environment to remove.
-        data: Whether its data are removed, too.
-    """
-    names = set(present)
+    """Return what to remove, of the stacks that are there."""
+    names, ending = set(present), f"-{ENVIRONMENT.template}"
     others = sorted(
-        name.removeprefix(f"{PREFIX}-").removesuffix(f"-{ENVIRONMENT.template}")
-        for name in names
-        if name.startswith(f"{PREFIX}-")
-        and name.endswith(f"-{ENVIRONMENT.template}")
-        and name != ENVIRONMENT.name(environment)
+        name.removeprefix(f"{PREFIX}-").removesuffix(ending)
+        for name in names - {ENVIRONMENT.name(environment)}
+        if name.startswith(f"{PREFIX}-") and name.endswith(ending)
     )
     stacks: list[Stack] = []
     kept: list[tuple[Stack, str]] = []
@@ -93,17 +75,24 @@ def destroy(
         console.step("goes", stack.name(environment))
     if not removal.stacks:
         raise Refused(f"destroy: there is no environment {environment} here")
-    _refuse_while_running(cloud, ecs, environment)
+    cluster = outputs_of(describe(cloud, ENVIRONMENT.name(environment))).get("Cluster")
+    running = ecs.list_tasks(cluster=cluster)["taskArns"] if cluster else []
+    if running:
+        raise Refused(
+            f"destroy: {len(running)} task is still running in {cluster}",
+            advice="wait for its end: `./deploy.sh status`",
+        )
     if not confirm(f"Remove environment {environment}?"):
         raise Refused("destroy: nothing was removed", advice="say yes, or --yes")
     for family in families:
         deregister_all(ecs, family=family)
     for stack in removal.stacks:
         name = stack.name(environment)
-        if stack is STORAGE and (bucket := _output(cloud, name, "Bucket")):
-            empty_bucket(account.client("s3"), bucket)
-        if stack is IMAGES and (repository := _output(cloud, name, "Repository")):
-            delete_images(account.client("ecr"), repository)
+        outputs = outputs_of(describe(cloud, name))
+        if stack is STORAGE and "Bucket" in outputs:
+            empty_bucket(account.client("s3"), outputs["Bucket"])
+        if stack is IMAGES and "Repository" in outputs:
+            delete_images(account.client("ecr"), outputs["Repository"])
         remove(cloud, name)
         console.step("removed", name)
     return removal
@@ -116,48 +105,29 @@ def present(cloud: Cloud) -> list[str]:
     return [name for name in names if name.startswith(f"{PREFIX}-")]
 
 
-def _refuse_while_running(cloud: Cloud, ecs: ECSClient, environment: str) -> None:
-    cluster = _output(cloud, ENVIRONMENT.name(environment), "Cluster")
-    running = ecs.list_tasks(cluster=cluster)["taskArns"] if cluster else []
-    if running:
-        raise Refused(
-            f"destroy: {len(running)} task is still running in {cluster}",
-            advice="wait for its end: `./deploy.sh status`",
-        )
-
-
-def _output(cloud: Cloud, name: str, key: str) -> str:
-    """Return a stack's output, or an empty string where it has none."""
-    stack = describe(cloud, name)
-    return outputs_of(stack).get(key, "") if stack else ""
-
-
-def deregister_all(ecs: ECSClient, *, family: str) -> None:
-    """Deregister each revision of the environment's families, whose roles are removed."""
-    pages = ecs.get_paginator("list_task_definitions").paginate(
-        familyPrefix=family, status="ACTIVE"
-    )
+def deregister_all(ecs: Any, *, family: str) -> None:
+    """Deregister each revision of a family: the roles that they name are removed."""
+    lister = ecs.get_paginator("list_task_definitions")
+    pages = lister.paginate(familyPrefix=family, status="ACTIVE")
     for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
         if family_of(arn) == family:
             ecs.deregister_task_definition(taskDefinition=arn)
 
 
-def empty_bucket(s3: S3Client, bucket: str) -> None:
+def empty_bucket(s3: Any, bucket: str) -> None:
     """Delete all objects of a bucket, with all of their versions."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        versions = [
-            {"Key": item["Key"], "VersionId": item["VersionId"]}
-            for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        ]
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        versions = [{key: item[key] for key in ("Key", "VersionId")} for item in found]
         if versions:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})  # type: ignore[typeddict-item]
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
 
 
-def delete_images(ecr: ECRClient, repository: str) -> None:
+def delete_images(ecr: Any, repository: str) -> None:
     """Delete all images of a repository."""
     for page in ecr.get_paginator("list_images").paginate(repositoryName=repository):
-        digests = {item["imageDigest"] for item in page["imageIds"]}
-        if digests:
-            ecr.batch_delete_image(
-                repositoryName=repository, imageIds=[{"imageDigest": item} for item in digests]
-            )
+        images = [
+            {"imageDigest": item} for item in {item["imageDigest"] for item in page["imageIds"]}
+        ]
+        if images:
+            ecr.batch_delete_image(repositoryName=repository, imageIds=images)

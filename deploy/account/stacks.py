@@ -27,22 +27,13 @@ PATIENCE_SECONDS = 1200
 
 @dataclass(frozen=True)
 class Cloud:
-    """CloudFormation, and how often it is asked whether it is done.
-
-    Attributes:
-        client: The client.
-        poll: Seconds between two looks.
-    """
+    """CloudFormation, and the seconds between two looks at whether it is done."""
 
     client: CloudFormationClient
     poll: float = 2.0
 
     def wait(self, state: str, **what: str) -> None:
-        """Wait until a waiter of the SDK sees its state.
-
-        Raises:
-            WaiterError: It ended in another one, or not within twenty minutes.
-        """
+        """Wait with one of the SDK's waiters, for twenty minutes at most."""
         waiter: Any = self.client.get_waiter(state)  # type: ignore[call-overload]
         attempts = int(PATIENCE_SECONDS / self.poll)
         waiter.wait(**what, WaiterConfig={"Delay": self.poll, "MaxAttempts": attempts})
@@ -50,13 +41,9 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change set that has not been executed.
+    """A change set that has not been executed, of a stack that may be new.
 
-    Attributes:
-        stack: The name of the stack.
-        change_set: The name of the change set.
-        new: Whether the stack is yet to be made.
-        changes: What it would change in resources: nothing, where only an output is new.
+    `changes` is empty where only an output is new.
     """
 
     stack: str
@@ -67,23 +54,15 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Stack:
-    """One template, and whose it is.
-
-    Attributes:
-        template: The name of its file in infra/, without the ending.
-        shared: Whether all environments of an account have it in common.
-    """
+    """One template, by its name in infra/; `shared` by all environments of an account or not."""
 
     template: str
     shared: bool = False
 
     def name(self, environment: str) -> str:
         """Return what the stack of an environment is called."""
-        return (
-            f"{PREFIX}-{self.template}"
-            if self.shared
-            else f"{PREFIX}-{environment}-{self.template}"
-        )
+        middle = "" if self.shared else f"-{environment}"
+        return f"{PREFIX}{middle}-{self.template}"
 
     def body(self) -> str:
         """Return the template."""
@@ -95,7 +74,6 @@ STORAGE = Stack("storage")
 ENVIRONMENT = Stack("environment")
 DATASETS = Stack("datasets")
 """Its template is made from the environment file: see `template.py`."""
-
 STACKS = (IMAGES, STORAGE, ENVIRONMENT, DATASETS)
 """In the order in which they are made; they are removed in the opposite one."""
 
@@ -110,9 +88,9 @@ def describe(cloud: Cloud, name: str) -> Mapping[str, Any] | None:
         raise
 
 
-def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+def outputs_of(stack: Mapping[str, Any] | None) -> dict[str, str]:
     """Return a stack's outputs by their names."""
-    return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+    return {item["OutputKey"]: item["OutputValue"] for item in (stack or {}).get("Outputs", [])}
 
 
 def parameters(
@@ -121,17 +99,10 @@ def parameters(
     values: Mapping[str, str],
     present: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Return a stack's parameters: what is known, else those of the stack, else the defaults.
-
-    Args:
-        declared: The template's parameters, as CloudFormation describes them.
-        values: Settings and outputs, by the parameters' names.
-        present: The parameters that the stack has already.
-    """
+    """Return a stack's parameters: what is known, else those of the stack, else the defaults."""
     has = {item["ParameterKey"] for item in present}
     given: list[dict[str, Any]] = []
-    for item in declared:
-        key = item["ParameterKey"]
+    for key in (item["ParameterKey"] for item in declared):
         if key in values:
             given.append({"ParameterKey": key, "ParameterValue": values[key]})
         elif key in has:
@@ -143,9 +114,8 @@ def changes_in_words(changes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str
     """Yield each change of a change set: what is done, to what, and of which type."""
     for change in changes:
         resource = change["ResourceChange"]
-        action = resource["Action"]
-        if resource.get("Replacement") == "True":
-            action = "Replace"
+        replaced = resource.get("Replacement") == "True"
+        action = "Replace" if replaced else resource["Action"]
         yield action, resource["LogicalResourceId"], resource["ResourceType"]
 
 
@@ -155,37 +125,33 @@ def propose(cloud: Cloud, *, name: str, body: str, values: Mapping[str, str]) ->
     Raises:
         Refused: The stack is in a state that can't be changed, or CloudFormation refuses.
     """
-    stack = describe(cloud, name)
-    status = stack["StackStatus"] if stack else ""
+    stack = describe(cloud, name) or {}
+    status = stack.get("StackStatus", "")
     if status.startswith("ROLLBACK_") or status.endswith("_FAILED"):
         command = "continue-update-rollback" if status.startswith("UPDATE_") else "delete-stack"
-        raise Refused(
-            f"{name} is {status}", advice=f"aws cloudformation {command} --stack-name {name}"
-        )
+        how = f"aws cloudformation {command} --stack-name {name}"
+        raise Refused(f"{name} is {status}", advice=how)
     new = status in {"", "REVIEW_IN_PROGRESS"}
     declared = cloud.client.validate_template(TemplateBody=body).get("Parameters", [])
-    present = () if new or stack is None else stack.get("Parameters", ())
-    given = parameters(declared, values=values, present=present)
+    present = () if new else stack.get("Parameters", ())
     proposal = Proposal(name, f"deploy-sh-{uuid.uuid4().hex[:12]}", new)
+    named: Any = {"StackName": name, "ChangeSetName": proposal.change_set}
     cloud.client.create_change_set(
-        StackName=name,
-        ChangeSetName=proposal.change_set,
+        **named,
         ChangeSetType="CREATE" if new else "UPDATE",
         TemplateBody=body,
-        Parameters=given,  # type: ignore[arg-type]
+        Parameters=parameters(declared, values=values, present=present),  # type: ignore[arg-type]
         Capabilities=["CAPABILITY_IAM"],
     )
     try:
-        cloud.wait("change_set_create_complete", StackName=name, ChangeSetName=proposal.change_set)
+        cloud.wait("change_set_create_complete", **named)
     except WaiterError as error:
         reason = str(error.last_response.get("StatusReason", error))
         withdraw(cloud, proposal)
         if "didn't contain changes" in reason or "No updates are to be performed" in reason:
             return None
         raise Refused(f"{name}: {reason}") from None
-    pages = cloud.client.get_paginator("describe_change_set").paginate(
-        StackName=name, ChangeSetName=proposal.change_set
-    )
+    pages = cloud.client.get_paginator("describe_change_set").paginate(**named)
     return replace(proposal, changes=tuple(item for page in pages for item in page["Changes"]))
 
 
@@ -197,47 +163,37 @@ def withdraw(cloud: Cloud, proposal: Proposal) -> None:
 
 
 def execute(cloud: Cloud, proposal: Proposal) -> Mapping[str, Any]:
-    """Execute a change set, and return the stack once it is done.
-
-    Raises:
-        NotLaunched: It failed, and CloudFormation has taken it back; with the first reason.
-    """
-    cloud.client.execute_change_set(StackName=proposal.stack, ChangeSetName=proposal.change_set)
-    if proposal.new:
-        delete = f"aws cloudformation delete-stack --stack-name {proposal.stack}"
-        advice = f"it is in the way now: `{delete}`, then the same command again"
-        _wait(cloud, "stack_create_complete", proposal.stack, advice=advice)
-    else:
-        advice = "CloudFormation has taken the change back; run the same command again"
-        _wait(cloud, "stack_update_complete", proposal.stack, advice=advice)
-    return cloud.client.describe_stacks(StackName=proposal.stack)["Stacks"][0]
+    """Execute a change set and return the stack; raise its first reason where it failed."""
+    name = proposal.stack
+    cloud.client.execute_change_set(StackName=name, ChangeSetName=proposal.change_set)
+    delete = f"aws cloudformation delete-stack --stack-name {name}"
+    state, advice = (
+        ("stack_create_complete", f"it is in the way now: `{delete}`, then the same command again")
+        if proposal.new
+        else ("stack_update_complete", "it was taken back; run the same command again")
+    )
+    _wait(cloud, state, name, advice=advice)
+    return cloud.client.describe_stacks(StackName=name)["Stacks"][0]
 
 
 def remove(cloud: Cloud, name: str) -> None:
-    """Delete a stack and wait until it has gone.
-
-    Raises:
-        NotLaunched: It could not be deleted; with the first reason.
-    """
+    """Delete a stack and wait until it has gone; raise the first reason where it failed."""
     cloud.client.delete_stack(StackName=name)
     advice = "the rest of it is still there: correct that, and run the same command again"
     _wait(cloud, "stack_delete_complete", name, advice=advice)
 
 
 def _wait(cloud: Cloud, state: str, name: str, *, advice: str) -> None:
+    """Wait for a stack; raise the first failure since the change was asked for."""
     try:
         cloud.wait(state, StackName=name)
+        return
     except WaiterError:
-        raise NotLaunched(f"{name}: {_reason(cloud, name)}", advice=advice) from None
-
-
-def _reason(cloud: Cloud, name: str) -> str:
-    """Return why a stack's last change failed: its first failure since it was asked for."""
-    events = cloud.client.describe_stack_events(StackName=name)["StackEvents"]
+        events = cloud.client.describe_stack_events(StackName=name)["StackEvents"]
     reason = "not done after twenty minutes"
     for event in events:  # the newest first
         if event["ResourceStatus"].endswith("_FAILED") and event.get("ResourceStatusReason"):
             reason = f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
         if event.get("ResourceStatusReason") == "User Initiated":
             break
-    return reason
+    raise NotLaunched(f"{name}: {reason}", advice=advice)

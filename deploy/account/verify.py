@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.account.network import Judgement, default_route, lets_https_out, route_table_of, way_out
+from deploy.account.network import default_route, lets_https_out, route_table_of, way_out
 from deploy.account.stacks import DATASETS
 from deploy.account.template import datasets_template
 from deploy.aws import Clients, NotAllowed, code_of, is_denied, look, words_of
@@ -20,11 +20,13 @@ from deploy.task.definition import secret_arn
 from deploy.work import Work
 
 TASKS = "ecs-tasks.amazonaws.com"
+ROLES = "roles"
+NEEDED = "`./deploy.sh verify --policy` prints what the caller needs"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a look at one thing showed."""
+    """What a look at one thing showed, and what to do where it is not as it must be."""
 
     about: str
     good: bool
@@ -34,12 +36,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was seen, and what could not be looked at.
-
-    Attributes:
-        seen: What was seen.
-        unseen: IAM actions that were denied, and other refusals in AWS's words, each once.
-    """
+    """What was seen, and what was denied, by its action or in AWS's words, each once."""
 
     seen: tuple[Finding, ...]
     unseen: tuple[str, ...]
@@ -66,12 +63,11 @@ def verify_step(
     """
     work = works[0]
     findings = verify([item.target for item in works], work.clients, whole=work.whole)
-    problems = findings.problems
-    good = len(findings.seen) - len(problems)
-    count = f"{good} of {len(findings.seen)} checks are good"
-    work.console.step("verify", count if findings.seen else "nothing could be looked at")
-    rows = [("ok" if item.good else "!!", item.about, item.text) for item in findings.seen]
-    for line, finding in zip(table(rows), findings.seen, strict=True):
+    seen, problems = findings.seen, findings.problems
+    count = f"{len(seen) - len(problems)} of {len(seen)} checks are good"
+    work.console.step("verify", count if seen else "nothing could be looked at")
+    rows = [("ok" if item.good else "!!", item.about, item.text) for item in seen]
+    for line, finding in zip(table(rows), seen, strict=True):
         if show_all or not finding.good:
             work.console.more(line)
         if finding.advice:
@@ -82,20 +78,15 @@ def verify_step(
         "problems": [{"about": item.about, "text": item.text} for item in problems],
         "not_looked_at": list(findings.unseen),
     }
-    if alone and not findings.seen:
-        raise Refused(
-            "verify: nothing could be looked at",
-            advice="`./deploy.sh verify --policy` prints what the caller needs",
-        )
+    if alone and not seen:
+        raise Refused("verify: nothing could be looked at", advice=NEEDED)
     if dry_run:  # a plan has placeholders for roles
         problems = tuple(item for item in problems if item.about != ROLES)
     if not problems:
         return None
-    refusal = Refused(
-        f"verify: {problems[0].about}: {problems[0].text}"
-        + (f", and {len(problems) - 1} more" if len(problems) > 1 else ""),
-        advice=problems[0].advice,
-    )
+    first, more = problems[0], len(problems) - 1
+    text = f"verify: {first.about}: {first.text}" + (f", and {more} more" if more else "")
+    refusal = Refused(text, advice=first.advice)
     if dry_run:
         return refusal
     raise refusal
@@ -134,33 +125,19 @@ def check_cluster(target: Target, clients: Clients) -> Iterator[Finding]:
     if status == "ACTIVE":
         yield Finding("cluster", True, f"{name} is active")
     else:
-        yield Finding(
-            "cluster",
-            False,
-            f"{name} is {status.lower()} in {target.region}, account {target.account}",
-            "check the region, the account and the name",
-        )
+        yield _missing("cluster", f"{name} is {status.lower()}", target)
 
 
 def check_repository(target: Target, clients: Clients) -> Iterator[Finding]:
     """Check that the image repository is there."""
-    name = target.environment.repository
-    try:
-        look(
-            "ecr:DescribeRepositories",
-            lambda: clients.ecr.describe_repositories(repositoryNames=[name]),
-        )
-    except ClientError as error:
-        if code_of(error) != "RepositoryNotFoundException":
-            raise
-        yield Finding(
-            "repository",
-            False,
-            f"{name} does not exist in {target.region}, account {target.account}",
-            f"aws ecr create-repository --repository-name {name}",
-        )
-    else:
-        yield Finding("repository", True, f"{name} exists")
+    names = [target.environment.repository]
+    there = _exists(
+        "ecr:DescribeRepositories",
+        lambda: clients.ecr.describe_repositories(repositoryNames=names),
+        missing="RepositoryNotFoundException",
+    )
+    how = f"aws ecr create-repository --repository-name {names[0]}"
+    yield _existence("repository", names[0], there, target, how)
 
 
 def check_bucket(target: Target, clients: Clients) -> Iterator[Finding]:
@@ -196,15 +173,9 @@ def check_log_group(target: Target, clients: Clients) -> Iterator[Finding]:
     answer = look(
         "logs:DescribeLogGroups", lambda: clients.logs.describe_log_groups(logGroupNamePrefix=name)
     )
-    if any(group["logGroupName"] == name for group in answer["logGroups"]):
-        yield Finding("log group", True, f"{name} exists")
-    else:
-        yield Finding(
-            "log group",
-            False,
-            f"{name} does not exist in {target.region}",
-            f"aws logs create-log-group --log-group-name {name}",
-        )
+    there = any(group["logGroupName"] == name for group in answer["logGroups"])
+    how = f"aws logs create-log-group --log-group-name {name}"
+    yield _existence("log group", name, there, target, how)
 
 
 def check_subnets(target: Target, clients: Clients) -> Iterator[Finding]:
@@ -212,18 +183,8 @@ def check_subnets(target: Target, clients: Clients) -> Iterator[Finding]:
     environment = target.environment
     subnets = _subnets(target, clients)
     if not subnets:
-        yield Finding(
-            "subnet",
-            False,
-            f"{', '.join(environment.subnets)}: not there in {target.region}, account "
-            f"{target.account}",
-            "check the region, the account and the name",
-        )
+        yield _missing("subnet", f"{', '.join(environment.subnets)}: not there", target)
         return
-    for subnet in subnets:
-        name = subnet["SubnetId"]
-        if subnet.get("AvailableIpAddressCount", 1) < 1:
-            yield Finding("subnet", False, f"{name} has no free address", "use another subnet")
     networks = sorted({item["VpcId"] for item in subnets})
     tables = look(
         "ec2:DescribeRouteTables",
@@ -231,40 +192,18 @@ def check_subnets(target: Target, clients: Clients) -> Iterator[Finding]:
     )["RouteTables"]
     for subnet in subnets:
         name, network = subnet["SubnetId"], subnet["VpcId"]
-        table = route_table_of(name, tables=[item for item in tables if item["VpcId"] == network])
+        if subnet.get("AvailableIpAddressCount", 1) < 1:
+            yield Finding("subnet", False, f"{name} has no free address", "use another subnet")
+        found = route_table_of(name, tables=[item for item in tables if item["VpcId"] == network])
         judgement = way_out(
             name,
-            table=table,
-            endpoints=() if default_route(table) else _endpoints(network, clients),
+            table=found,
+            endpoints=() if default_route(found) else _endpoints(network, clients),
             public_ip=environment.assign_public_ip,
             region=target.region,
             source_url=environment.source_url,
         )
-        yield _finding("way out", judgement)
-
-
-def _subnets(target: Target, clients: Clients) -> Sequence[Mapping[str, Any]]:
-    """Return the subnets of the environment, or none where one of them does not exist."""
-    names = list(target.environment.subnets)
-    try:
-        return look("ec2:DescribeSubnets", lambda: clients.ec2.describe_subnets(SubnetIds=names))[
-            "Subnets"
-        ]
-    except ClientError as error:
-        if code_of(error).startswith("InvalidSubnet"):
-            return []
-        raise
-
-
-def _endpoints(network: str, clients: Clients) -> Sequence[Mapping[str, Any]]:
-    """Return a network's endpoints: they matter only where there is no other way out."""
-    answer = look(
-        "ec2:DescribeVpcEndpoints",
-        lambda: clients.ec2.describe_vpc_endpoints(
-            Filters=[{"Name": "vpc-id", "Values": [network]}]
-        ),
-    )
-    return answer["VpcEndpoints"]
+        yield Finding("way out", judgement.good, judgement.text, judgement.advice)
 
 
 def check_security_groups(target: Target, clients: Clients) -> Iterator[Finding]:
@@ -278,35 +217,23 @@ def check_security_groups(target: Target, clients: Clients) -> Iterator[Finding]
     except ClientError as error:
         if not code_of(error).startswith("InvalidGroup"):
             raise
-        yield Finding(
-            "security",
-            False,
-            f"{', '.join(names)}: not there in {target.region}, account {target.account}",
-            "check the region, the account and the name",
-        )
+        yield _missing("security", f"{', '.join(names)}: not there", target)
         return
-    networks = {subnet["VpcId"] for subnet in _subnets(target, clients)}
+    networks = sorted({subnet["VpcId"] for subnet in _subnets(target, clients)})
     judgement = lets_https_out(*groups)
-    if not judgement.good and networks:
-        present = [item for network in sorted(networks) for item in _endpoints(network, clients)]
-        judgement = lets_https_out(*groups, endpoints=bool(present))
-    yield _finding("security", judgement)
+    if not judgement.good:
+        endpoints = any(_endpoints(network, clients) for network in networks)
+        judgement = lets_https_out(*groups, endpoints=endpoints)
+    yield Finding("security", judgement.good, judgement.text, judgement.advice)
     for group in groups:
         if networks and group["VpcId"] not in networks:
+            where = f"{group['GroupId']} is in {group['VpcId']}"
             yield Finding(
                 "security",
                 False,
-                f"{group['GroupId']} is in {group['VpcId']}, the subnets are in "
-                f"{', '.join(sorted(networks))}",
+                f"{where}, the subnets are in {', '.join(networks)}",
                 "use a security group of the subnets' network",
             )
-
-
-def _finding(about: str, judgement: Judgement) -> Finding:
-    return Finding(about, judgement.good, judgement.text, judgement.advice)
-
-
-ROLES = "roles"
 
 
 def check_roles(target: Target, clients: Clients) -> Iterator[Finding]:
@@ -325,29 +252,21 @@ def check_roles(target: Target, clients: Clients) -> Iterator[Finding]:
             yield Finding(about, False, f"{arn} does not exist", "check the name")
             continue
         if role["Arn"] != arn:
-            yield Finding(
-                about, False, f"{arn} does not exist", f"its path is missing: name {role['Arn']}"
-            )
+            how = f"its path is missing: name {role['Arn']}"
+            yield Finding(about, False, f"{arn} does not exist", how)
         elif trusts_tasks(role["AssumeRolePolicyDocument"]):
             yield Finding(about, True, f"{name} exists and trusts {TASKS}")
         else:
-            yield Finding(
-                about,
-                False,
-                f"{name} does not trust {TASKS}",
-                "`./deploy.sh verify --policy` prints the trust policy that it needs",
-            )
+            how = "`./deploy.sh verify --policy` prints the trust policy that it needs"
+            yield Finding(about, False, f"{name} does not trust {TASKS}", how)
 
 
 def trusts_tasks(policy: Any) -> bool:
     """Tell whether a trust policy lets ECS tasks assume the role."""
-    statements = policy.get("Statement", [])
-    for statement in [statements] if isinstance(statements, dict) else statements:
+    for statement in _list(policy.get("Statement", [])):
         principal = statement.get("Principal", {})
         services = principal.get("Service", []) if isinstance(principal, dict) else []
-        if isinstance(services, str):
-            services = [services]
-        if statement.get("Effect") == "Allow" and TASKS in services:
+        if statement.get("Effect") == "Allow" and TASKS in _list(services):
             return True
     return False
 
@@ -356,60 +275,43 @@ def check_secrets(target: Target, clients: Clients) -> Iterator[Finding]:
     """Check that the secrets are there. Their values are not read."""
     for name, reference in target.environment.secrets.items():
         arn = secret_arn(target, reference)
-        about = f"secret {name}"
         if ":ssm:" in arn:
             parameter = arn.partition(":parameter")[2]
-            known = look(
+            wanted = [{"Key": "Name", "Option": "Equals", "Values": [parameter]}]
+            answer = look(
                 "ssm:DescribeParameters",
-                lambda: clients.ssm.describe_parameters(
-                    ParameterFilters=[
-                        {"Key": "Name", "Option": "Equals", "Values": [parameter]}  # noqa: B023
-                    ]
-                ),
-            )["Parameters"]
-            there, how = (
-                bool(known),
-                f"aws ssm put-parameter --type SecureString --name {parameter}",
+                lambda: clients.ssm.describe_parameters(ParameterFilters=wanted),  # noqa: B023
             )
+            there = bool(answer["Parameters"])
+            how = f"aws ssm put-parameter --type SecureString --name {parameter}"
         else:
-            secret = ":".join(arn.split(":")[:7])
+            secret = ":".join(arn.split(":")[:7])  # what follows names a key in it
+            there = _exists(
+                "secretsmanager:DescribeSecret",
+                lambda: clients.secretsmanager.describe_secret(SecretId=secret),  # noqa: B023
+                missing="ResourceNotFoundException",
+            )
             how = f"aws secretsmanager create-secret --name {secret.split(':')[6]}"
-            try:
-                look(
-                    "secretsmanager:DescribeSecret",
-                    lambda: clients.secretsmanager.describe_secret(SecretId=secret),  # noqa: B023
-                )
-                there = True
-            except ClientError as error:
-                if code_of(error) != "ResourceNotFoundException":
-                    raise
-                there = False
-        if there:
-            yield Finding(about, True, f"{reference} exists")
-        else:
-            yield Finding(about, False, f"{reference} does not exist in {target.region}", how)
+        yield _existence(f"secret {name}", reference, there, target, how)
 
 
 def check_infrastructure(target: Target, clients: Clients) -> Iterator[Finding]:
     """Check that roles and alarms, where bootstrap made them, are those of the file as it is."""
-    if not target.environment.alarm_topic:
+    environment = target.environment
+    if not environment.alarm_topic:
         return
-    name = DATASETS.name(target.environment.name)
+    name = DATASETS.name(environment.name)
     answer = look(
         "cloudformation:GetTemplate",
         lambda: clients.cloudformation.get_template(StackName=name, TemplateStage="Original"),
     )
     found: Any = answer["TemplateBody"]
-    made = json.loads(found) if isinstance(found, str) else found
-    if made == datasets_template(target):
+    if (json.loads(found) if isinstance(found, str) else found) == datasets_template(target):
         yield Finding("file", True, f"{name} is what the environment file says")
     else:
-        yield Finding(
-            "file",
-            False,
-            f"{name} is older than the environment file: roles or alarms are missing",
-            f"`./deploy.sh bootstrap {target.environment.name}` brings it up to date",
-        )
+        text = f"{name} is older than the environment file: roles or alarms are missing"
+        how = f"`./deploy.sh bootstrap {environment.name}` brings it up to date"
+        yield Finding("file", False, text, how)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -421,3 +323,50 @@ CHECKS: tuple[Check, ...] = (
     check_security_groups,
 )
 CHECKS_OF_DATASET: tuple[Check, ...] = (check_roles, check_secrets)
+
+
+def _missing(about: str, text: str, target: Target) -> Finding:
+    where = f"{text} in {target.region}, account {target.account}"
+    return Finding(about, False, where, "check the region, the account and the name")
+
+
+def _existence(about: str, name: str, there: bool, target: Target, how: str) -> Finding:
+    if there:
+        return Finding(about, True, f"{name} exists")
+    return Finding(about, False, f"{name} does not exist in {target.region}", how)
+
+
+def _exists(action: str, call: Callable[[], object], *, missing: str) -> bool:
+    """Tell whether something is there, by a call that ends with this code where it is not."""
+    try:
+        look(action, call)
+    except ClientError as error:
+        if code_of(error) != missing:
+            raise
+        return False
+    return True
+
+
+def _subnets(target: Target, clients: Clients) -> Sequence[Mapping[str, Any]]:
+    """Return the subnets of the environment, or none where one of them does not exist."""
+    names = list(target.environment.subnets)
+    try:
+        answer = look("ec2:DescribeSubnets", lambda: clients.ec2.describe_subnets(SubnetIds=names))
+    except ClientError as error:
+        if code_of(error).startswith("InvalidSubnet"):
+            return []
+        raise
+    return answer["Subnets"]
+
+
+def _endpoints(network: str, clients: Clients) -> Sequence[Mapping[str, Any]]:
+    """Return a network's endpoints: they matter only where there is no other way out."""
+    of_network: Any = [{"Name": "vpc-id", "Values": [network]}]
+    return look(
+        "ec2:DescribeVpcEndpoints",
+        lambda: clients.ec2.describe_vpc_endpoints(Filters=of_network),
+    )["VpcEndpoints"]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
