@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test spark torture reliability bench scale check format rehearse wheel image audit lock clean
+.PHONY: help run test cases spark torture reliability bench scale check format rehearse wheel image audit lock clean
 
 ## List the targets.
 help:
@@ -19,6 +19,10 @@ run: $(VENV)/quickstart.stamp
 ## Run every test that needs no container engine.
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest
+
+## Run every recorded API and way of paging, and count those that come out right.
+cases: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.test_cases
 
 ## Run the tests of the Spark engine; needs Java 17.
 spark: $(VENV)/spark.stamp

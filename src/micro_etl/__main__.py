@@ -87,9 +87,16 @@ def _load_dotenv(file: Path) -> None:
     if not file.is_file():
         return
     from dotenv import load_dotenv
+    from dotenv.parser import parse_stream
 
     try:
-        load_dotenv(file)
+        text = file.read_text("utf-8")
+        wrong = next((line for line in parse_stream(io.StringIO(text)) if line.error), None)
+        if wrong:  # it may be a secret
+            raise ConfigError(
+                f"line {wrong.original.line} of .env can't be read; it should be NAME=value"
+            )
+        load_dotenv(stream=io.StringIO(text))
     except (OSError, ValueError) as error:
         raise ConfigError(f".env can't be read: {error}; it should be UTF-8 text") from error
 

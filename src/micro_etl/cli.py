@@ -19,12 +19,12 @@ from micro_etl.dataset import (
     local_datasets,
 )
 from micro_etl.dataset.bundled import SCHEMA_FILE
+from micro_etl.errors import UsageError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.process import workspace
 from micro_etl.publication import Publication
 from micro_etl.report import open_report, printing
-from micro_etl.run import run as run_pipeline
 from micro_etl.settings import (
     DATASET,
     Settings,
@@ -44,6 +44,7 @@ Exit codes:
   1    nobody reads what it prints any more
   64   wrong flags
   65   the data breaks the contract, or a guard refused it
+  66   the source is not there: status 404 or 410, no such file or object
   69   the source is down or answers wrongly, after all retries
   70   a defect in micro-etl
   71   the machine has no memory, no disk, or no scratch folder
@@ -90,6 +91,9 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     )
     publication = Publication()
     with workspace(report, publication) as scratch:
+        # Here, where it ends with 71 that there is no memory to load the engine.
+        from micro_etl.run import run as run_pipeline
+
         dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
         report.dataset = dataset.name
         report.event(
@@ -175,6 +179,53 @@ def datasets(file: str | None, *, schema: bool) -> None:
             click.echo(told)
 
 
+@cli.command()
+@click.argument("url")
+@click.option("-H", "--header", "headers", multiple=True, help="'Authorization: Bearer ${TOKEN}'.")
+@click.option("--body", help="JSON to post, or @ and a file that holds it.")
+@click.option("-o", "--output", help="The file to write, which must not be there; else stdout.")
+@click.option("--rows", type=Whole(1, 1000), default=5, show_default=True, help="Rows to show.")
+def new(
+    url: str, headers: tuple[str, ...], body: str | None, output: str | None, rows: int
+) -> None:
+    """Draft the dataset file of the API at URL.
+
+    Fetches one page, finds the records, their columns and types, and how pages follow each other.
+    What is a guess has a comment that says why. A guess about pages is tested by asking for the
+    second one. ${NAME} in the URL, a header or the body is an environment variable; a secret that
+    is given as it is becomes one in the file.
+    """
+    from micro_etl.draft.draft_dataset import draft_dataset
+    from micro_etl.draft.request import read_request
+    from micro_etl.table.show import head
+
+    report = open_report(log_format="text", mask=_mask(url))
+    with workspace(report) as scratch:
+        file = Path(output) if output else None
+        if file and file.exists():
+            raise UsageError(f"-o is {output}, which is there; it should be a new file")
+        request = read_request(url, headers, body)
+        report.mask.add(request.variables.values())
+        drafted = draft_dataset(
+            request,
+            name=file.stem if file else None,
+            environ=os.environ,
+            scratch=scratch,
+            options=ExtractOptions(),
+            mask=report.mask,
+        )
+        found = "\n".join((*drafted.found, head(drafted.table.file, rows=rows, scratch=scratch)))
+        with printing():
+            if file:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with file.open("x", encoding="utf-8") as new_file:
+                    new_file.write(drafted.text)
+                click.echo(report.mask.clean(f"{found}\nwritten     {file}"))
+            else:
+                click.echo(drafted.text, nl=False)
+                click.echo(report.mask.clean(found), err=True)
+
+
 def _listed(dataset: Dataset) -> str:
     source = Location.parse(dataset.source_url or "SOURCE_URL").shown
     return f"{describe_name(dataset)}\n  from {source}\n{list_columns(dataset)}"
@@ -199,7 +250,7 @@ def _given_flags() -> set[str]:
 
 def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:
     from micro_etl.store import open_place
-    from micro_etl.target.load import download
+    from micro_etl.target.look import download
 
     place = open_place(
         Location.parse(url), timeout=limits["target_timeout"], deadline=limits["target_deadline"]

@@ -8,19 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from micro_etl import __version__
-from micro_etl.body import Body, Part
+from micro_etl.body import Body
 from micro_etl.engine import Fetched, Made, Task
+from micro_etl.errors import AccessDeniedError, DataError, SourceError
 from micro_etl.events import SourceRetry
-from micro_etl.location import Location
 from micro_etl.publication import State
 from micro_etl.table.engine import start
-from micro_etl.table.parquet import count_rows
+from micro_etl.table.parquet import describe
 from micro_etl.table.show import head
-from micro_etl.table.transform import transform
+from micro_etl.table.staging import Staging
+from micro_etl.table.transform import write_table
+from micro_etl.table.wrapper import read_wrapper
 from micro_etl.target.outcome import Outcome, Previous
 
 if TYPE_CHECKING:
-    from micro_etl.source.fetch import Extract
+    from micro_etl.source.read import Arrived
     from micro_etl.tablefile import Table
 
 # HTTP and the stores are imported where they are first used: by then the engine starts in the
@@ -31,61 +33,63 @@ class LocalEngine:
     """Does the steps of one run on this machine."""
 
     def __init__(self, task: Task) -> None:
-        self._task, self._duckdb = task, start(task.scratch)
-        self._parts: dict[str, Extract] = {}
+        self._task = task
+        self._staging = Staging(task.dataset, scratch=task.scratch, engine=start(task.scratch))
+        self._parts: list[Arrived] = []
         self._table: Table
-        self._source_sha256 = ""
+        self._describe = partial(describe, scratch=task.scratch)
 
     def look(self) -> Previous | None:
         """Look at what is published at the target."""
         from micro_etl.store import open_place
-        from micro_etl.target.load import look
+        from micro_etl.target.look import look, may_be_missing
 
         task, settings = self._task, self._task.settings
         self._place = open_place(
             task.target, timeout=settings.target_timeout, deadline=settings.target_deadline
         )
-        return look(
-            self._place,
-            scratch=task.scratch,
-            count_rows=partial(count_rows, scratch=task.scratch),
-        )
+        try:
+            return look(
+                self._place, scratch=task.scratch, describe=self._describe, force=task.force
+            )
+        except AccessDeniedError as error:
+            if task.dry_run or not may_be_missing(error):
+                raise
+            return None  # the put's condition tells
 
     def extract(self) -> Fetched:
-        """Fetch all of the source."""
-        from micro_etl.source.fetch import extract
-        from micro_etl.source.files import extract_files
+        """Fetch all of the source; what has come is staged while the rest is fetched."""
+        from micro_etl.source.read import Forget, is_paged, read_source
 
-        task, report = self._task, self._task.report
+        task, report, settings = self._task, self._task.report, self._task.settings
 
         def on_retry(attempt: int, reason: str) -> None:
             report.event(SourceRetry(attempt=attempt, reason=reason))
 
-        folder, options = task.scratch / "body", task.settings.extract_options
-        if task.source.is_folder:
-            self._parts = extract_files(
-                task.source,
-                task.dataset,
-                folder,
-                options=options,
-                on_progress=report.progress,
-                on_retry=on_retry,
-            )
-            one = None
-        else:
-            one = extract(
-                task.source,
-                folder,
-                options=options,
-                on_progress=report.progress,
-                on_retry=on_retry,
-            )
-            self._parts = {task.source.shown: one}
+        for one in read_source(
+            task.dataset,
+            task.source,
+            task.scratch / "body",
+            options=settings.extract_options,
+            max_pages=settings.source_max_pages,
+            max_record=settings.source_max_record_bytes,
+            mask=report.mask,
+            on_progress=report.progress,
+            on_retry=on_retry,
+        ):
+            if isinstance(one, Forget):
+                self._forget(one.first)
+            else:
+                self._parts.append(one)
+                self._staging.add(one.body)
+                report.arrived(len(self._parts), one.records)
+        single = self._parts[0].extract if self._is_single else None
         return Fetched(
-            size=sum(part.size for part in self._parts.values()),
-            received=sum(part.received for part in self._parts.values()),
-            etag=one.etag if one else None,
-            last_modified=one.last_modified if one else None,
+            size=sum(one.extract.size for one in self._parts),
+            received=sum(one.extract.received for one in self._parts),
+            etag=single.etag if single else None,
+            last_modified=single.last_modified if single else None,
+            pages=len(self._parts) if is_paged(task.dataset, task.source) else None,
         )
 
     def keep_raw(self) -> None:
@@ -93,11 +97,15 @@ class LocalEngine:
         from micro_etl.source.keep_raw import keep_raw
 
         task, settings = self._task, self._task.settings
-        for part in self._parts.values():
+        is_folder = task.source.is_folder
+        for one in self._parts:
+            name = f"{one.extract.sha256}.json"
+            if not self._is_single and not is_folder:  # together they are one source again
+                name = f"{self._source_sha256}/{one.key}"
             keep_raw(
-                part,
+                one.extract,
                 settings.raw,
-                task.dataset.name,
+                f"{task.dataset.name}/{name}",
                 scratch=task.scratch,
                 timeout=settings.target_timeout,
                 deadline=settings.target_deadline,
@@ -105,19 +113,14 @@ class LocalEngine:
 
     def transform(self) -> Made:
         """Check every record and write the table."""
-        from micro_etl.source.files import combine_hashes
-
         task = self._task
-        self._table = table = transform(
+        self._table = table = write_table(
             self._body(),
             task.dataset,
+            self._staging,
             scratch=task.scratch,
-            engine=self._duckdb,
-            on_read=self._release,
+            on_read=self._on_read,
         )
-        hashes = {name: part.sha256 for name, part in self._parts.items()}
-        one = None if task.source.is_folder else next(iter(hashes.values()))
-        self._source_sha256 = one or combine_hashes(hashes)
         return Made(
             source_sha256=self._source_sha256,
             rows=table.rows,
@@ -132,7 +135,6 @@ class LocalEngine:
         from micro_etl.target.load import load
 
         task = self._task
-        task.publication.state = State.UNDER_WAY
         outcome = load(
             self._table,
             self._place,
@@ -145,43 +147,83 @@ class LocalEngine:
                 "run-id": task.run_id,
             },
             scratch=task.scratch,
+            describe=self._describe,
             force=task.force,
             dry_run=task.dry_run,
+            on_write=task.publication.begin,
         )
-        published = outcome.result == "published"
-        task.publication.state = State.DONE if published else State.NOT_BEGUN
+        if outcome.result == "published":
+            task.publication.state = State.DONE
         return outcome
 
+    @property
+    def _is_single(self) -> bool:
+        """Whether the source is one body."""
+        from micro_etl.source.read import is_paged
+
+        return not (self._task.source.is_folder or is_paged(self._task.dataset, self._task.source))
+
+    @property
+    def _source_sha256(self) -> str:
+        """The hash of the source; waits until all of it is hashed."""
+        from micro_etl.source.files import combine_hashes
+
+        if self._is_single:
+            return self._parts[0].extract.sha256
+        return combine_hashes({one.key: one.extract.sha256 for one in self._parts})
+
+    def _forget(self, first: int) -> None:
+        """Forget the parts from this one on, and stage the others again."""
+        self._parts = self._parts[:first]
+        self._staging.restart()
+        for one in self._parts:
+            self._staging.add(one.body)
+
     def _body(self) -> Body:
-        from micro_etl.source.layout import find_layout, largest_record, one_layout
+        from micro_etl.source.layout import one_layout
 
-        task = self._task
-        single = None if task.source.is_folder else task.source
-        layout = one_layout(
-            {
-                name: find_layout(
-                    part.file,
-                    wrapped=bool(task.dataset.records),
-                    one_line=(single or Location.parse(name)).names_lines(part.content_type),
-                    source=name,
-                )
-                for name, part in self._parts.items()
-            }
-        )
-        size = max(part.size for part in self._parts.values())
+        if not self._parts:
+            raise SourceError(f"{self._task.source.shown} has no parts")
+        layout = one_layout({one.part.name: one.layout for one in self._parts})
         return Body(
-            parts=tuple(Part(part.file, name) for name, part in self._parts.items()),
+            parts=tuple(one.part for one in self._parts),
             layout=layout,
-            max_record=largest_record(layout, task.settings.source_max_record_bytes, size=size),
+            max_record=max(one.max_record for one in self._parts),
         )
 
-    def _release(self) -> None:
-        """Free the parts, which may be large, in the background.
+    def _on_read(self) -> None:
+        """See whether the source says that there is more, and free the parts, which may be large.
 
-        To free a gigabyte takes the system a tenth of a second, once no file of it is open.
+        To free a gigabyte takes the system a tenth of a second, once no file of it is open: it is
+        done in the background.
         """
-        files = [part.file for part in self._parts.values()]
+        if self._is_single and self._task.dataset.pagination is None:
+            self._refuse_first_page()
+        files = [one.part.file for one in self._parts]
         held = os.open(files[0], os.O_RDONLY)
         for file in files:
             file.unlink()
         threading.Thread(target=os.close, args=(held,)).start()
+
+    def _refuse_first_page(self) -> None:
+        """Refuse what says of itself that it is one of several pages.
+
+        Raises:
+            DataError: it does.
+        """
+        from micro_etl.source.evidence import find_evidence
+
+        (one,) = self._parts
+        dataset = self._task.dataset
+        page = {}
+        if dataset.is_wrapped:
+            connection = self._staging.connection().cursor()
+            page = read_wrapper(connection, dataset, one.body)
+        evidence = find_evidence(
+            {name.lower(): value for name, value in one.extract.headers.items()},
+            page,
+            self._staging.rows,
+            records=dataset.records,
+        )
+        if evidence:
+            raise DataError(f"{one.part.name} {evidence.advice}")

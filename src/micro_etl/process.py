@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from micro_etl.errors import ContractError, MachineError, MicroEtlError
+from micro_etl.errors import ConfigError, ContractError, MachineError, MicroEtlError
 from micro_etl.events import RunFailed
 from micro_etl.publication import Publication
 from micro_etl.report import Report
@@ -56,6 +56,7 @@ def workspace(report: Report, publication: Publication | None = None) -> Iterato
     """
     try:
         try:
+            _check_scratch(tempfile.gettempdir())
             scratch = Path(tempfile.mkdtemp(prefix="micro-etl-"))
         except OSError as error:
             raise MachineError(
@@ -99,6 +100,18 @@ def workspace(report: Report, publication: Publication | None = None) -> Iterato
             )
         )
         sys.exit(_DEFECT)
+
+
+def _check_scratch(folder: str) -> None:
+    """Refuse a folder whose name neither the engine nor the stores can take.
+
+    Raises:
+        ConfigError: it is not UTF-8.
+    """
+    try:
+        folder.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"TMPDIR is {folder!a}; it should be UTF-8") from None
 
 
 @contextmanager

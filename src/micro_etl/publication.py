@@ -22,3 +22,7 @@ class Publication:
 
     def __init__(self) -> None:
         self.state = State.NOT_BEGUN
+
+    def begin(self) -> None:
+        """Note that a write is about to be sent."""
+        self.state = State.UNDER_WAY

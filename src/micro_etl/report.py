@@ -49,6 +49,9 @@ class Report(Protocol):
     def progress(self, received: int, total: int | None) -> None:
         """Say how many bytes of the source have come."""
 
+    def arrived(self, parts: int, records: int | None) -> None:
+        """Say how many parts of the source have come, and how many records the last one has."""
+
     def preview(self, draw: Callable[[], str]) -> None:
         """Show a person the first rows; `draw` is called only where they are shown."""
 
@@ -108,6 +111,9 @@ class JsonReport:
     def progress(self, received: int, total: int | None) -> None:
         """Stay silent."""
 
+    def arrived(self, parts: int, records: int | None) -> None:
+        """Stay silent."""
+
     def preview(self, draw: Callable[[], str]) -> None:
         """Stay silent."""
 
@@ -121,6 +127,7 @@ class TextReport:
         self.mask, self.dataset, self._turn = mask or Mask(), _UNKNOWN, _Turn()
         self._level, self._color, self._live = _LEVELS.index(level), color, live
         self._started = self._drawn = time.monotonic()
+        self._pages = self._records = 0
 
     def event(self, event: Event) -> None:
         """Print what the event means."""
@@ -150,7 +157,13 @@ class TextReport:
             self._drawn = now
             of = f" of {size(total)}" if total else ""
             speed = size(int(received / (now - self._started)))
-            click.echo(f"\r\033[Ksource    {size(received)}{of}, {speed}/s", nl=False, err=True)
+            pages = f", {self._pages:,} pages, {self._records:,} records" if self._records else ""
+            line = f"source    {size(received)}{of}, {speed}/s{pages}"
+            click.echo(f"\r\033[K{line}", nl=False, err=True)
+
+    def arrived(self, parts: int, records: int | None) -> None:
+        """Count pages and records for the line of `progress`."""
+        self._pages, self._records = parts, self._records + (records or 0)
 
     def preview(self, draw: Callable[[], str]) -> None:
         """Print the first rows, unless only what is more important is asked for."""

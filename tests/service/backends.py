@@ -18,9 +18,10 @@ from obstore.store import MemoryStore
 from micro_etl.dataset import Dataset, bundled_dataset
 from micro_etl.location import Location
 from micro_etl.store import Place, open_place
-from micro_etl.table.parquet import count_rows
+from micro_etl.table.parquet import describe
 from micro_etl.tablefile import Table
-from micro_etl.target.load import load, look
+from micro_etl.target.load import load
+from micro_etl.target.look import look
 from micro_etl.target.outcome import Outcome, Previous
 from tests.conftest import Bucket
 
@@ -33,12 +34,13 @@ def make_table(folder: Path, rows: int, first: int = 0) -> Table:
     file = folder / f"table-{rows}-{first}.parquet"
     pq.write_table(pa.table({"n": pa.array(range(first, first + rows), pa.int32())}), file)
     data = file.read_bytes()
-    return Table(file, rows, len(data), hashlib.sha256(data).hexdigest(), "5c4e", ())
+    digest = hashlib.sha256(data).hexdigest()
+    return Table(file, rows, len(data), digest, "5c4e", (), (("n", "OPTIONAL", "INTEGER"),))
 
 
 def look_at(place: Place, scratch: Path) -> Previous | None:
     """Look at a target, as a run does."""
-    return look(place, scratch=scratch, count_rows=partial(count_rows, scratch=scratch))
+    return look(place, scratch=scratch, describe=partial(describe, scratch=scratch))
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Backend:
             dataset=dataset,
             metadata=metadata,
             scratch=self.scratch,
+            describe=partial(describe, scratch=self.scratch),
             **options,
         )
 

@@ -16,6 +16,9 @@ from dev.loopback import HOST
 COMMAND = (sys.executable, "-m", "micro_etl")
 _SECONDS = 60
 
+NO_TARGET = "NO_TARGET"
+"""Set in the environment of a run that has no target."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -53,10 +56,15 @@ class Ended:
 
 
 def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
-    """A clean environment whose home and scratch folder are in a folder of the test's own."""
+    """A clean environment whose home and scratch folder are in a folder of the test's own.
+
+    A run has a target, unless the test names one or says that there is none.
+    """
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
+    named = {"S3_BUCKET", "S3_KEY", "TARGET_URL", NO_TARGET}.intersection(extra)
     return {
+        **({} if named else {"TARGET_URL": "out/launches.parquet"}),
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "TMPDIR": str(scratch),

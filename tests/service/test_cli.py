@@ -176,6 +176,18 @@ def test_text_can_be_asked_for(folder: Path) -> None:
     assert "out/launches.parquet published in" in ended.out.splitlines()[-1]
 
 
+def test_a_run_without_a_target_outside_a_terminal_is_refused(folder: Path) -> None:
+    """The file would vanish with the container, and the exit code be 0."""
+    refused = micro_etl(folder, "run", SOURCE_URL="launches.json", NO_TARGET="1")
+    assert refused.code == 78
+    assert refused.failure.startswith("the target is missing; S3_BUCKET or TARGET_URL")
+    tried = micro_etl(folder, "run", "--dry-run", SOURCE_URL="launches.json", NO_TARGET="1")
+    assert (tried.code, tried.result["result"]) == (0, "would publish")
+    assert not (folder / "out").exists()
+    code, screen = on_terminal(folder, "run", SOURCE_URL="launches.json", NO_TARGET="1")
+    assert (code, "out/launches.parquet published" in screen) == (0, True), screen
+
+
 def on_terminal(folder: Path, *arguments: str, **extra: str) -> tuple[int, str]:
     """Exit code and screen of the command on a terminal."""
     master, slave = pty.openpty()

@@ -15,8 +15,9 @@ import duckdb
 import pytest
 
 from micro_etl.dataset import TYPES
-from micro_etl.table import checks, sql
+from micro_etl.table import checks
 from micro_etl.table.engine import connect
+from micro_etl.table.stage import stage
 from tests.service.conftest import Bench, dataset
 
 VALUES = (Path(__file__).parent / "values.txt").read_text("utf-8").splitlines()
@@ -64,14 +65,14 @@ def read(column_type: str, text: str) -> Any:
 
 
 def read_timestamp(text: str) -> Any:
-    """RFC 3339, with what a microsecond can hold."""
-    pattern = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:[0-5]\d)"
+    """RFC 3339 and unambiguous variants of it, with what a microsecond can hold."""
+    pattern = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d(?::?[0-5]\d)?)"
     parts = re.fullmatch(pattern, text.upper(), re.ASCII)
-    if not parts or int((parts[3] or "0").ljust(7, "0")[6:]):
+    if not parts or int((parts[4] or "0").ljust(7, "0")[6:]):
         return REFUSED
-    fraction = (parts[3] or "0").ljust(6, "0")[:6]
+    seconds = f"{parts[3] or '00'}.{(parts[4] or '0').ljust(6, '0')[:6]}"
     try:
-        moment = datetime.fromisoformat(f"{parts[1]}T{parts[2]}.{fraction}{parts[4]}")
+        moment = datetime.fromisoformat(f"{parts[1]}T{parts[2]}:{seconds}{parts[5]}")
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return REFUSED
@@ -107,7 +108,7 @@ def named(
 
 def aborts(engine: duckdb.DuckDBPyConnection, bench: Bench, columns: str, body: str) -> bool:
     """Whether the fast pass aborts."""
-    query = sql.stage(dataset(columns), bench.body(body), bench.folder / "staged.parquet")
+    query = stage(dataset(columns), bench.body(body), bench.folder / "staged.parquet")
     try:
         engine.execute(query)
     except duckdb.InvalidInputException:

@@ -12,7 +12,8 @@ import pytest
 from micro_etl.errors import DataError, TargetError
 from micro_etl.location import Location
 from micro_etl.store import open_place
-from micro_etl.target.load import CONTENT_TYPE, download
+from micro_etl.target.load import CONTENT_TYPE
+from micro_etl.target.look import download
 from tests.conftest import Bucket
 from tests.service.backends import (
     DATASET,
@@ -35,7 +36,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
 def test_first_table_is_published(backend: Backend, tmp_path: Path) -> None:
     table = make_table(tmp_path, 5)
     outcome = backend.publish(table)
-    assert (outcome.result, outcome.superseded) == ("published", False)
+    assert outcome.result == "published"
     assert outcome.etag
     assert backend.read() == table.file.read_bytes()
 

@@ -13,7 +13,7 @@ from typing import Any
 import obstore
 import pytest
 
-from micro_etl.errors import RaceLostError, TargetError
+from micro_etl.errors import MicroEtlError, RaceLostError, TargetError
 from micro_etl.location import Location
 from micro_etl.store import open_place
 from tests.conftest import Bucket
@@ -62,13 +62,15 @@ def test_race_on_update_is_lost(backend: Backend, tmp_path: Path) -> None:
     assert backend.read() == other.file.read_bytes()
 
 
-def test_object_that_vanished_meanwhile_is_a_lost_race(backend: Backend, tmp_path: Path) -> None:
+def test_object_that_was_deleted_meanwhile_is_created_again(
+    backend: Backend, tmp_path: Path
+) -> None:
     backend.publish(make_table(tmp_path, 5))
     seen = look_at(backend.place, tmp_path)
     obstore.delete(backend.place.store, backend.place.key)
-    with pytest.raises((RaceLostError, TargetError)):
-        backend.load(make_table(tmp_path, 6), seen, "this-run")
-    assert backend.read() is None
+    table = make_table(tmp_path, 6)
+    assert backend.load(table, seen, "this-run").result == "published"
+    assert backend.read() == table.file.read_bytes()
 
 
 @pytest.mark.parametrize("before", [None, 5], ids=["create", "update"])
@@ -93,7 +95,7 @@ def test_put_without_an_answer_is_repeated_and_knows_its_own_object(
     table = make_table(tmp_path, 6)
     with serve(lose) as server:
         outcome = on_s3(bucket, server.url, tmp_path, monkeypatch).publish(table)
-    assert (outcome.result, outcome.superseded) == ("published", False)
+    assert outcome.result == "published"
     assert server.count("PUT") == 2
     assert outcome.etag == bucket.client.head_object(Bucket=bucket.name, Key=KEY)["ETag"]
     assert bucket.read(KEY) == table.file.read_bytes()
@@ -111,19 +113,34 @@ def test_object_that_reads_back_differently_is_an_error(
         on_s3(bucket, server.url, tmp_path, monkeypatch).publish(make_table(tmp_path, 5))
 
 
-def test_object_that_was_replaced_before_it_was_read_back_is_superseded(
-    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("newer", "kind", "says"),
+    [
+        ("a run's table", RaceLostError, "another run published .* its table stays"),
+        ("a table", RaceLostError, "another run published .* its table stays"),
+        ("no table", TargetError, "another program replaced .* may be broken"),
+    ],
+)
+def test_nothing_is_published_where_another_replaced_it_before_it_was_read_back(
+    bucket: Bucket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    newer: str,
+    kind: type[MicroEtlError],
+    says: str,
 ) -> None:
+    other = b"newer" if newer == "no table" else make_table(tmp_path, 7).file.read_bytes()
+    said = {"run-id": "other-run"} if newer == "a run's table" else {}
+
     def overtake(request: Request) -> Answer:
         answer = forward(request, bucket.endpoint)
         if request.method == "PUT":
-            bucket.client.put_object(Bucket=bucket.name, Key=KEY, Body=b"newer")
+            bucket.client.put_object(Bucket=bucket.name, Key=KEY, Body=other, Metadata=said)
         return answer
 
-    with serve(overtake) as server:
-        backend = on_s3(bucket, server.url, tmp_path, monkeypatch)
-        outcome = backend.publish(make_table(tmp_path, 5))
-    assert (outcome.result, outcome.superseded) == ("published", True)
+    with serve(overtake) as server, pytest.raises(kind, match=says):
+        on_s3(bucket, server.url, tmp_path, monkeypatch).publish(make_table(tmp_path, 5))
+    assert bucket.read(KEY) == other
 
 
 def _race(url: str, folder: Path, number: int, ready: Any) -> str:

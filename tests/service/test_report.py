@@ -93,7 +93,7 @@ def test_level_hides_what_matters_less_but_never_the_result(
 
 
 def test_metrics_stand_in_front_of_the_result(capsys: pytest.CaptureFixture[str]) -> None:
-    report = JsonReport(level="error", run_id=None, metrics=("Etl", "launches"))
+    report = JsonReport(level="error", run_id=None, namespace="Etl", dataset="launches")
     report.event(extracted())
     report.event(finished())
     metrics, result = lines(capsys)

@@ -134,7 +134,7 @@ def test_limits_reach_the_extract() -> None:
     ],
 )
 def test_target_comes_from_bucket_and_key_or_url(environ: dict[str, str], target: str) -> None:
-    assert read(**environ).target(DATASET).text == target
+    assert read(**environ).target(DATASET, attended=True).text == target
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,14 @@ def test_target_comes_from_bucket_and_key_or_url(environ: dict[str, str], target
 )
 def test_two_targets_or_half_of_one_are_refused(environ: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        read(**environ).target(DATASET)
+        read(**environ).target(DATASET, attended=True)
     assert str(caught.value) == message
+
+
+def test_without_a_target_only_a_person_gets_a_folder() -> None:
+    with pytest.raises(ConfigError, match="the target is missing; S3_BUCKET or TARGET_URL should"):
+        read().target(DATASET, attended=False)
+    assert read(TARGET_URL="x").target(DATASET, attended=False).text == "x"
 
 
 def test_source_is_the_settings_or_the_datasets() -> None:

@@ -16,8 +16,10 @@ import pytest
 
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import bundled_dataset, parse_dataset
-from micro_etl.table import checks, sql
+from micro_etl.table import checks, parquet, sql
 from micro_etl.table.engine import connect
+from micro_etl.table.stage import stage
+from micro_etl.table.wrapper import levels
 
 FOLDER = Path(__file__).parent / "sql"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.toml"))
@@ -37,19 +39,21 @@ def compile_all(name: str) -> str:
     staged, table = Path("staged.parquet"), Path("table.parquet")
     columns = dataset.columns
     statements = {
-        "stage": sql.stage(dataset, body, staged),
-        "profile": sql.profile(columns, staged),
-        "publish": sql.publish(columns, staged, table),
-        "publish_empty": sql.publish_empty(columns, Path("empty.parquet")),
-        "schema": sql.schema(table),
+        "stage": stage(dataset, body, staged),
+        "profile": parquet.profile(dataset, [staged]),
+        "publish": parquet.publish(columns, f"read_parquet({sql.literal(staged)})", table),
+        "publish_empty": parquet.publish_empty(columns, Path("empty.parquet")),
+        "schema": parquet.schema(table),
         "findings": checks.findings(dataset, body),
         "presence": checks.presence(dataset, body),
     }
-    for column in columns:
-        if column.unique:
-            statements[f"repeats of {column.name}"] = checks.repeats(column, dataset, body)
+    for key in dataset.keys:
+        statements[f"repeats of {', '.join(key)}"] = checks.repeats(key, dataset, body)
     if body.layout is Layout.WRAPPED:
-        statements["wrapper"] = checks.wrapper(dataset, body)
+        for level in levels(dataset, body):
+            statements[f"wrapper at {level.path}"] = (
+                f"SELECT {level.container} FROM ({level.rows}) WHERE ({level.sound}) IS NOT TRUE"
+            )
     return "".join(f"-- {title}\n{text}{SEPARATOR}" for title, text in statements.items())
 
 
@@ -80,8 +84,8 @@ def test_the_sql_beside_a_dataset_gives_the_rows_beside_it(
     assert rows == parts["rows"]
     assert results["profile"][0][0] == results["presence"][0][0] == len(rows)
     assert results["findings"] == []
-    assert all(not found for title, found in results.items() if title.startswith("repeats of"))
-    assert results.get("wrapper", [("ARRAY",)])[0][0] == "ARRAY"
+    wrong = ("repeats of", "wrapper at")
+    assert all(not found for title, found in results.items() if title.startswith(wrong))
     empty = pq.ParquetFile("empty.parquet")
     assert empty.metadata.num_rows == 0
     assert empty.schema.equals(table.schema)
@@ -116,9 +120,9 @@ def test_a_file_may_have_any_name(tmp_path: Path) -> None:
         staged = tmp_path / f"{name}.parquet"
         with connect(tmp_path) as engine:
             engine.execute(
-                sql.stage(dataset, Body((Part(file, "the source"),), Layout.ARRAY, 1 << 24), staged)
+                stage(dataset, Body((Part(file, "the source"),), Layout.ARRAY, 1 << 24), staged)
             )
-            assert engine.execute(sql.profile(dataset.columns, staged)).fetchall()[0][0] == 1
+            assert engine.execute(parquet.profile(dataset, [staged])).fetchall()[0][0] == 1
         assert staged.exists()
 
 

@@ -73,9 +73,10 @@ def test_s3_key_is_kept_as_it_is(bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("form", ["{}", "file://{}"])
-def test_local_path_is_kept_as_it_is(tmp_path: Path, key: str, form: str) -> None:
-    place = opened(form.format(tmp_path / key), timeout=1, deadline=1)
+@pytest.mark.parametrize("as_url", [False, True])
+def test_local_path_is_kept_as_it_is(tmp_path: Path, key: str, as_url: bool) -> None:
+    path = tmp_path / key
+    place = opened(path.as_uri() if as_url else str(path), timeout=1, deadline=1)
     obstore.put(place.store, place.key, b"here")
     assert (tmp_path / key).read_bytes() == b"here"
     assert place.local == tmp_path / key

@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from micro_etl.body import Body, Layout, Part
-from micro_etl.dataset import bundled_dataset
+from micro_etl.dataset import bundled_dataset, write_path
 from micro_etl.table.parquet import count_rows
-from micro_etl.table.sql import dotted
 from micro_etl.table.transform import transform
 from micro_etl.tablefile import ColumnProfile
 from tests.service.conftest import Bench
@@ -76,7 +75,7 @@ def test_an_object_is_taken_whole_beside_its_members(bench: Bench) -> None:
     ]"""
     assert [tuple(row.values()) for row in bench.rows(columns, body)] == [
         ("x", '{"webcast":"x","press":{"article":"y"}}', "y"),
-        (None, '{"webcast":null,"other":[1.5,"é"]}', None),
+        (None, '{"webcast":null,"other":[1.50,"é"]}', None),
         (None, "{}", None),
         (None, None, None),
         (None, None, None),
@@ -95,18 +94,19 @@ def test_nothing_in_a_name_or_a_path_is_read_as_anything_else(bench: Bench, key:
     def quoted(text: str) -> str:
         return json.dumps(text, ensure_ascii=False)
 
+    path, nested, member = map(write_path, [(key,), ("deep", key, key), ("whole", key)])
     columns = f"""
-        {quoted(key)} = {{ from = {quoted(dotted((key,)))}, type = "string", unique = true }}
-        nested = {{ from = {quoted(dotted(("deep", key, key)))}, type = "int32", required = true }}
+        {quoted(key)} = {{ from = {quoted(path)}, type = "string", unique = true }}
+        nested = {{ from = {quoted(nested)}, type = "int32", required = true }}
         whole = {{ type = "json" }}
-        member = {{ from = {quoted(dotted(("whole", key)))}, type = "int32" }}
+        member = {{ from = {quoted(member)}, type = "int32" }}
     """
     good = {key: "x", "deep": {key: {key: 1}}, "whole": {key: 2}}
     body = json.dumps([good], ensure_ascii=False)
     rows = [{key: "x", "nested": 1, "whole": f"{{{quoted(key)}:2}}", "member": 2}]
     assert bench.rows(columns, body) == rows
     wrapped = f'{{{quoted(key)}: {{"x": {body}}}}}'
-    assert bench.rows(columns, wrapped, records=dotted((key, "x"))) == rows
+    assert bench.rows(columns, wrapped, records=write_path((key, "x"))) == rows
     bad = {key: 5, "deep": {key: {key: "1"}}, "whole": {key: "2"}}
     found = bench.violations(columns, json.dumps([good, bad, good], ensure_ascii=False))
     assert sorted((record, value) for record, _, value in found) == [
@@ -118,7 +118,7 @@ def test_wrapped_records_are_found(bench: Bench, path: tuple[str, ...]) -> None:
     body = '[{"a": 1}, {"a": null}, {"a": 3}]'
     for key in reversed(path):
         body = f'{{"page": [1], "{key}": {body}, "next": {{"items": 5}}}}'
-    rows = bench.rows('a = { type = "int32" }', body, records=dotted(path))
+    rows = bench.rows('a = { type = "int32" }', body, records=write_path(path))
     assert rows == [{"a": 1}, {"a": None}, {"a": 3}]
 
 

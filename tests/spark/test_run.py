@@ -268,6 +268,13 @@ def test_a_file_that_is_wrong_is_named(folders: Folders, data: bytes, message: s
     assert folders.names() == []
 
 
+def test_a_manifest_has_the_scheme_that_its_readers_know(folders: Folders) -> None:
+    if folders.url.startswith("s3://"):
+        capitals = replace(folders, url=folders.url.replace("s3://", "S3://"))
+        assert capitals.run()["result"] == "published"
+        assert len(folders.published()) == 3
+
+
 def test_a_run_knows_when_it_has_published(
     folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ import pytest
 import trustme
 
 from dev.loopback import HOST
+from micro_etl.dataset import bundled_dataset
+from micro_etl.table.parquet import expected_schema
 from tests.conftest import Bucket
 from tests.service.command import micro_etl
 from tests.torture.faults import KEY, NEW, OLD
@@ -34,8 +36,17 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
 
 @pytest.fixture
 def published(bucket: Bucket, tables: tuple[bytes, bytes]) -> Bucket:
-    """A bucket in which the old table stands."""
-    said = {"rows": "5", "content-sha256": hashlib.sha256(tables[0]).hexdigest()}
+    """A bucket in which the old table stands, as a run leaves it."""
+    schema = repr(list(expected_schema(bundled_dataset("launches").columns)))
+    said = {
+        "dataset": "launches",
+        "rows": "5",
+        "content-sha256": hashlib.sha256(tables[0]).hexdigest(),
+        "schema-sha256": hashlib.sha256(schema.encode()).hexdigest(),
+        "source-sha256": hashlib.sha256(OLD).hexdigest(),
+        "version": "0",
+        "run-id": "the-run-before",
+    }
     bucket.client.put_object(Bucket=bucket.name, Key=KEY, Body=tables[0], Metadata=said)
     return bucket
 

@@ -98,7 +98,7 @@ def fuzz_settings(data: bytes) -> None:
         source = settings.source(bundled_dataset("launches"))
         _ = source.secrets, source.shown, settings.extract_options
         open_report(log_format=settings.log_format, log_level=settings.log_level)
-        target = settings.target(bundled_dataset("launches"))
+        target = settings.target(bundled_dataset("launches"), attended=True)
         open_place(target, timeout=1, deadline=1, environ=pairs)
         if source.text.lower().startswith(("http://127.0.0.1:1/", "http://127.0.0.1:1?")):
             send(

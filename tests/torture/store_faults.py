@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -53,6 +54,86 @@ def _cut_upload(request: Request, endpoint: str) -> Answer:
     return Answer(reset=True) if request.method == "PUT" else forward(request, endpoint)
 
 
+def _retag(change: Callable[[str], str]) -> Store:
+    """A gateway that answers an upload with another ETag than the object then has."""
+
+    def respond(request: Request, endpoint: str) -> Answer:
+        answer = forward(request, endpoint)
+        if request.method != "PUT":
+            return answer
+        kept = {key: value for key, value in answer.headers.items() if key.lower() != "etag"}
+        etag = next(value for key, value in answer.headers.items() if key.lower() == "etag")
+        return replace(answer, headers={**kept, "ETag": change(etag)})
+
+    return respond
+
+
+def _without_etags(request: Request, endpoint: str) -> Answer:
+    """Name no ETag of anything."""
+    answer = forward(request, endpoint)
+    kept = {key: value for key, value in answer.headers.items() if key.lower() != "etag"}
+    return replace(answer, headers=kept)
+
+
+def _log_in(request: Request, endpoint: str) -> Answer:
+    """Send each upload to a login page, which answers with 200."""
+    if request.path == "/login":
+        return Answer(body=b"<html>Who are you?</html>", headers={"ETag": '"login"'})
+    if request.method == "PUT":
+        return Answer(status=303, body=b"", headers={"Location": "/login"})
+    return forward(request, endpoint)
+
+
+def _before_first_upload(act: Callable[[Request, str], object]) -> Store:
+    """A store in which something happens just before the first upload; for one run."""
+    seen: list[Request] = []
+
+    def respond(request: Request, endpoint: str) -> Answer:
+        if request.method == "PUT" and not seen:
+            seen.append(request)
+            act(request, endpoint)
+        return forward(request, endpoint)
+
+    return respond
+
+
+def _delete(request: Request, endpoint: str) -> None:
+    forward(Request("DELETE", request.path, {}, b""), endpoint)
+
+
+def _publish_as_another_run(request: Request, endpoint: str) -> None:
+    said = {"x-amz-meta-run-id": "another-run"}
+    forward(Request("PUT", request.path, said, request.body), endpoint)
+
+
+def _say(**said: str) -> Store:
+    """A store whose objects say something else of themselves."""
+    headers = {f"x-amz-meta-{name.replace('_', '-')}": value for name, value in said.items()}
+
+    def respond(request: Request, endpoint: str) -> Answer:
+        answer = forward(request, endpoint)
+        if request.method not in READ:
+            return answer
+        kept = {key: value for key, value in answer.headers.items() if key.lower() not in headers}
+        return replace(answer, headers={**kept, **headers})
+
+    return respond
+
+
+def _archived(request: Request, endpoint: str) -> Answer:
+    """An object in an archive, of which only the headers can be read."""
+    if request.method == "GET":
+        text = (
+            "<Error><Code>InvalidObjectState</Code><Message>The operation is not valid for the "
+            "object's storage class</Message><StorageClass>GLACIER</StorageClass></Error>"
+        )
+        return Answer(status=403, body=text.encode())
+    answer = forward(request, endpoint)
+    said = ("x-amz-meta-", "content-length")
+    kept = {key: value for key, value in answer.headers.items() if not key.lower().startswith(said)}
+    return replace(answer, headers=kept)
+
+
 def _strange_metadata(request: Request, endpoint: str) -> Answer:
     """Say nonsense in the object's metadata."""
     answer = forward(request, endpoint)
@@ -93,8 +174,7 @@ STORE = [
         name="access denied on read",
         code=77,
         says="can't read",
-        store=fails(DENIED, READ),
-        gets=0,
+        store=fails(DENIED, READ),  # as S3 says of a missing object without s3:ListBucket
         fast=True,
     ),
     _store(
@@ -110,8 +190,7 @@ STORE = [
         code=77,
         says="AccessDenied",
         store=fails(DENIED),
-        gets=0,
-        puts=0,
+        puts=1,
     ),
     _store(
         name="credentials expired before the run",
@@ -229,14 +308,108 @@ STORE = [
         name="another run published meanwhile",
         code=75,
         says="another run published",
+        store=_before_first_upload(_publish_as_another_run),
+        puts=1,
+        published=True,
+        fast=True,
+    ),
+    _store(
+        name="object deleted meanwhile",
+        code=0,
+        store=_before_first_upload(_delete),
+        published=True,
+        fast=True,
+    ),
+    _store(
+        name="412, though no other run published",
+        says="no other run published, and nothing was written",
         store=fails(s3_error(412, "PreconditionFailed"), WRITE),
         fast=True,
     ),
     _store(
-        name="two uploads at the same moment",
-        code=75,
-        says="another run published",
+        name="409 once, then sound",
+        code=0,
+        store=first(1, s3_error(409, "ConditionalRequestConflict"), WRITE),
+        puts=2,
+        published=True,
+        fast=True,
+    ),
+    _store(
+        name="409 for ever, though no other run published",
+        says="no other run published, and nothing was written",
         store=fails(s3_error(409, "ConditionalRequestConflict"), WRITE),
+    ),
+    _store(
+        name="bucket is gone at the upload",
+        says="no such bucket",
+        store=fails(s3_error(404, "NoSuchBucket"), WRITE),
+        puts=1,
+    ),
+    _store(
+        name="upload redirected to a login page",
+        says="the store took the table, but doesn't hold it",
+        store=_log_in,
+        fast=True,
+    ),
+    _store(
+        name="upload answered with 202 and an ETag, and nothing stored",
+        says="the store took the table, but doesn't hold it",
+        store=fails(Answer(status=202, headers={"ETag": '"soon"'}), WRITE),
+    ),
+    _store(
+        name="upload answered with another ETag than the object's",
+        code=0,
+        store=_retag(lambda _: '"other"'),
+        puts=1,
+        published=True,
+        fast=True,
+    ),
+    _store(
+        name="upload answered with the object's ETag without quotes",
+        code=0,
+        store=_retag(lambda etag: etag.strip('"')),
+        puts=1,
+        published=True,
+    ),
+    _store(
+        name="store without ETags",
+        says="names no ETag",
+        store=_without_etags,
+        puts=0,
+        fast=True,
+    ),
+    _store(
+        name="table too large for one upload",
+        says="EntityTooLarge",
+        store=fails(s3_error(400, "EntityTooLarge"), WRITE),
+        puts=1,
+    ),
+    _store(
+        name="metadata too large",
+        says="MetadataTooLarge",
+        store=fails(s3_error(400, "MetadataTooLarge"), WRITE),
+        puts=1,
+    ),
+    _store(
+        name="object in an archive, without our metadata",
+        says="storage class GLACIER",
+        store=_archived,
+        gets=0,
+        fast=True,
+    ),
+    _store(
+        name="another dataset's table at the target",
+        code=65,
+        says="the target holds the table of dataset 'orders'",
+        store=_say(dataset="orders"),
+        puts=0,
+        fast=True,
+    ),
+    _store(
+        name="metadata that another program wrote, as broken as can be",
+        code=0,
+        store=_say(rows="5", content_sha256="x", dataset="orders"),
+        published=True,
     ),
     _store(
         name="store knows no conditional upload",
@@ -244,9 +417,8 @@ STORE = [
         store=fails(s3_error(501, "NotImplemented"), WRITE),
     ),
     _store(
-        code=75,
         name="uploads are answered with 404 and HTML",
-        says="another run published",
+        says="no other run published, and nothing was written",
         store=fails(Answer(status=404, body=b"<html>not S3</html>"), WRITE),
     ),
     _store(

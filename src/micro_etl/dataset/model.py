@@ -173,6 +173,11 @@ class Dataset:
         return single if not self.unique or self.unique in single else (*single, self.unique)
 
     @property
+    def is_wrapped(self) -> bool:
+        """Whether each part of the source is one JSON value that holds the records."""
+        return bool(self.records) or self.columnar
+
+    @property
     def is_paged(self) -> bool:
         """Whether the source is several requests."""
         paged = self.pagination is not None and self.pagination.kind != "none"

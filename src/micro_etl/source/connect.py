@@ -99,6 +99,40 @@ def open_pool(url: Url, *, options: HttpOptions, on_connect: OnConnect) -> Pool:
     )
 
 
+class Connections:
+    """Connections that stay open from one request to the next, for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._pools: dict[tuple[str | None, str | None, int | None], Pool] = {}
+        self._on_connect: OnConnect
+
+    def __enter__(self) -> Connections:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self._pools.values():
+            pool.clear()
+
+    def pool(self, url: Url, *, options: HttpOptions, on_connect: OnConnect) -> Pool:
+        """Give the connections for a URL and where it redirects to.
+
+        Args:
+            url: the start of a request.
+            options: time-outs.
+            on_connect: is shown each connection that this request makes.
+
+        Raises:
+            ConfigError: the environment's proxy is not a URL.
+        """
+        self._on_connect = on_connect
+        origin = url.scheme, url.host, url.port
+        if origin not in self._pools:
+            self._pools[origin] = open_pool(
+                url, options=options, on_connect=lambda opened: self._on_connect(opened)
+            )
+        return self._pools[origin]
+
+
 def parse_or_none(url: str) -> Url | None:
     """A URL that names a host in its parts, or none where it does not."""
     try:

@@ -71,20 +71,33 @@ class Deadline:
         """
         if threading.current_thread() is self._worker:
             return work()
-        self.check()
-        done: Future[T] = Future()
-        self._worker = threading.Thread(target=_finish, args=(work, done), daemon=True)
-        self._worker.start()
+        done = self.start(work)
         wait([done], timeout=self.remaining)
         if not done.done():
-            for connection in list(self._sockets):
-                with suppress(OSError):  # it was closed meanwhile
-                    connection.shutdown(socket.SHUT_RDWR)
+            self.abandon()
             self.check()
         try:
             return done.result()
         finally:
             del done  # else an error would hold its own traceback
+
+    def start(self, work: Callable[[], T]) -> Future[T]:
+        """Begin work in a thread of its own; what it runs in turn is done in the same thread.
+
+        Raises:
+            SourceError: the time is over.
+        """
+        self.check()
+        done: Future[T] = Future()
+        self._worker = threading.Thread(target=_finish, args=(work, done), daemon=True)
+        self._worker.start()
+        return done
+
+    def abandon(self) -> None:
+        """Shut every connection down, so that the thread that waits for one ends."""
+        for connection in list(self._sockets):
+            with suppress(OSError):  # it was closed meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _finish(work: Callable[[], T], done: Future[T]) -> None:

@@ -15,6 +15,7 @@ from urllib3.response import BaseHTTPResponse
 
 from micro_etl.errors import ConfigError, SourceError, SourceMissingError, TargetError
 from micro_etl.location import Location
+from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.send import OnRetry, Request, send
@@ -73,6 +74,7 @@ def extract(
     deadline: Deadline | None = None,
     on_progress: OnProgress = ignore,
     on_retry: OnRetry = ignore,
+    connections: Connections | None = None,
 ) -> Extract:
     """Fetch a source into a file; what is there at the end is all of it.
 
@@ -87,6 +89,7 @@ def extract(
         deadline: when to stop; by default after ``options.deadline``.
         on_progress: told of each piece.
         on_retry: told of each retry.
+        connections: to servers, which are kept for the next request.
 
     Raises:
         SourceError: the source can't be read, answers wrongly, or takes too long.
@@ -115,6 +118,7 @@ def extract(
             options=options.http,
             deadline=deadline,
             on_retry=on_retry,
+            connections=connections,
         )
     if url.is_local:
         return deadline.run(partial(_from_path, url, file, write))

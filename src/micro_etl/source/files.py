@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ from micro_etl.errors import ConfigError, SourceMissingError, TargetError
 from micro_etl.location import Location
 from micro_etl.source.fetch import Extract, extract, ignore, source_error
 from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.pattern import is_hidden, parse_pattern
 from micro_etl.source.send import OnRetry
 from micro_etl.source.spool import OnProgress
 from micro_etl.store import open_place, target_errors
-
-_HIDDEN = re.compile(r"(^|/)[_.]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +61,7 @@ def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> l
             f"SOURCE_URL is {url.shown}, which means several files, and dataset {dataset.name} "
             "has source.records; its source should be one file"
         )
-    base, pattern = _split(url.text)
-    meant = re.compile("[^/]*".join(map(re.escape, pattern.split("*"))) if pattern else ".+")
-
-    def wanted(name: str) -> bool:
-        return bool(meant.fullmatch(name)) and not _HIDDEN.search(name)
-
+    base, wanted = parse_pattern(url)
     try:
         sizes = _list_local(base, wanted) if url.is_local else _list_store(base, wanted, options)
     except TargetError as error:
@@ -120,16 +113,16 @@ def _list_local(base: str, wanted: Callable[[str], bool]) -> dict[str, int]:
 
     Not by the store, which leaves out in silence what it can't read or could have made itself.
     """
-    folder = Location.parse(base).local_text or "/"
+    folder = base or "/"
     sizes = {}
     with (
-        target_errors("list", Location.parse(f"{base}/")),
+        target_errors("list", Location(f"{base}/", "file")),
         suppress(FileNotFoundError, NotADirectoryError),
     ):
         for path in _walk(folder):
             name = path.removeprefix(folder).lstrip("/")
             if wanted(name):
-                with target_errors("read", Location.parse(path)):
+                with target_errors("read", Location(path, "file")):
                     sizes[name] = Path(path).stat().st_size
     return sizes
 
@@ -140,7 +133,7 @@ def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir() and not _HIDDEN.search(entry.name):
+            if entry.is_dir() and not is_hidden(entry.name):
                 yield from _walk(entry.path, (*above, here))
             elif not entry.is_dir():
                 yield entry.path
@@ -184,12 +177,3 @@ def combine_hashes(hashes: Mapping[str, str]) -> str:
     """One SHA-256 of several by their names, as of the text that ``sha256sum`` prints of them."""
     text = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _split(url: str) -> tuple[str, str]:
-    """The folder of a source, without its last slash, and what is a pattern below it."""
-    at = url.find("*")
-    if at < 0:
-        return url.rstrip("/"), ""
-    base, slash, _ = url[:at].rpartition("/")
-    return (base, url[len(base) + 1 :]) if slash else (".", url)

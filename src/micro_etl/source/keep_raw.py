@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from micro_etl.errors import ConfigError, scratch_errors
+from micro_etl.errors import ConfigError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.source.fetch import Extract
-from micro_etl.store import open_place, target_errors
+from micro_etl.source.unpack import unpack
+from micro_etl.store import Place, open_place, sync, target_errors
 
 
 def keep_raw(
     fetched: Extract,
     raw_url: Location,
-    dataset: str,
+    name: str,
     *,
     scratch: Path,
     timeout: float,
     deadline: float,
 ) -> Location:
-    """Put a response at ``<raw_url>/<dataset>/<sha256>.json.gz`` unless it is there already.
+    """Put a response at ``<raw_url>/<name>.gz`` unless it is there already.
+
+    A copy that is there is read back, and replaced where it is broken. A local one is on the disk
+    afterwards.
 
     Args:
         fetched: the response.
         raw_url: a folder of a store, or a local one.
-        dataset: the name of the dataset.
+        name: of the copy, slashes and all.
         scratch: a folder for the gzipped copy.
         timeout: seconds for one request.
         deadline: seconds for a request with its retries.
@@ -48,7 +52,7 @@ def keep_raw(
         raise ConfigError(
             f"RAW_URL is {raw_url.shown}; it should name a bucket, or be a local path"
         )
-    url = raw_url.join(f"{dataset}/{fetched.sha256}.json.gz")
+    url = raw_url.join(f"{name}.gz")
     place = open_place(url, timeout=timeout, deadline=deadline)
     packed = scratch / "raw.json.gz"
     # The time stays out of the file: the same response gives the same bytes.
@@ -59,7 +63,26 @@ def keep_raw(
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as file,
     ):
         shutil.copyfileobj(body, file)
-    with target_errors("write", url), suppress(AlreadyExistsError):
-        obstore.put(place.store, place.key, packed, mode="create")
+    with target_errors("write", url):
+        try:
+            obstore.put(place.store, place.key, packed, mode="create")
+        except AlreadyExistsError:
+            if not _holds(place, fetched.sha256):
+                obstore.put(place.store, place.key, packed)
+        if place.local:
+            sync(place.local)
     packed.unlink()
     return url
+
+
+def _holds(place: Place, sha256: str) -> bool:
+    """Read a copy back, and say whether it holds the response of this hash."""
+    digest = hashlib.sha256()
+    try:
+        for piece in unpack(
+            map(bytes, obstore.get(place.store, place.key).stream()), place.location.shown
+        ):
+            digest.update(piece)
+    except SourceError:  # it is no gzip, or is cut short
+        return False
+    return digest.hexdigest() == sha256

@@ -7,7 +7,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
@@ -32,7 +32,7 @@ from micro_etl.errors import (
     SourceMissingError,
 )
 from micro_etl.location import Location
-from micro_etl.source.connect import open_pool, parse_or_none
+from micro_etl.source.connect import Connections, parse_or_none
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.follow import Route
 from micro_etl.source.head import BadHeadError
@@ -99,6 +99,7 @@ def send(
     options: HttpOptions,
     deadline: Deadline,
     on_retry: OnRetry,
+    connections: Connections | None = None,
 ) -> T:
     """Give the answer to a request to `consume`, again from the start when it breaks off.
 
@@ -112,6 +113,7 @@ def send(
         options: time-outs and limits.
         deadline: when to stop waiting.
         on_retry: told of each retry.
+        connections: are used, and kept for the next request; closed at the end by default.
 
     Raises:
         SourceError: no good answer after all attempts, or within the deadline.
@@ -123,7 +125,10 @@ def send(
     headers = _own_headers(request, url)
 
     def work() -> T:
-        return _ask_until_good(request, url, headers, consume, options, deadline, on_retry)
+        with nullcontext(connections) if connections else Connections() as kept:
+            return _ask_until_good(
+                request, url, headers, consume, options, deadline, on_retry, kept
+            )
 
     return deadline.run(work)
 
@@ -136,24 +141,25 @@ def _ask_until_good(
     options: HttpOptions,
     deadline: Deadline,
     on_retry: OnRetry,
+    connections: Connections,
 ) -> T:
     shown = request.location.shown
     route = Route(url, headers, shown=shown, on_connect=deadline.watch)
-    with open_pool(url, options=options, on_connect=route.check_peer) as pool:
-        for attempt in count(1):
-            try:
-                with route.open(
-                    pool, request.method, request.body, max_redirects=options.max_redirects
-                ) as response:
-                    _check_status(response, shown, signed=bool(headers), options=options)
-                    return consume(response)
-            except (_PassingError, HTTPError, BadHeadError) as error:
-                deadline.check()
-                passing = _passing(error, shown)
-                if attempt >= options.attempts:
-                    raise SourceError(f"{passing.said}, after all retries") from error
-            on_retry(attempt, passing.reason)
-            deadline.sleep(passing.wait or _backoff(attempt, options))
+    pool = connections.pool(url, options=options, on_connect=route.check_peer)
+    for attempt in count(1):
+        try:
+            with route.open(
+                pool, request.method, request.body, max_redirects=options.max_redirects
+            ) as response:
+                _check_status(response, shown, signed=bool(headers), options=options)
+                return consume(response)
+        except (_PassingError, HTTPError, BadHeadError) as error:
+            deadline.check()
+            passing = _passing(error, shown)
+            if attempt >= options.attempts:
+                raise SourceError(f"{passing.said}, after all retries") from error
+        on_retry(attempt, passing.reason)
+        deadline.sleep(passing.wait or _backoff(attempt, options))
     raise AssertionError("counting does not end")
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 from micro_etl.errors import SourceError, scratch_errors
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.strict import StrictScan
 from micro_etl.source.unpack import unpack
 
 _CHUNK = 1 << 20
@@ -80,7 +81,7 @@ def spool(
     hasher = ThreadPoolExecutor(1)
     try:
         with scratch_errors(), file.open("wb") as written:
-            hashing = hasher.submit(_hash, file.open("rb"), complete)
+            hashing = hasher.submit(_hash, file.open("rb"), complete, shown)
             for piece in unpack(counted(), shown):
                 deadline.check()
                 size += len(piece)
@@ -96,7 +97,7 @@ def spool(
     return Spooled(size, received, hashing)
 
 
-def _hash(file: BinaryIO, complete: threading.Event) -> str:
+def _hash(file: BinaryIO, complete: threading.Event, shown: str) -> str:
     """The SHA-256 of a file that grows until it is complete, also where its name is gone by then.
 
     It runs behind whoever writes and need not keep up: a fast source is hashed while it is parsed.
@@ -105,10 +106,14 @@ def _hash(file: BinaryIO, complete: threading.Event) -> str:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
     digest = hashlib.sha256()
     with scratch_errors(), file as written:
+        scan = StrictScan(written)
         while True:
             last = complete.is_set()
             while piece := written.read(_CHUNK):
                 digest.update(piece)
+                defect = scan.look(piece)
+                if defect:
+                    raise SourceError(f"{shown} is not JSON: it has {defect}")
             if last:
                 return digest.hexdigest()
             complete.wait(_POLL_SECONDS)

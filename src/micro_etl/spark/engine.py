@@ -27,6 +27,7 @@ from micro_etl.spark.session import open_session, spark_errors
 from micro_etl.spark.target import (
     Target,
     Version,
+    combine,
     describe,
     find_unread,
     look,
@@ -34,7 +35,7 @@ from micro_etl.spark.target import (
     publish,
     remove,
 )
-from micro_etl.spark.work import Job, part_name, write_part
+from micro_etl.spark.work import Job, hash_parts, part_name, write_part
 from micro_etl.store import ENDPOINT_VARIABLES, open_place, target_errors
 from micro_etl.table.engine import connect
 from micro_etl.table.parquet import expected_schema, publish_empty
@@ -56,6 +57,7 @@ class SparkEngine:
                 f"RAW_URL is {settings.raw.shown} and ENGINE is spark, which keeps no responses; "
                 "only one of them should be set"
             )
+        _refuse_requests(task)
         self._task = task
         self._spark = open_session(task.scratch)
         self._folder = Target(task.target, settings.target_timeout, settings.target_deadline)
@@ -65,9 +67,9 @@ class SparkEngine:
 
     def look(self) -> Previous | None:
         """Look at what is published, and for versions that no reader sees."""
-        previous, published = look(self._folder)
-        if published or not previous:
-            self._unread = find_unread(self._folder, published)
+        previous, self._published = look(self._folder)
+        if self._published or not previous:
+            self._unread = find_unread(self._folder, self._published)
         return previous
 
     def extract(self) -> Fetched:
@@ -115,6 +117,7 @@ class SparkEngine:
                     "run-id": task.run_id,
                 },
                 scratch=task.scratch,
+                is_whole=self._is_whole,
                 force=task.force,
                 dry_run=task.dry_run,
             )
@@ -123,6 +126,19 @@ class SparkEngine:
         for unused in self._unread if published else [self._name]:
             self._discard(unused)
         return outcome
+
+    def _is_whole(self) -> bool:
+        """Have Spark read the parts that are published; false where one is broken or missing."""
+        published = self._published
+        if published is None:
+            return False
+        folder, count = self._folder.location.join(published.name), len(published.files)
+        with spark_errors():
+            parts = self._spark.range(0, count, 1, count)
+            work = hash_parts(folder, published.files, self._job)
+            rows = parts.mapInArrow(work, "part LONG, sha256 STRING").collect()
+        hashes = {row.part: row.sha256 for row in rows}
+        return combine([hashes[part] for part in range(count)]) == published.sha256
 
     @contextmanager
     def _discarding(self, *kinds: type[errors.MicroEtlError]) -> Iterator[None]:
@@ -141,6 +157,29 @@ class SparkEngine:
             remove(self._folder, version)
         except errors.MicroEtlError as error:
             self._task.report.event(LeftBehind(reason=str(error)))
+
+
+def _refuse_requests(task: Task) -> None:
+    """Refuse what tasks of Spark do not do: pages, and requests that are more than a URL.
+
+    Raises:
+        ConfigError: the dataset asks for it.
+    """
+    dataset = task.dataset
+    asked = {
+        "pagination": dataset.pagination is not None and dataset.pagination.kind != "none",
+        "each": dataset.each is not None,
+        "headers": bool(dataset.headers),
+        "body": dataset.body is not None,
+        "oauth2": dataset.oauth2 is not None,
+        "expect": bool(dataset.expect),
+    }
+    for key, is_asked in asked.items():
+        if is_asked and not task.source.is_folder:
+            raise ConfigError(
+                f"ENGINE is spark and dataset {dataset.name} has source.{key}, which it does not "
+                "do; let the other engine keep the pages (RAW_URL), and read their folder"
+            )
 
 
 def plan_job(dataset: Dataset, settings: Settings, source: Location, parts: Location | None) -> Job:
@@ -190,14 +229,16 @@ def assemble(table: dict[str, Any], name: str, job: Job, *, scratch: Path) -> Ve
         parts = [write_part(file, job.parts, timeout=job.timeout, deadline=job.deadline)]
         files = [file.name]
     size, sha256 = describe(parts)
-    schema = repr(list(expected_schema(job.dataset.columns)))
+    schema = expected_schema(job.dataset.columns)
     return Version(
         name=name,
         files=tuple(files),
         rows=table["rows"],
         bytes=size,
         sha256=sha256,
-        schema_sha256=hashlib.sha256(schema.encode()).hexdigest(),
+        schema_sha256=hashlib.sha256(repr(list(schema)).encode()).hexdigest(),
+        dataset=job.dataset.name,
+        schema=schema,
     )
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +25,9 @@ from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.store import Place, error_code, open_place, sync, target_errors
-from micro_etl.tablefile import Table
-from micro_etl.target.load import load, refuse
+from micro_etl.tablefile import Description, Schema, Table
+from micro_etl.target.guards import refuse
+from micro_etl.target.load import load
 from micro_etl.target.outcome import Outcome, Previous
 
 MANIFEST = "_symlink_format_manifest/manifest"
@@ -47,6 +48,8 @@ class Version:
         bytes: the length of all files.
         sha256: of the hashes of the files.
         schema_sha256: of names, types and nullability of the columns.
+        dataset: the dataset that it is a table of; empty where an older version wrote it.
+        schema: its columns; empty where an older version wrote it.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Version:
     bytes: int
     sha256: str
     schema_sha256: str
+    dataset: str = ""
+    schema: Schema = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +105,25 @@ def look(target: Target) -> tuple[Previous | None, Version | None]:
     etag, number = found.meta["e_tag"], found.meta["version"]
     name = lines[0].rpartition("/")[0].rpartition("/")[2] if lines else ""
     version = _read_version(target, name) if _NAME.fullmatch(name) else None
-    if version is None:  # somebody else's: only --force replaces it
-        return Previous(etag, number, None, "", None), None
-    return Previous(etag, number, version.rows, version.sha256, None), version
+    if version is None:  # another program's: only --force replaces it
+        return Previous(etag=etag, version=number, rows=None, sha256=""), None
+    is_complete = lines == list_files(version, target)
+    previous = Previous(
+        etag=etag,
+        version=number,
+        rows=version.rows,
+        sha256=version.sha256 if is_complete else "",
+        dataset=version.dataset or None,
+        schema=version.schema,
+    )
+    return previous, version
+
+
+def list_files(version: Version, target: Target) -> list[str]:
+    """List the files of a version as its manifest does."""
+    location = target.location.join(version.name)
+    folder = str(location.path.resolve()) if location.is_local else location.text
+    return [f"{folder}/{name}" for name in version.files]
 
 
 def _read_version(target: Target, name: str) -> Version | None:
@@ -113,8 +134,11 @@ def _read_version(target: Target, name: str) -> Version | None:
         except FileNotFoundError:
             return None
     try:
-        return Version(**json.loads(said))
-    except (ValueError, TypeError):
+        fields = json.loads(said)
+        fields["files"] = tuple(fields["files"])
+        fields["schema"] = tuple(tuple(column) for column in fields.get("schema", ()))
+        return Version(**fields)
+    except (ValueError, TypeError, KeyError):
         return None
 
 
@@ -126,6 +150,7 @@ def publish(
     dataset: Dataset,
     metadata: Mapping[str, str],
     scratch: Path,
+    is_whole: Callable[[], bool],
     force: bool,
     dry_run: bool,
 ) -> Outcome:
@@ -138,6 +163,7 @@ def publish(
         dataset: its guards.
         metadata: what the manifest says of itself, where the store keeps such.
         scratch: a folder.
+        is_whole: reads the parts that are published; false where one is broken or missing.
         force: publish what the guards refuse.
         dry_run: do everything but write.
 
@@ -146,10 +172,10 @@ def publish(
         RaceLostError: another run published meanwhile.
         TargetError: the store can't be read or written.
     """
-    refusal = refuse(version.rows, previous, dataset)
+    refusal = refuse(version.rows, version.schema, previous, dataset)
     if refusal and not force:
         raise DataError(f"not published: {refusal}; --force publishes all the same")
-    if previous and previous.sha256 == version.sha256:
+    if previous and previous.sha256 == version.sha256 and is_whole():
         return Outcome("unchanged", previous.etag)
     if not dry_run:
         about = target.place(f"{version.name}/{_ABOUT}")
@@ -158,7 +184,9 @@ def publish(
             if about.local:
                 sync(about.local)
     location = target.location.join(version.name)
-    folder = str(location.path.resolve()) if location.is_local else location.text
+    # With the scheme in lower case: readers of the manifest know no other.
+    remote = f"{location.scheme}://{location.bucket}/{location.key}"
+    folder = str(location.path.resolve()) if location.is_local else remote
     manifest = scratch / "manifest"
     content = "".join(f"{folder}/{name}\n" for name in version.files).encode()
     with scratch_errors():
@@ -171,10 +199,18 @@ def publish(
         dataset=dataset,
         metadata=metadata,
         scratch=scratch,
+        describe=_describe,
         content_type="text/plain; charset=utf-8",
         force=True,  # the guards were asked above
         dry_run=dry_run,
     )
+
+
+def _describe(manifest: Path) -> Description | None:
+    """Say that a file is a manifest; of the table that it lists, nothing has to be known."""
+    first = manifest.read_bytes().partition(b"\n")[0].decode("utf-8", "replace")
+    name = first.rpartition("/")[0].rpartition("/")[2]
+    return Description(0, ()) if _NAME.fullmatch(name) else None
 
 
 def find_unread(target: Target, published: Version | None) -> list[str]:
@@ -219,5 +255,9 @@ def remove(target: Target, version: str) -> None:
 
 def describe(parts: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
     """Length of all files together, and a hash of their hashes, in order."""
-    hashes = "".join(f"{part['sha256']}\n" for part in parts)
-    return sum(part["bytes"] for part in parts), hashlib.sha256(hashes.encode()).hexdigest()
+    return sum(part["bytes"] for part in parts), combine([part["sha256"] for part in parts])
+
+
+def combine(hashes: Sequence[str | None]) -> str:
+    """The hash of the hashes of some files, in order."""
+    return hashlib.sha256("".join(f"{one}\n" for one in hashes).encode()).hexdigest()

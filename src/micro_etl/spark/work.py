@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import obstore
 import pyarrow as pa
+from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import Dataset
 from micro_etl.errors import (
     MicroEtlError,
-    RaceLostError,
     SourceError,
     TargetError,
     scratch_errors,
@@ -36,12 +36,15 @@ from micro_etl.table.parquet import expected_schema, read_profile, read_schema
 from micro_etl.table.sql import literal
 from micro_etl.table.stage import stage as stage_sql
 from micro_etl.table.violations import find_wrong_wrapper
+from micro_etl.target.put import map_file, send
+from micro_etl.target.verify import read_back
 
 if TYPE_CHECKING:
     from obstore import GetOptions
 
 _ROWS = 50_000
 _SUMMARY = [("summary", pa.string())]
+_HASHES = pa.schema([("part", pa.int64()), ("sha256", pa.string())])
 _STAGED = pa.schema([*_SUMMARY, ("unique_column", pa.int32()), ("hash", pa.int64())])
 _EXPLAINED = pa.schema(
     [
@@ -206,7 +209,7 @@ def _find_violations(connection: Connection, body: Body, job: Job) -> Said:
 def write_part(
     file: Path, folder: Location | None, *, timeout: float, deadline: float
 ) -> dict[str, Any]:
-    """Put a Parquet file into a folder, and read it back.
+    """Put a Parquet file into a folder, over no other, and read it back.
 
     Raises:
         TargetError: the store can't be written, or holds something else than what was sent.
@@ -217,7 +220,10 @@ def write_part(
     if folder is not None:
         place = open_place(folder.join(file.name), timeout=timeout, deadline=deadline)
         with target_errors("write", place.location):
-            obstore.put(place.store, place.key, file)
+            # Where another attempt at this split was first, what it wrote stays and is read back.
+            error = send(place.store, place.key, map_file(file), {}, "create")
+            if error and not isinstance(error, AlreadyExistsError):
+                raise error
             if place.local:
                 sync(place.local)
         held = hashlib.sha256()
@@ -229,6 +235,28 @@ def write_part(
                 f"{place.location.shown} holds {held.hexdigest()} where {digest} was sent"
             )
     return {"bytes": file.stat().st_size, "sha256": digest}
+
+
+def hash_parts(folder: Location, files: Sequence[str], job: Job) -> Callable[[Rows], Rows]:
+    """The function for `mapInArrow` that reads published files: a hash of each, by its number.
+
+    Of a file that is missing or can't be read there is none.
+    """
+
+    def run(batches: Rows) -> Rows:
+        os.environ.update(job.environ)
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                url = folder.join(files[number])
+                place = open_place(url, timeout=job.timeout, deadline=job.deadline)
+                try:
+                    seen = read_back(place)
+                except MicroEtlError:
+                    seen = None
+                answer = {"part": number, "sha256": seen.sha256 if seen else None}
+                yield pa.RecordBatch.from_pylist([answer], schema=_HASHES)
+
+    return run
 
 
 def _connect(scratch: Path) -> Connection:
@@ -252,9 +280,9 @@ def _fetch(split: Split, job: Job, file: Path) -> Extract:
                 for piece in lines_between(map(bytes, found.stream()), split.start, split.end):
                     size += spool.write(piece)
                     digest.update(piece)
-    except RaceLostError as error:
-        raise SourceError(f"{split.name} has changed while it was read") from error
     except TargetError as error:
+        if isinstance(error.__cause__, PreconditionError):
+            raise SourceError(f"{split.name} has changed while it was read") from error
         raise SourceError(str(error)) from error
     hashing.set_result(digest.hexdigest())
     return Extract(file, size, size, hashing)

@@ -10,7 +10,7 @@ from micro_etl.dataset import Column, Dataset
 from micro_etl.table.engine import Connection, Error, connect, machine_errors
 from micro_etl.table.sql import identifier, literal
 from micro_etl.table.values import type_of
-from micro_etl.tablefile import ColumnProfile, Schema
+from micro_etl.tablefile import ColumnProfile, Description, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +141,12 @@ def count_rows(file: Path, *, scratch: Path) -> int | None:
         except Error:
             return None
     return int(row[0]) if row else None
+
+
+def describe(file: Path, *, scratch: Path) -> Description | None:
+    """Read rows and schema of a Parquet file from anywhere; none where it is not a Parquet file."""
+    rows = count_rows(file, scratch=scratch)
+    if rows is None:
+        return None
+    with connect(scratch) as connection:
+        return Description(rows, read_schema(connection, file))

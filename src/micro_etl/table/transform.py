@@ -110,6 +110,7 @@ def write_table(
         sha256=digest,
         schema_sha256=hashlib.sha256(repr(list(schema)).encode()).hexdigest(),
         columns=profile.columns,
+        schema=schema,
     )
 
 

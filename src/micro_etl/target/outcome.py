@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from micro_etl.tablefile import Description, Schema
+
+Describe: TypeAlias = Callable[[Path], Description | None]
+"""Says what a Parquet file is; none where it is not one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Previous:
     """The object that stands at the target.
 
     Attributes:
-        etag: the store's name for its content.
+        etag: the store's name for its content; none where the store has no such names.
         version: the store's version of it, where it has versions.
         rows: how many rows it has; none where it is not a Parquet file.
-        sha256: of its bytes.
+        sha256: of its bytes, as they were read or as a run of this service said.
         run_id: the run that wrote it, where it says so.
+        dataset: the dataset that it is a table of, where it says so.
+        schema: of its columns, where its content was read.
+        schema_sha256: of its columns, where it says so.
     """
 
     etag: str | None
     version: str | None
     rows: int | None
     sha256: str
-    run_id: str | None
+    run_id: str | None = None
+    dataset: str | None = None
+    schema: Schema | None = None
+    schema_sha256: str | None = None
+
+    def is_same_object(self, etag: str | None, version: str | None) -> bool:
+        """Tell whether an ETag and a version, seen later, are those of this object."""
+        return (etag, version) == (self.etag, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +49,7 @@ class Outcome:
     Attributes:
         result: ``published``, ``unchanged``, or ``would publish`` in a dry run.
         etag: the ETag of the object that stands there now.
-        superseded: another run has published since.
     """
 
     result: str
     etag: str | None
-    superseded: bool = False

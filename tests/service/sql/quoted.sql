@@ -12,7 +12,7 @@ FROM read_json(['body.json'], format = 'array', columns = {'select': 'JSON', 'a'
 ) TO 'staged.parquet' (FORMAT parquet, COMPRESSION uncompressed);
 
 -- profile
-SELECT count(*), count(*) FILTER (WHERE "select" IS NULL AND "it's; DROP ""x""" IS NULL AND "0" IS NULL), count(*) - count("select"), NULL, left(CAST(min("select") AS VARCHAR), 100), left(CAST(max("select") AS VARCHAR), 100), count(*) - count("it's; DROP ""x"""), NULL, left(CAST(min("it's; DROP ""x""") AS VARCHAR), 100), left(CAST(max("it's; DROP ""x""") AS VARCHAR), 100), count(*) - count("0"), NULL, left(CAST(min("0") AS VARCHAR), 100), left(CAST(max("0") AS VARCHAR), 100) FROM read_parquet('staged.parquet');
+SELECT count(*), count(*) FILTER (WHERE "select" IS NULL AND "it's; DROP ""x""" IS NULL AND "0" IS NULL), count(*) - count("select"), NULL, left(CAST(min("select") AS VARCHAR), 100), left(CAST(max("select") AS VARCHAR), 100), count(*) - count("it's; DROP ""x"""), NULL, left(CAST(min("it's; DROP ""x""") AS VARCHAR), 100), left(CAST(max("it's; DROP ""x""") AS VARCHAR), 100), count(*) - count("0"), NULL, left(CAST(min("0") AS VARCHAR), 100), left(CAST(max("0") AS VARCHAR), 100) FROM read_parquet(['staged.parquet']);
 
 -- publish
 COPY (SELECT CASE WHEN random() < 2 THEN "select" END AS "select", CASE WHEN random() < 2 THEN "it's; DROP ""x""" END AS "it's; DROP ""x""", "0" FROM read_parquet('staged.parquet')) TO 'table.parquet' (FORMAT parquet, COMPRESSION snappy);
@@ -21,29 +21,29 @@ COPY (SELECT CASE WHEN random() < 2 THEN "select" END AS "select", CASE WHEN ran
 COPY (SELECT CAST(NULL AS INTEGER) AS "select", CAST(NULL AS VARCHAR) AS "it's; DROP ""x""", CAST('false' AS BOOLEAN) AS "0" FROM range(0)) TO 'empty.parquet' (FORMAT parquet, COMPRESSION snappy);
 
 -- schema
-SELECT name, repetition_type, duckdb_type FROM parquet_schema('table.parquet') WHERE column_id > 0 ORDER BY column_id;
+SELECT name, repetition_type, duckdb_type, coalesce(num_children, 0) FROM parquet_schema('table.parquet') WHERE column_id > 0 ORDER BY column_id;
 
 -- findings
-SELECT name, path, expected, count(*), min_by({record: record, value: left(value, 100)}, record, 10)
+SELECT name, path, expected, count(*), min_by({record: record, value: value}, record, 10)
 FROM (
   SELECT record, unnest([
-    CASE WHEN json_type(element) IS DISTINCT FROM 'OBJECT' THEN {name: '$', path: '$', value: coalesce(CAST(element AS VARCHAR), 'null'), expected: 'an object'} END,
-    CASE WHEN json_type(element) = 'OBJECT' AND NOT len(list_filter(json_keys(element), lambda key: key IN ('0', 'a', 'select'))) = len(list_distinct(list_filter(json_keys(element), lambda key: key IN ('0', 'a', 'select')))) THEN {name: '$', path: '$', value: coalesce(CAST(element AS VARCHAR), 'null'), expected: 'an object without a repeated key'} END,
-    CASE WHEN json_type(json_extract(element, '/0')) NOT IN ('OBJECT', 'NULL') THEN {name: '0', path: '0', value: CAST(json_extract(element, '/0') AS VARCHAR), expected: 'an object'} END,
-    CASE WHEN json_type(json_extract(element, '/0')) = 'OBJECT' AND NOT len(list_filter(json_keys(json_extract(element, '/0')), lambda key: key IN ('0'))) = len(list_distinct(list_filter(json_keys(json_extract(element, '/0')), lambda key: key IN ('0')))) THEN {name: '0', path: '0', value: CAST(json_extract(element, '/0') AS VARCHAR), expected: 'an object without a repeated key'} END,
-    CASE WHEN json_type(json_extract(element, '/a')) NOT IN ('OBJECT', 'NULL') THEN {name: 'a', path: 'a', value: CAST(json_extract(element, '/a') AS VARCHAR), expected: 'an object'} END,
-    CASE WHEN json_type(json_extract(element, '/a')) = 'OBJECT' AND NOT len(list_filter(json_keys(json_extract(element, '/a')), lambda key: key IN ('b.c'))) = len(list_distinct(list_filter(json_keys(json_extract(element, '/a')), lambda key: key IN ('b.c')))) THEN {name: 'a', path: 'a', value: CAST(json_extract(element, '/a') AS VARCHAR), expected: 'an object without a repeated key'} END,
-    CASE WHEN json_type(json_extract(element, '/a/b.c')) NOT IN ('OBJECT', 'NULL') THEN {name: 'a."b.c"', path: 'a."b.c"', value: CAST(json_extract(element, '/a/b.c') AS VARCHAR), expected: 'an object'} END,
-    CASE WHEN json_type(json_extract(element, '/a/b.c')) = 'OBJECT' AND NOT len(list_filter(json_keys(json_extract(element, '/a/b.c')), lambda key: key IN ('d/~e''f'))) = len(list_distinct(list_filter(json_keys(json_extract(element, '/a/b.c')), lambda key: key IN ('d/~e''f')))) THEN {name: 'a."b.c"', path: 'a."b.c"', value: CAST(json_extract(element, '/a/b.c') AS VARCHAR), expected: 'an object without a repeated key'} END,
-    CASE WHEN json_type(json_extract(element, '/select')) <> 'NULL' AND (json_type(json_extract(element, '/select')) IN ('UBIGINT', 'BIGINT') AND TRY_CAST(CAST(json_extract(element, '/select') AS VARCHAR) AS INTEGER) IS NOT NULL) IS NOT TRUE THEN {name: 'select', path: 'select', value: CAST(json_extract(element, '/select') AS VARCHAR), expected: 'a whole number from -2147483648 to 2147483647'} END,
-    CASE WHEN json_type(json_extract(element, '/a/b.c/d~1~0e''f')) <> 'NULL' AND (starts_with(CAST(json_extract(element, '/a/b.c/d~1~0e''f') AS VARCHAR), '"')) IS NOT TRUE THEN {name: 'it''s; DROP "x"', path: 'a."b.c".d/~e''f', value: CAST(json_extract(element, '/a/b.c/d~1~0e''f') AS VARCHAR), expected: 'a string'} END,
-    CASE WHEN json_type(json_extract(element, '/0/0')) <> 'NULL' AND (CAST(json_extract(element, '/0/0') AS VARCHAR) IN ('true', 'false')) IS NOT TRUE THEN {name: '0', path: '0.0', value: CAST(json_extract(element, '/0/0') AS VARCHAR), expected: 'true or false'} END,
-    CASE WHEN json_type(element) = 'OBJECT' AND coalesce(json_type(json_extract(element, '/0/0')), 'NULL') = 'NULL' AND coalesce(json_type(json_extract(element, '/0')), 'NULL') IN ('OBJECT', 'NULL') THEN {name: '0', path: '0.0', value: CAST(json_extract(element, '/0/0') AS VARCHAR), expected: 'true or false'} END
-  ], recursive := true) FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false))
+    CASE WHEN kinds[1] IS DISTINCT FROM 'OBJECT' THEN {name: '$', path: '$', value: coalesce(left(CAST(found[1] AS VARCHAR), 100), 'null'), expected: 'an object'} END,
+    CASE WHEN kinds[1] = 'OBJECT' AND NOT len(list_filter(keys[1], lambda key: key IN ('0', 'a', 'select'))) = len(list_distinct(list_filter(keys[1], lambda key: key IN ('0', 'a', 'select')))) THEN {name: '$', path: '$', value: coalesce(left(CAST(found[1] AS VARCHAR), 100), 'null'), expected: 'an object without a repeated key'} END,
+    CASE WHEN kinds[2] NOT IN ('OBJECT', 'NULL') THEN {name: 'a', path: 'a', value: left(CAST(found[2] AS VARCHAR), 100), expected: 'an object'} END,
+    CASE WHEN kinds[2] = 'OBJECT' AND NOT len(list_filter(keys[2], lambda key: key IN ('b.c'))) = len(list_distinct(list_filter(keys[2], lambda key: key IN ('b.c')))) THEN {name: 'a', path: 'a', value: left(CAST(found[2] AS VARCHAR), 100), expected: 'an object without a repeated key'} END,
+    CASE WHEN kinds[3] NOT IN ('OBJECT', 'NULL') THEN {name: 'a."b.c"', path: 'a."b.c"', value: left(CAST(found[3] AS VARCHAR), 100), expected: 'an object'} END,
+    CASE WHEN kinds[3] = 'OBJECT' AND NOT len(list_filter(keys[3], lambda key: key IN ('d/~e''f'))) = len(list_distinct(list_filter(keys[3], lambda key: key IN ('d/~e''f')))) THEN {name: 'a."b.c"', path: 'a."b.c"', value: left(CAST(found[3] AS VARCHAR), 100), expected: 'an object without a repeated key'} END,
+    CASE WHEN kinds[4] NOT IN ('OBJECT', 'NULL') THEN {name: '0', path: '0', value: left(CAST(found[4] AS VARCHAR), 100), expected: 'an object'} END,
+    CASE WHEN kinds[4] = 'OBJECT' AND NOT len(list_filter(keys[4], lambda key: key IN ('0'))) = len(list_distinct(list_filter(keys[4], lambda key: key IN ('0')))) THEN {name: '0', path: '0', value: left(CAST(found[4] AS VARCHAR), 100), expected: 'an object without a repeated key'} END,
+    CASE WHEN list_transform([NULLIF(found[5], 'null')], lambda leaf: leaf IS NOT NULL AND (json_type(leaf) IN ('UBIGINT', 'BIGINT') AND TRY_CAST(CAST(leaf AS VARCHAR) AS INTEGER) IS NOT NULL) IS NOT TRUE)[1] THEN {name: 'select', path: 'select', value: left(CAST(found[5] AS VARCHAR), 100), expected: 'a whole number from -2147483648 to 2147483647'} END,
+    CASE WHEN list_transform([NULLIF(found[6], 'null')], lambda leaf: leaf IS NOT NULL AND (starts_with(CAST(leaf AS VARCHAR), '"')) IS NOT TRUE)[1] THEN {name: 'it''s; DROP "x"', path: 'a."b.c".d/~e''f', value: left(CAST(found[6] AS VARCHAR), 100), expected: 'a string'} END,
+    CASE WHEN list_transform([NULLIF(found[7], 'null')], lambda leaf: leaf IS NOT NULL AND (CAST(leaf AS VARCHAR) IN ('true', 'false')) IS NOT TRUE)[1] THEN {name: '0', path: '0.0', value: left(CAST(found[7] AS VARCHAR), 100), expected: 'true or false'} END,
+    CASE WHEN (NULLIF(found[7], 'null')) IS NULL AND (kinds[1] IS DISTINCT FROM 'OBJECT') IS NOT TRUE AND (kinds[4] NOT IN ('OBJECT', 'NULL')) IS NOT TRUE THEN {name: '0', path: '0.0', value: left(CAST(found[7] AS VARCHAR), 100), expected: 'true or false'} END
+  ], recursive := true) FROM (SELECT *, json_extract(element, ['', '/a', '/a/b.c', '/0', '/select', '/a/b.c/d~1~0e''f', '/0/0']) AS found, json_type(element, ['', '/a', '/a/b.c', '/0']) AS kinds, json_keys(element, ['', '/a', '/a/b.c', '/0']) AS keys FROM (SELECT row_number() OVER () AS record, * FROM (SELECT node AS element, series FROM (SELECT json AS node, CAST(NULL AS VARCHAR) AS series FROM read_json_objects(['body.json'], format = 'array', maximum_object_size = 16777216, filename = false)))))
 )
 WHERE name IS NOT NULL GROUP BY name, path, expected
 ORDER BY min(record), name, path, expected;
 
 -- presence
-SELECT count(*), count(json_extract(element, '/select')), count(json_extract(element, '/a/b.c/d~1~0e''f')), count(json_extract(element, '/0/0')) FROM (SELECT row_number() OVER () AS record, element FROM read_json(['body.json'], format = 'array', columns = {'element': 'JSON'}, maximum_object_size = 16777216, records = false));
+SELECT count(*), count(found[1]), count(found[2]), count(found[3]) FROM (SELECT *, json_extract(element, ['/select', '/a/b.c/d~1~0e''f', '/0/0']) AS found, NULL AS kinds, NULL AS keys FROM (SELECT row_number() OVER () AS record, * FROM (SELECT node AS element, series FROM (SELECT json AS node, CAST(NULL AS VARCHAR) AS series FROM read_json_objects(['body.json'], format = 'array', maximum_object_size = 16777216, filename = false)))));
 

@@ -1,0 +1,1 @@
+"""From the URL of an API to a dataset file that runs."""

@@ -1,0 +1,340 @@
+"""Draft the dataset file of an API from its first page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any
+from urllib.parse import urlsplit
+
+from micro_etl.body import Body, Layout, Part
+from micro_etl.dataset import EVERY, Dataset, Origin, Path, parse_dataset, write_records
+from micro_etl.draft.choose_key import choose_key
+from micro_etl.draft.find_records import Candidate, choose_records
+from micro_etl.draft.flatten import Leaf, flatten
+from micro_etl.draft.guess_pagination import FirstPage, Guess, guess_pagination
+from micro_etl.draft.infer_types import infer_types
+from micro_etl.draft.request import DraftRequest
+from micro_etl.draft.write_dataset import (
+    Draft,
+    DraftColumn,
+    name_columns,
+    records_key,
+    write_dataset,
+)
+from micro_etl.errors import ContractError, DataError, SourceError
+from micro_etl.location import Location
+from micro_etl.mask import Mask
+from micro_etl.source.evidence import find_evidence
+from micro_etl.source.fetch import Extract, extract
+from micro_etl.source.layout import largest_record
+from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.page import Found, find_records, parse_page, write_json
+from micro_etl.source.pagination import PageRequest, set_param
+from micro_etl.source.request import first_requests, request_headers, secrets_of, to_request
+from micro_etl.table.transform import transform
+from micro_etl.tablefile import Table
+
+_MAX_RECORD = 1 << 30
+_IS_UTC = ("utc", "gmt", "etc/utc", "z", "+00:00")
+_NO_NAME = re.compile(r"_?(search|query|all|list|latest|v?\d+(\.\d+)*|api|rest|json|data)")
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A dataset file that was drafted, and what was found on the way.
+
+    Attributes:
+        text: the file.
+        dataset: what it says.
+        table: what the first page becomes by it.
+        found: what was found, one line each.
+    """
+
+    text: str
+    dataset: Dataset
+    table: Table
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    extract: Extract
+    request: PageRequest
+    page: Any
+
+
+class _Source:
+    """Asks an API for pages."""
+
+    def __init__(
+        self,
+        request: DraftRequest,
+        environ: Mapping[str, str],
+        *,
+        scratch: FilePath,
+        options: ExtractOptions,
+        mask: Mask,
+    ) -> None:
+        self._environ = {**environ, **request.variables}
+        self._scratch, self._options, self._count = scratch, options, 0
+        dataset = parse_dataset(write_dataset(_empty(request)), label="the request")
+        self.location = Location.parse(request.url)
+        mask.add(secrets_of(dataset, self._environ))
+        mask.add(self.location.secrets)
+        self._headers = request_headers(dataset, self._environ)
+        (series,) = first_requests(dataset, self.location, self._environ)
+        self.first = series.first
+        self.shown = mask.clean(self.location.shown)
+
+    def fetch(self, request: PageRequest) -> _Page:
+        """Fetch a page and parse it."""
+        self._count += 1
+        file = self._scratch / f"page-{self._count}.json"
+        location = Location.parse(request.url)
+        asked = to_request(request, self._headers) if location.is_http else location
+        fetched = extract(asked, file, options=self._options)
+        is_lines = location.names_lines(fetched.content_type)
+        page = parse_page(file.read_bytes(), name=self.shown, lines=is_lines)
+        return _Page(fetched, request, page)
+
+
+def draft_dataset(
+    request: DraftRequest,
+    *,
+    name: str | None,
+    environ: Mapping[str, str],
+    scratch: FilePath,
+    options: ExtractOptions,
+    mask: Mask,
+) -> Drafted:
+    """Draft a dataset file from the first page of an API.
+
+    A guess about pages that can be tested by asking for the second page is tested so.
+
+    Args:
+        request: what to ask for.
+        name: of the dataset, or none to take it from the URL.
+        environ: the variables.
+        scratch: a folder for pages and the engine.
+        options: limits.
+        mask: is told the secrets.
+
+    Raises:
+        DataError: there is no array of records.
+        SourceError: the source can't be read.
+        ConfigError: a variable is missing, or the URL is not one.
+    """
+    source = _Source(request, environ, scratch=scratch, options=options, mask=mask)
+    fetched = source.fetch(source.first)
+    chosen, others = choose_records(fetched.page, shown=source.shown)
+    found = find_records(fetched.page, chosen.path, columnar=chosen.columnar)
+    if found is None:
+        raise DataError(f"{source.shown}: {chosen.shown} can't be read as records")
+    columns, leaves = _find_columns(chosen, found, fetched.page, scratch)
+    headers = {key.lower(): value for key, value in fetched.extract.headers.items()}
+    first = FirstPage(source.first, headers, fetched.page, chosen.path, found)
+    guesses = guess_pagination(first) if source.location.is_http else []
+    key, why_key = _find_key(chosen, columns, leaves, needed=bool(guesses))
+    guess, why_pages = _find_pages(source, first, chosen, guesses if key else [])
+    if guesses and not key:
+        why_pages = "there are other pages, but no column of this one could be their key"
+    draft = Draft(
+        name=name or _name_of(source.location),
+        notes=_notes(chosen, others, columns, key),
+        source=_source_keys(request, chosen),
+        body=request.body,
+        pagination=guess.keys if guess else {},
+        why_pages=why_pages,
+        columns=columns,
+        key=key,
+        why_key=why_key,
+    )
+    text, dataset, table = _check(draft, fetched, chosen, source.shown, scratch)
+    lines = [f"records     {chosen.shown}", *(f"could be    {one.shown}" for one in others[:5])]
+    if guess or why_pages:
+        kind = f"{guess.keys['kind']}: " if guess else ""
+        lines.append(f"pages       {kind}{why_pages}")
+    lines.append(f"key         {' + '.join(dataset.keys[0]) if dataset.keys else 'none'}")
+    lines += [f"needs       {name}, which was given" for name in request.variables]
+    return Drafted(text, dataset, table, tuple(lines))
+
+
+def _empty(request: DraftRequest) -> Draft:
+    return Draft(
+        name="draft",
+        notes=(),
+        source=_source_keys(request, None),
+        body=request.body,
+        pagination={},
+        why_pages="",
+        columns=(DraftColumn("x", ("x",), "json"),),
+        key=(),
+        why_key="",
+    )
+
+
+def _source_keys(request: DraftRequest, chosen: Candidate | None) -> dict[str, Any]:
+    keys: dict[str, Any] = {"url": request.url}
+    if request.headers:
+        keys["headers"] = request.headers
+    if chosen:
+        keys |= records_key(chosen.path)
+        keys |= {"columnar": True} if chosen.columnar else {}
+    return keys
+
+
+def _find_columns(
+    chosen: Candidate, found: Found, page: Any, scratch: FilePath
+) -> tuple[list[DraftColumn], list[Leaf]]:
+    """Find the columns of the records, and of what is around them."""
+    records = [record for _, record in found.records]
+    root: list[tuple[Leaf, Origin]] = []
+    if chosen.path[-1:] == (EVERY,) and isinstance(found.records[0][0][-1], str):
+        keys = [bindings[-1] for bindings, _ in found.records]
+        root.append((Leaf(chosen.path, keys, 0), Origin.KEY))
+    if chosen.are_values:
+        there = [record for record in records if record is not None]
+        root.append((Leaf(chosen.path, there, len(records) - len(there)), Origin.ROOT))
+    inner = [] if chosen.are_values else flatten(records)
+    leaves = [*(leaf for leaf, _ in root), *inner]
+    origins = [*(origin for _, origin in root), *(Origin.RECORD for _ in inner)]
+    types = infer_types(leaves, scratch=scratch, in_utc=_is_in_utc(page))
+    names = name_columns(
+        [
+            ("key",) if origin is Origin.KEY else _without_every(leaf.path, origin)
+            for leaf, origin in zip(leaves, origins, strict=True)
+        ]
+    )
+    columns = [
+        DraftColumn(name, leaf.path, kind.type, origin, kind.options, kind.why, not leaf.missing)
+        for name, leaf, kind, origin in zip(names, leaves, types, origins, strict=True)
+    ]
+    return columns, leaves
+
+
+def _without_every(path: Path, origin: Origin) -> Path:
+    return ("value",) if origin is Origin.ROOT else path
+
+
+def _is_in_utc(page: Any) -> bool:
+    if not isinstance(page, dict):
+        return False
+    zone = page.get("timezone", page.get("timeZone"))
+    return page.get("utc_offset_seconds", 0 if zone else None) == 0 and (
+        str(zone).lower() in _IS_UTC
+    )
+
+
+def _find_key(
+    chosen: Candidate, columns: list[DraftColumn], leaves: list[Leaf], *, needed: bool
+) -> tuple[tuple[str, ...], str]:
+    if columns[0].origin is Origin.KEY:
+        return (columns[0].name,), ""
+    if chosen.are_values:
+        return (), ""
+    places, is_id = choose_key(leaves, [column.type for column in columns], needed=needed)
+    why = "" if is_id or not places else "different in each record of this page"
+    return tuple(columns[at].name for at in places), why
+
+
+def _find_pages(
+    source: _Source, first: FirstPage, chosen: Candidate, guesses: list[Guess]
+) -> tuple[Guess | None, str]:
+    """Find the first guess that holds; one that needs a test is tested."""
+    tried = []
+    for guess in guesses:
+        if guess.probe is None:
+            return guess, guess.why
+        param, value = guess.probe
+        tried.append(param)
+        if _brings_others(source, first, chosen, set_param(first.request, param, value)):
+            return guess, f"a second page was asked for with {param}, and it has other records"
+    if tried:
+        return None, (
+            "there seem to be other pages, but none of these parameters brought one: "
+            f"{', '.join(dict.fromkeys(tried))}"
+        )
+    evidence = find_evidence(first.headers, first.page, first.found.elements, records=first.path)
+    if evidence:
+        return None, f"there are other pages: {evidence.what}; how they follow is not known"
+    return None, ""
+
+
+def _brings_others(
+    source: _Source, first: FirstPage, chosen: Candidate, request: PageRequest
+) -> bool:
+    """Whether a request brings a page whose records are not those of the first."""
+    try:
+        page = source.fetch(request).page
+    except SourceError:
+        return False
+    found = find_records(page, chosen.path, columnar=chosen.columnar)
+    if found is None:
+        return False
+    before = {write_json(record) for _, record in first.found.records}
+    return not any(write_json(record) in before for _, record in found.records)
+
+
+def _notes(
+    chosen: Candidate, others: list[Candidate], columns: list[DraftColumn], key: tuple[str, ...]
+) -> list[str]:
+    full = [column.name for column in columns if column.is_full and column.name not in key]
+    notes = [
+        f"Drafted by `micro-etl new` from {chosen.count:,} records; comments say what is a guess.",
+        "All columns but the key may be null: one page can't show what is never null.",
+    ]
+    if full:
+        notes.append(f"Never null on this page: {', '.join(full)}.")
+    for other in others[:3]:
+        notes.append(f"There are also {other.count:,} records in {write_records(other.path)}.")
+    return notes
+
+
+def _check(
+    draft: Draft, fetched: _Page, chosen: Candidate, shown: str, scratch: FilePath
+) -> tuple[str, Dataset, Table]:
+    """Write the file and make the table of the first page; what it refuses becomes json."""
+    is_wrapped = bool(chosen.path) or chosen.columnar
+    layout = Layout.WRAPPED if is_wrapped else Layout.ARRAY
+    if not is_wrapped and not fetched.extract.file.read_bytes()[:1000].lstrip().startswith(b"["):
+        layout = Layout.LINES
+    size = largest_record(layout, _MAX_RECORD, size=fetched.extract.size)
+    body = Body((Part(fetched.extract.file, shown),), layout, size)
+    while True:
+        text = write_dataset(draft)
+        dataset = parse_dataset(text, label="the draft")
+        try:
+            return text, dataset, transform(body, dataset, scratch=scratch)
+        except ContractError as error:
+            draft = _loosen(draft, error)
+
+
+def _loosen(draft: Draft, error: ContractError) -> Draft:
+    """Make json of the columns that were refused.
+
+    Raises:
+        ContractError: that changes nothing.
+    """
+    columns = [
+        replace(column, type="json", options={}, why="values of several kinds")
+        if column.name in error.totals
+        else column
+        for column in draft.columns
+    ]
+    if columns == list(draft.columns):
+        raise error
+    key = () if set(draft.key) & set(error.totals) else draft.key
+    return replace(draft, columns=columns, key=key)
+
+
+def _name_of(location: Location) -> str:
+    """Name a dataset after its URL: the last word of the path that says something."""
+    parts = urlsplit(location.text)
+    words = [re.sub(r"\.\w+$", "", word) for word in parts.path.split("/")]
+    words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in words]
+    saying = [word for word in words if word and not _NO_NAME.fullmatch(word)]
+    host = re.sub(r"[^a-z0-9]+", "-", (parts.hostname or "").lower()).strip("-")
+    return (saying[-1] if saying else host or "records")[:60]

@@ -1,0 +1,137 @@
+"""Find where the records of a page are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from micro_etl.dataset import EVERY, Path, write_records
+from micro_etl.errors import DataError
+from micro_etl.source.spellings import plain
+
+_DEEPEST = 5
+_USUAL = re.compile(
+    r"(data|items?|results?|records?|docs|documents|hits|features|rows|entries|elements|objects"
+    r"|list|values?|bindings|members?|content|payload)"
+)
+# Keys that are data: dates, codes of currencies and languages, numbers, ids.
+_IS_DATA = re.compile(r"\d[\d:TZ .+-]*|[A-Z]{2,5}|[A-Z0-9_-]*\d[A-Z0-9_-]*|[0-9a-f-]{16,}")
+_ALIKE = 0.6  # of the keys of all members, those that each of them has
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Where records may be.
+
+    Attributes:
+        path: what ``source.records`` would say.
+        shape: in words.
+        count: how many records there are.
+        columnar: they are an object of arrays.
+        are_values: a record is no object, but one value.
+    """
+
+    path: Path
+    shape: str
+    count: int
+    columnar: bool = False
+    are_values: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The path and what is there, for a message."""
+        return f"{write_records(self.path) or 'the page itself'} ({self.count:,} {self.shape})"
+
+
+_SHAPES = ("objects", "members", "arrays of one length", "arrays", "values", "numbers by key")
+
+
+def find_candidates(page: Any) -> list[Candidate]:
+    """List where the records of a page may be, the likeliest first."""
+    return sorted(_candidates(page, ()), key=_rank)
+
+
+def choose_records(page: Any, *, shown: str) -> tuple[Candidate, list[Candidate]]:
+    """Choose where the records are.
+
+    Args:
+        page: the parsed page.
+        shown: what messages call it.
+
+    Returns:
+        The likeliest place, and the others that could be meant.
+
+    Raises:
+        DataError: there is none; says what was seen.
+    """
+    found = find_candidates(page)
+    if found and found[0].count:
+        return found[0], [other for other in found[1:] if other.count and other.shape == "objects"]
+    seen = f"; {', '.join(one.shown for one in found[:5])}" if found else ""
+    if isinstance(page, list):
+        what = f"an array of {len(page):,} elements"
+    elif isinstance(page, dict):
+        keys = ", ".join(list(page)[:8])
+        what = f"an object with {keys}" if page else "an empty object"
+    else:
+        what = f"{page!r:.60}"
+    raise DataError(
+        f"{shown} has no array of records: it is {what}{seen}; source.records would have to lead "
+        "to an array of objects that is not empty"
+    )
+
+
+def _rank(one: Candidate) -> tuple[bool, int, bool, int, int]:
+    last = next((step for step in reversed(one.path) if isinstance(step, str)), "")
+    usual = not one.path or _USUAL.fullmatch(plain(last)) is not None
+    return one.count == 0, _SHAPES.index(one.shape), not usual, len(one.path), -one.count
+
+
+def _candidates(value: Any, path: Path) -> Iterator[Candidate]:
+    if isinstance(value, list):
+        yield from _of_array(value, path)
+    elif isinstance(value, dict) and len(path) < _DEEPEST:
+        yield from _of_object(value, path)
+        for key, member in value.items():
+            yield from _candidates(member, (*path, key))
+
+
+def _of_array(value: list[Any], path: Path) -> Iterator[Candidate]:
+    kinds = {type(one) for one in value if one is not None}
+    if not value or kinds == {dict}:
+        yield Candidate(path, "objects", len(value))
+    elif kinds == {list} and len({len(one) for one in value if one is not None}) == 1:
+        yield Candidate(path, "arrays", len(value))
+    elif dict in kinds and list in kinds:  # the World Bank's [about, records]
+        for at, one in enumerate(value):
+            if isinstance(one, list):
+                yield from _of_array(one, (*path, at))
+    elif not kinds & {dict, list}:
+        yield Candidate((*path, EVERY), "values", len(value), are_values=True)
+
+
+def _of_object(value: dict[str, Any], path: Path) -> Iterator[Candidate]:
+    members = list(value.values())
+    if len(members) > 1 and all(isinstance(one, dict) and one for one in members):
+        keys = [set(one) for one in members]
+        shared, all_keys = set.intersection(*keys), set.union(*keys)
+        if len(shared) >= _ALIKE * len(all_keys) or all(map(_is_data, value)):
+            yield Candidate((*path, EVERY), "members", len(members))
+    elif len(members) == 1 and isinstance(members[0], dict) and _is_data(next(iter(value))):
+        yield Candidate((*path, EVERY), "members", 1)
+    elif len(members) > 1 and all(isinstance(one, list) and one for one in members):
+        lengths = {len(one) for one in members}
+        if len(lengths) == 1 and not any(isinstance(one[0], dict) for one in members):
+            yield Candidate(path, "arrays of one length", lengths.pop(), columnar=True)
+    elif len(members) > 1 and all(map(_is_data, value)) and all(map(_is_number, members)):
+        yield Candidate((*path, EVERY), "numbers by key", len(members), are_values=True)
+
+
+def _is_data(key: str) -> bool:
+    return _IS_DATA.fullmatch(key) is not None
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and not isinstance(value, dict | list) and value is not None

@@ -1,0 +1,331 @@
+"""Fetch a source page after page to disk, and notice when its rows move meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from micro_etl.dataset import Dataset, Pagination, write_path
+from micro_etl.errors import ContractError, DataError, MicroEtlError, SourceError, scratch_errors
+from micro_etl.location import Location
+from micro_etl.mask import Mask
+from micro_etl.source.ahead import ahead
+from micro_etl.source.connect import Connections
+from micro_etl.source.deadline import Deadline
+from micro_etl.source.evidence import find_evidence
+from micro_etl.source.fetch import Extract, ignore
+from micro_etl.source.keys import SeenKeys
+from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.one_page import FetchedPage, PageFetcher
+from micro_etl.source.pagination import Arrived, PageRequest, find_next, read_total
+from micro_etl.source.request import Series, first_requests, secrets_of
+from micro_etl.source.send import OnRetry, Request
+from micro_etl.source.spool import OnProgress
+
+_LINKED = frozenset({"link_header", "next_url", "cursor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page on disk.
+
+    Attributes:
+        extract: the file and what the source said of it.
+        name: what messages call it; it holds no secret.
+        series: the value of ``source.each`` that it was fetched for, or none.
+        records: how many it has.
+        number: its place among all pages, from 1.
+    """
+
+    extract: Extract
+    name: str
+    series: str | None
+    records: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A series starts again, since its rows moved while it was read.
+
+    The files of the pages that are to be forgotten are removed when what follows is asked for.
+
+    Attributes:
+        first: the number of the first page to forget; all after it are to be forgotten as well.
+        reason: in one line.
+    """
+
+    first: int
+    reason: str
+
+
+OnPage = Callable[[Page], None]
+"""Called with each page that has come."""
+
+
+class _MovedError(Exception):
+    """The pages of a series are not of one state of the source."""
+
+
+def fetch_pages(
+    dataset: Dataset,
+    source: Location,
+    folder: Path,
+    *,
+    options: ExtractOptions,
+    max_pages: int,
+    environ: Mapping[str, str] = os.environ,
+    on_page: OnPage = ignore,
+    on_retry: OnRetry = ignore,
+    on_progress: OnProgress = ignore,
+    mask: Mask | None = None,
+) -> Iterator[Page | Restart]:
+    """Fetch all pages of all series in order; what has come when it ends is all of the source.
+
+    The next pages are fetched while one is used, in a thread of their own. A failure that may pass
+    repeats that page alone. One deadline holds for everything.
+
+    Args:
+        dataset: the contract.
+        source: the URL, ``${NAME}`` and ``{series}`` in it.
+        folder: where to write; it is made.
+        options: limits; those of sizes hold for each page.
+        max_pages: the most pages of one run.
+        environ: the variables.
+        on_page: told of each page.
+        on_retry: told of each retry, and of each restart, in the thread that fetches.
+        on_progress: told of the bytes that have come, in that thread.
+        mask: is told the secrets, and hides them.
+
+    Raises:
+        SourceError: a page can't be read, the source contradicts itself, or its rows keep moving.
+        ContractError: a page doesn't have its records where they should be.
+        DataError: there are more pages, of which the dataset file says nothing.
+        AccessDeniedError: the source doesn't allow it.
+        ConfigError: a variable is missing, or the URL is not one.
+        MachineError: a file can't be written.
+    """
+    mask = mask or Mask()
+    mask.add(secrets_of(dataset, environ, source=source))
+    deadline = Deadline(options.deadline, mask.clean(source.shown))
+
+    def fetch() -> Iterator[Page | Restart]:
+        with _hidden(mask), Connections() as connections:
+            fetcher = PageFetcher(
+                dataset,
+                environ=environ,
+                options=options,
+                deadline=deadline,
+                mask=mask,
+                connections=connections,
+                on_retry=on_retry,
+                on_progress=on_progress,
+            )
+            series = first_requests(dataset, source, environ)
+            with scratch_errors():
+                folder.mkdir(parents=True, exist_ok=True)
+            files = (folder / f"{number:06}" for number in count(1))
+            following = 1
+            for one in series:
+                reader = _SeriesReader(
+                    one, dataset, fetcher, options, deadline, mask, max_pages, files, following
+                )
+                yield from reader.read()
+                following = reader.following
+
+    files: list[Path] = []
+    for one in ahead(fetch(), deadline=deadline):
+        if isinstance(one, Page):
+            files.append(one.extract.file)
+            on_page(one)
+        yield one
+        if isinstance(one, Restart):
+            for file in files[one.first - 1 :]:
+                file.unlink(missing_ok=True)
+            del files[one.first - 1 :]
+
+
+def prepare_one(
+    dataset: Dataset,
+    source: Location,
+    *,
+    options: ExtractOptions,
+    environ: Mapping[str, str] = os.environ,
+    on_retry: OnRetry = ignore,
+    mask: Mask | None = None,
+) -> Request:
+    """Make the request of a source that is one answer; arguments and errors as of `fetch_pages`."""
+    mask = mask or Mask()
+    mask.add(secrets_of(dataset, environ, source=source))
+    with _hidden(mask), Connections() as connections:
+        fetcher = PageFetcher(
+            dataset,
+            environ=environ,
+            options=options,
+            deadline=Deadline(options.deadline, mask.clean(source.shown)),
+            mask=mask,
+            connections=connections,
+            on_retry=on_retry,
+            on_progress=ignore,
+        )
+        (series,) = first_requests(dataset, source, environ)
+        return fetcher.prepare(series.first)
+
+
+@contextmanager
+def _hidden(mask: Mask) -> Iterator[None]:
+    """Take the secrets out of what is raised."""
+    try:
+        yield
+    except ContractError:
+        raise  # made of texts without secrets
+    except MicroEtlError as error:
+        error.args = (mask.clean(str(error)),)
+        raise
+
+
+@dataclass(slots=True)
+class _SeriesReader:
+    """Reads one series.
+
+    Attributes:
+        series: which one.
+        dataset: the contract.
+        fetcher: fetches single pages.
+        options: limits.
+        deadline: when to stop.
+        mask: hides secrets.
+        max_pages: the most pages of a run.
+        files: where to write each page.
+        following: the number of the next page among those of all series.
+    """
+
+    series: Series
+    dataset: Dataset
+    fetcher: PageFetcher
+    options: ExtractOptions
+    deadline: Deadline
+    mask: Mask
+    max_pages: int
+    files: Iterator[Path]
+    following: int
+
+    def read(self) -> Iterator[Page | Restart]:
+        """Fetch the series, again from its first page where rows moved."""
+        first, http = self.following, self.options.http
+        for attempt in count(1):
+            try:
+                yield from self._read_once()
+                return
+            except _MovedError as error:
+                reason = str(error)
+            if attempt >= http.attempts:
+                raise SourceError(f"{reason}, in each of {attempt} attempts")
+            self.fetcher.say_retry(attempt, reason)
+            yield Restart(first, self.mask.clean(reason))
+            self.following = first
+            self.deadline.sleep(min(http.backoff * 2 ** (attempt - 1), http.backoff_max))
+
+    def _read_once(self) -> Iterator[Page]:
+        """Fetch the series once.
+
+        Raises:
+            _MovedError: its pages are not of one state of the source.
+        """
+        pagination, keys = self.dataset.pagination, SeenKeys(self.dataset)
+        sent: dict[int, int] = {}
+        promised, elements = None, 0
+        request: PageRequest | None = self.series.first
+        for number in count(1):
+            if request is None:
+                break
+            name = self._name(request, number)
+            before = sent.setdefault(request.identity, number)
+            if before != number:
+                raise SourceError(
+                    f"the pages go round: {name} is the same request as page {before}, which was "
+                    "sent before"
+                )
+            fetched = self._fetch(request, name)
+            total = read_total(pagination, fetched.page, name=name)
+            if promised is not None and total not in (None, promised):
+                fetched.extract.file.unlink()
+                raise _MovedError(
+                    f"{name}: the total is {total:,}, and was {promised:,} on the pages before it"
+                )
+            promised = total if promised is None else promised
+            if self.dataset.is_paged and keys.add(fetched.page, fetched.found):
+                fetched.extract.file.unlink()
+                raise _MovedError(f"{name} repeats a key of an earlier page: rows moved")
+            elements += fetched.found.elements
+            records = len(fetched.found.records)
+            yield Page(fetched.extract, name, self.series.value, records, self.following)
+            self.following += 1
+            arrived = _arrived(fetched, name, request, number, elements)
+            request = find_next(pagination, self.series.first, arrived)
+            if request is None:
+                _check_evidence(self.dataset, arrived)
+        self._check_total(pagination, promised, elements)
+
+    def _fetch(self, request: PageRequest, name: str) -> FetchedPage:
+        if self.following > self.max_pages:
+            raise SourceError(
+                f"there are more than {self.max_pages:,} pages; SOURCE_MAX_PAGES allows no more"
+            )
+        return self.fetcher.fetch(request, next(self.files), name=name)
+
+    def _check_total(
+        self, pagination: Pagination | None, promised: int | None, elements: int
+    ) -> None:
+        """Compare the records that came with those that were promised."""
+        shown = self.mask.clean(Location.parse(self.series.first.url).shown)
+        if promised is not None and promised != elements:
+            raise _MovedError(f"{shown}: {promised:,} records were promised, {elements:,} came")
+        if promised is None and pagination and pagination.total is not None:
+            raise SourceError(
+                f"{shown}: no page has {write_path(pagination.total)}, which is "
+                "source.pagination.total"
+            )
+
+    def _name(self, request: PageRequest, number: int) -> str:
+        shown = self.mask.clean(Location.parse(request.url).shown)
+        if not self.dataset.is_paged:
+            return shown
+        of = "" if self.series.value is None else f" of {self.series.value}"
+        return f"page {number}{of} ({shown})"
+
+
+def _arrived(
+    fetched: FetchedPage, name: str, request: PageRequest, number: int, elements: int
+) -> Arrived:
+    headers = fetched.extract.headers
+    return Arrived(
+        name=name,
+        request=request,
+        headers={key.lower(): headers[key] for key in headers},
+        page=fetched.page,
+        elements=fetched.found.elements,
+        last=fetched.found.last,
+        pages=number,
+        total_elements=elements,
+    )
+
+
+def _check_evidence(dataset: Dataset, arrived: Arrived) -> None:
+    """Refuse a page that says there are more, where the dataset file says nothing of pages.
+
+    Where ``next`` leads nowhere on the only page of a series, that path may be wrong.
+    """
+    pagination = dataset.pagination
+    is_doubtful = pagination is None or (
+        pagination.kind in _LINKED and pagination.has_more is None and arrived.pages == 1
+    )
+    if not is_doubtful:
+        return
+    found = find_evidence(arrived.headers, arrived.page, arrived.elements, records=dataset.records)
+    if found and (pagination is None or found.kind in _LINKED):
+        raise DataError(f"{arrived.name} {found.advice}")

@@ -1,0 +1,177 @@
+"""Read any source as parts: one body, every file of a folder, or page after page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from micro_etl.body import Body, Layout, Part
+from micro_etl.dataset import Dataset
+from micro_etl.location import Location
+from micro_etl.mask import Mask
+from micro_etl.source.fetch import Extract, extract, ignore
+from micro_etl.source.layout import find_layout, largest_record
+from micro_etl.source.limits import ExtractOptions
+from micro_etl.source.send import OnRetry, Request
+from micro_etl.source.spool import OnProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One part of a source on disk, ready to be read.
+
+    Attributes:
+        extract: the file and what the source said of it.
+        part: the file, and what messages call it.
+        layout: how its records are laid out.
+        key: its name among the parts: what the hash of several parts and a raw copy call it.
+        max_record: the largest record of it that is read, in bytes.
+        records: how many it has, where that is known.
+    """
+
+    extract: Extract
+    part: Part
+    layout: Layout
+    key: str
+    max_record: int
+    records: int | None = None
+
+    @property
+    def body(self) -> Body:
+        """The part as a body of its own."""
+        return Body((self.part,), self.layout, self.max_record)
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The parts from this one on are to be forgotten: they come again, and may be others.
+
+    Attributes:
+        first: the place of the first, from 0.
+    """
+
+    first: int
+
+
+def is_paged(dataset: Dataset, source: Location) -> bool:
+    """Whether a source is read page after page; what is no server has its pages as files."""
+    return source.is_http and (dataset.is_paged or bool(dataset.expect))
+
+
+def read_source(
+    dataset: Dataset,
+    source: Location,
+    folder: Path,
+    *,
+    options: ExtractOptions,
+    max_pages: int,
+    max_record: int,
+    environ: Mapping[str, str] = os.environ,
+    mask: Mask | None = None,
+    on_progress: OnProgress = ignore,
+    on_retry: OnRetry = ignore,
+) -> Iterator[Arrived | Forget]:
+    """Fetch all parts of a source in order; what has come when it ends is all of the source.
+
+    Args:
+        dataset: the contract.
+        source: where from.
+        folder: where to write; it is made.
+        options: limits; those of sizes hold for each part.
+        max_pages: the most pages.
+        max_record: the largest record that is surely read, in bytes.
+        environ: the variables of ``${NAME}``.
+        mask: is told the secrets.
+        on_progress: told of the bytes that have come.
+        on_retry: told of each retry.
+
+    Raises:
+        SourceError: the source can't be read, answers wrongly, or takes too long.
+        SourceMissingError: it is not there.
+        DataError: it is not all of the data, or a page is not what it should be.
+        AccessDeniedError: the source doesn't allow it.
+        ConfigError: a variable is missing, or the URL is not one.
+        MachineError: a file can't be written.
+    """
+    if is_paged(dataset, source):
+        from micro_etl.source.pages import Page, fetch_pages
+
+        for one in fetch_pages(
+            dataset,
+            source,
+            folder,
+            options=options,
+            max_pages=max_pages,
+            environ=environ,
+            on_retry=on_retry,
+            on_progress=on_progress,
+            mask=mask,
+        ):
+            if isinstance(one, Page):
+                key = f"{_prefix(dataset, one.series)}page-{one.number:06}.json"
+                part = Part(one.extract.file, one.name, one.series)
+                yield _arrive(dataset, source, one.extract, part, key, max_record, one.records)
+            else:
+                yield Forget(one.first - 1)
+    elif source.is_folder:
+        from micro_etl.source.files import extract_files
+
+        files = extract_files(
+            source, dataset, folder, options=options, on_progress=on_progress, on_retry=on_retry
+        )
+        for name, fetched in files.items():
+            part = Part(fetched.file, name)
+            yield _arrive(dataset, source, fetched, part, name, max_record, is_file=True)
+    else:
+        request: Location | Request = source
+        if source.is_http and needs_request(dataset, source):
+            from micro_etl.source.pages import prepare_one
+
+            request = prepare_one(
+                dataset, source, options=options, environ=environ, mask=mask, on_retry=on_retry
+            )
+        fetched = extract(
+            request, folder, options=options, on_progress=on_progress, on_retry=on_retry
+        )
+        part = Part(fetched.file, source.shown)
+        yield _arrive(dataset, source, fetched, part, source.shown, max_record)
+
+
+def needs_request(dataset: Dataset, source: Location) -> bool:
+    """Whether a single request is more than its URL."""
+    return (
+        bool(dataset.headers or dataset.oauth2 or "${" in source.text) or dataset.body is not None
+    )
+
+
+def _arrive(
+    dataset: Dataset,
+    source: Location,
+    fetched: Extract,
+    part: Part,
+    key: str,
+    max_record: int,
+    records: int | None = None,
+    *,
+    is_file: bool = False,
+) -> Arrived:
+    layout = find_layout(
+        fetched.file,
+        wrapped=dataset.is_wrapped,
+        in_array=bool(dataset.records) and not isinstance(dataset.records[0], str),
+        one_line=is_file or source.names_lines(fetched.content_type),
+        source=part.name,
+        largest=max_record,
+    )
+    largest = largest_record(layout, max_record, size=fetched.size)
+    return Arrived(fetched, part, layout, key, largest, records)
+
+
+def _prefix(dataset: Dataset, series: str | None) -> str:
+    """The folder of a series among the keys of pages."""
+    if dataset.each is None or series is None:
+        return ""
+    return f"{dataset.each.name}={quote(series, safe='')}/"

@@ -1,0 +1,132 @@
+"""Read an object back, and judge by its bytes what became of a publication."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+import obstore
+
+from micro_etl.errors import MicroEtlError, RaceLostError, TargetError
+from micro_etl.store import Place, is_missing_bucket, target_errors
+from micro_etl.tablefile import Table
+from micro_etl.target.look import download, metadata_of
+from micro_etl.target.outcome import Describe, Previous
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object whose bytes were read.
+
+    Attributes:
+        etag: the store's name for its content.
+        version: the store's version of it, where it has versions.
+        sha256: of the bytes that were read.
+        run_id: the run that wrote it, where it says so.
+        said_sha256: what it says that the hash of its bytes is.
+    """
+
+    etag: str | None
+    version: str | None
+    sha256: str
+    run_id: str | None = None
+    said_sha256: str | None = None
+
+
+class Verdict(Enum):
+    """What a look at the target shows after an attempt to write it."""
+
+    PUBLISHED = auto()
+    BROKEN = auto()
+    UNTOUCHED = auto()
+    GONE = auto()
+    OVERTAKEN = auto()
+
+
+def read_back(place: Place) -> Seen | None:
+    """Read the object that stands at the target, whole; none where there is none.
+
+    One request gives its name, its metadata and its bytes, so that they belong together whatever
+    others do meanwhile.
+
+    Raises:
+        TargetError: the store can't be read.
+        AccessDeniedError: the store doesn't allow it.
+    """
+    digest = hashlib.sha256()
+    with target_errors("read back", place.location):
+        try:
+            found = obstore.get(place.store, place.key)
+            for chunk in found.stream():
+                digest.update(chunk)
+        except FileNotFoundError as error:
+            if is_missing_bucket(error):
+                raise
+            return None
+    said = metadata_of(found.attributes)
+    return Seen(
+        found.meta["e_tag"],
+        found.meta["version"],
+        digest.hexdigest(),
+        said.get("run-id"),
+        said.get("content-sha256"),
+    )
+
+
+def judge(now: Seen | None, table: Table, run_id: str, previous: Previous | None) -> Verdict:
+    """Say what became of a table that was sent, however the store answered.
+
+    Args:
+        now: what stands at the target.
+        table: what was sent.
+        run_id: the run that sent it.
+        previous: what stood there before.
+    """
+    if now is None:
+        return Verdict.GONE
+    if now.sha256 == table.sha256 and now.run_id in (run_id, None):
+        return Verdict.PUBLISHED
+    if previous and previous.is_same_object(now.etag, now.version):
+        return Verdict.UNTOUCHED
+    # A run id may be the same in every run, such as the name of a job.
+    if (now.run_id, now.said_sha256) == (run_id, table.sha256):
+        return Verdict.BROKEN
+    return Verdict.OVERTAKEN
+
+
+def broken(place: Place, now: Seen, table: Table) -> TargetError:
+    """Make the error of an object that is not what was sent."""
+    return TargetError(
+        f"{place.location.shown} holds {now.sha256} where {table.sha256} was sent (SHA-256); "
+        "what stands there may be broken"
+    )
+
+
+def overtaken(
+    place: Place,
+    now: Seen | None,
+    *,
+    scratch: Path,
+    describe: Describe,
+    may_have_written: bool = False,
+) -> MicroEtlError:
+    """Make the error of an object that is neither this run's nor the one that was looked at.
+
+    Args:
+        place: where it is.
+        now: what stands there; none where its bytes were not read.
+        scratch: a folder for its content.
+        describe: says what a Parquet file is.
+        may_have_written: this run's table may have stood there for a while.
+    """
+    url = place.location.shown
+    by_a_run = now is not None and now.run_id is not None
+    if by_a_run or describe(download(place, scratch / "overtaking.parquet")):
+        what = "its table stays" if may_have_written else "this one wrote nothing"
+        return RaceLostError(f"another run published {url} meanwhile; {what}")
+    return TargetError(
+        f"another program replaced {url} meanwhile, by what is not a Parquet file; what stands "
+        "there may be broken"
+    )
