@@ -27,7 +27,7 @@ from deploy.outcome import (
 )
 from deploy.proof.columns import new_columns
 from deploy.proof.prove import find_etag, head_object, short
-from deploy.proof.step import integration_step, proof_step
+from deploy.proof.step import dataset_of, integration_step, proof_step
 from deploy.target import ROLES_ADVICE, require_roles, with_placeholders
 from deploy.task.promote import leave_behind, mark_step, promote_step, schedule_step
 from deploy.task.register import register_step
@@ -173,7 +173,8 @@ def _go_to(
     work.verdict.facts |= {"from": source, "to": target.label}
     before_run = find_etag(work.clients.s3, work.target)
     run = run_step(work, target)
-    proof_step(work, run, target, before=before_run)
+    with dataset_of(work, target) as work_of_revision:
+        proof_step(work_of_revision, run, target, before=before_run)
     mark_step(work, target, left_behind)
     schedule_step(work, target)
 

@@ -77,11 +77,11 @@ def task_role_statements(target: Target) -> list[Statement]:
     statements = [
         _allow("Publish", ["s3:GetObject", "s3:PutObject"], _objects(target)),
         # Without it S3 answers 403, not 404, for an object that is not there yet.
-        _allow("TellMissingFromDenied", ["s3:ListBucket"], bucket_arn(target)),
+        _allow("TellMissingFromDenied", ["s3:ListBucket"], _buckets(target)),
     ]
-    for sid, action, urls, rest in (
-        ("ReadSource", "s3:GetObject", [item.source_url for item in each], ""),
-        ("KeepRaw", "s3:PutObject", [item.variables.get("RAW_URL", "") for item in each], "/*"),
+    for sid, actions, urls, rest in (
+        ("ReadSource", ["s3:GetObject"], [item.source_url for item in each], ""),
+        ("KeepRaw", ["s3:GetObject", "s3:PutObject"], _raw_urls(target), "/*"),
     ):
         places = sorted(
             {
@@ -91,7 +91,7 @@ def task_role_statements(target: Target) -> list[Statement]:
             }
         )
         if places:
-            statements.append(_allow(sid, [action], _one_or_all(places)))
+            statements.append(_allow(sid, actions, _one_or_all(places)))
     return statements
 
 
@@ -126,7 +126,7 @@ def caller_statements(target: Target) -> list[Statement]:
         ),
         _allow("ReadObject", ["s3:GetObject"], _objects(target)),
         *(_allow("ReadRaw", ["s3:GetObject"], places) for places in raw),
-        _allow("ReadBucket", ["s3:ListBucket"], bucket_arn(target)),
+        _allow("ReadBucket", ["s3:ListBucket"], _buckets(target)),
         _allow(
             "LookAround",
             [
@@ -240,6 +240,21 @@ def trust_policy(target: Target) -> dict[str, Any]:
 def bucket_arn(target: Target) -> str:
     """Return the ARN of the bucket."""
     return f"arn:{target.partition}:s3:::{target.environment.bucket}"
+
+
+def _raw_urls(target: Target) -> list[str]:
+    """Return where the responses of the sources are kept."""
+    return [item.variables.get("RAW_URL", "") for item in target.environment.each()]
+
+
+def _buckets(target: Target) -> str | list[str]:
+    """Return the ARNs of the buckets that the service writes to."""
+    raw = {
+        url.removeprefix(S3).partition("/")[0] for url in _raw_urls(target) if url.startswith(S3)
+    }
+    others = sorted(raw - {target.environment.bucket})
+    arns = [f"arn:{target.partition}:s3:::{name}" for name in others]
+    return _one_or_all([bucket_arn(target), *arns])
 
 
 def _objects(target: Target) -> str | list[str]:

@@ -137,6 +137,15 @@ def tag_as_good(ecr: ECRClient, *, repository: str, digest: str, tag: str) -> No
                 raise
 
 
+def tags_of(ecr: ECRClient, *, repository: str, digest: str) -> list[str]:
+    """Return the tags of an image; none where it may not be looked at."""
+    try:
+        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
+        return found["imageDetails"][0].get("imageTags", [])
+    except (*ERRORS, LookupError):
+        return []
+
+
 def children_of(ecr: ECRClient, *, repository: str, digest: str) -> set[str]:
     """Return the digests of an index's images; nothing for one image, or where it can't be read."""
     try:

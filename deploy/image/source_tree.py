@@ -114,6 +114,14 @@ def exported(source: Source) -> Iterator[Path]:
         yield folder
 
 
+def file_at(root: Path, commit: str, file: Path) -> str | None:
+    """Return a file of the project as a commit has it; nothing where git does not know that."""
+    try:
+        return _git(root, "show", f"{commit}:./{file.relative_to(root).as_posix()}")
+    except (Refused, ValueError, OSError):
+        return None
+
+
 def without_credentials(url: str) -> str:
     """Return a repository's address without a user name, password or token in it."""
     parts = urlsplit(url)

@@ -14,10 +14,6 @@ from xml.etree import ElementTree as Xml
 from deploy.outcome import Unproven
 from deploy.target import Target
 
-LAUNCHES = "launches"
-LAUNCHES_TEST = "tests/integration/test_published_table.py"
-"""The launches' own test, beside the one that reads any dataset."""
-
 
 @dataclass(frozen=True)
 class Report:
@@ -40,7 +36,7 @@ def integration_test(target: Target, *, root: Path, expected_run_id: str, timeou
         report = Path(folder) / "report.xml"
         try:
             done = subprocess.run(
-                pytest_command(report, dataset=target.environment.dataset_name),
+                pytest_command(report),
                 cwd=root,
                 env=pytest_variables(target, os.environ, expected_run_id=expected_run_id),
                 stdout=subprocess.PIPE,
@@ -67,11 +63,10 @@ def integration_test(target: Target, *, root: Path, expected_run_id: str, timeou
     return found
 
 
-def pytest_command(report: Path, *, dataset: str = LAUNCHES) -> list[str]:
+def pytest_command(report: Path) -> list[str]:
     """Return the command that runs the integration test, with no other test's settings."""
-    others = [] if dataset == LAUNCHES else ["--ignore", LAUNCHES_TEST]
     return [
-        *(sys.executable, "-m", "pytest", "tests/integration", "--quiet", *others),
+        *(sys.executable, "-m", "pytest", "tests/integration", "--quiet"),
         *("--confcutdir", "tests/integration", "--junit-xml", str(report)),
         *("-p", "no:cacheprovider", "-o", "addopts=", "-o", "filterwarnings="),
     ]

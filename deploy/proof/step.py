@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from deploy.image.push import children_of
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.image.push import children_of, tags_of
+from deploy.image.source_tree import file_at
 from deploy.outcome import Exit
 from deploy.proof.integration import integration_test
 from deploy.proof.prove import prove_digest, prove_written
@@ -39,6 +47,29 @@ def proof_step(
     written, run_id = prove_written(work.clients.s3, work.target, run, before=before)
     work.console.more(written)
     integration_step(work, expected_run_id=run_id)
+
+
+@contextmanager
+def dataset_of(work: Work, revision: Revision) -> Iterator[Work]:
+    """Give the work with the dataset file of a revision's image, which is older than the checkout.
+
+    Its commit is in a tag of the image. Where that is not known, the checkout's file must do.
+    """
+    environment = work.environment
+    tags = tags_of(work.clients.ecr, repository=environment.repository, digest=revision.digest)
+    commit = next((match[0] for tag in tags if (match := COMMIT.match(tag))), "")
+    file = environment.dataset_file
+    text = file_at(work.root, commit, file) if commit and file else None
+    with tempfile.TemporaryDirectory(prefix="micro-etl-dataset-") as folder:
+        if file and text is not None:
+            copy = Path(folder) / file.name
+            copy.write_text(text, encoding="utf-8")
+            environment = replace(environment, dataset=str(copy))
+        yield replace(work, target=replace(work.target, environment=environment))
+
+
+COMMIT = re.compile(r"[0-9a-f]{12}(?=$|-a)")
+"""What the tag of an image that holds a commit, and nothing else, begins with."""
 
 
 def integration_step(work: Work, *, expected_run_id: str) -> None:

@@ -54,7 +54,11 @@ def test_the_task_role_may_use_what_else_in_s3_the_environment_names(target: Tar
 
     assert found["ReadSource"]["Action"] == ["s3:GetObject"]
     assert found["ReadSource"]["Resource"] == "arn:aws:s3:::mirror/launches.json"
-    assert found["KeepRaw"]["Action"] == ["s3:PutObject"]
+    assert found["KeepRaw"]["Action"] == ["s3:GetObject", "s3:PutObject"]
+    assert found["TellMissingFromDenied"]["Resource"] == [
+        "arn:aws:s3:::trial-bucket",
+        "arn:aws:s3:::archive",
+    ]
     assert found["KeepRaw"]["Resource"] == "arn:aws:s3:::archive/raw/*"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 
 from deploy.aws import CONFIG, Clients
 from deploy.outcome import Exit, NotLaunched, RunFailed
@@ -21,7 +22,7 @@ from deploy.target import Target
 from deploy.task.definition import task_definition
 from deploy.task.run import run_step
 from deploy.task.signals import Stop, stoppable
-from deploy.work import Limits, Work
+from deploy.work import Limits, Pace, Work
 from tests.deploy.conftest import REGION
 
 if TYPE_CHECKING:
@@ -607,3 +608,64 @@ def test_the_handlers_of_before_come_back() -> None:
         assert signal.getsignal(signal.SIGINT) is not before
 
     assert signal.getsignal(signal.SIGINT) is before
+
+
+NO_CAPACITY = {
+    "tasks": [],
+    "failures": [{"reason": "Capacity is unavailable at this time. Please try again"}],
+}
+
+
+@pytest.mark.parametrize("answer", [NO_CAPACITY, THROTTLED])
+def test_a_start_that_may_pass_is_tried_again(
+    answer: Any, hasty: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """With the same token, so that no second task can start."""
+    recorded.answers = {
+        "RunTask": [answer, answer, STARTED],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    run_step(hasty, make_revision(7))
+
+    assert len({call["clientToken"] for call in recorded.calls("RunTask")}) == 1
+    assert len(recorded.calls("RunTask")) == 3
+
+
+def test_a_healthy_task_is_not_stopped_for_want_of_a_network(
+    hasty: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+) -> None:
+    """However long it lasts, up to the run's own limit: the task goes on without us."""
+    hasty = replace(hasty, pace=Pace(poll=0.01, patience=0.05))
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task(lastStatus="RUNNING"), make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+    answers = [0]
+
+    def cut_off(**_: object) -> None:
+        answers[0] += 1
+        if 1 < answers[0] < 30:
+            raise EndpointConnectionError(endpoint_url="https://ecs")
+
+    hasty.clients.ecs.meta.events.register("before-call.ecs.DescribeTasks", cut_off)
+
+    run = run_step(hasty, make_revision(7))
+
+    assert run.stopped
+    assert answers[0] == 30
+    assert not recorded.calls("StopTask")
+
+
+def test_a_run_may_take_longer_than_the_service_waits_for_its_source() -> None:
+    """So that the service ends by itself, and says why."""
+    from micro_etl.cli import run
+
+    (deadline,) = (item.default for item in run.params if item.name == "source_deadline")
+    assert isinstance(deadline, float)
+    assert Limits().run > deadline
