@@ -18,6 +18,9 @@ from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
 
+# Parts of the names of headers that speak of pages.
+_OF_PAGES = ("content-range", "continu", "count", "cursor", "link", "more", "next", "page", "total")
+
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
@@ -138,6 +141,11 @@ def read_source(
         )
         part = Part(fetched.file, source.shown)
         yield _arrive(dataset, source, fetched, part, source.shown, max_record)
+
+
+def may_say_more(headers: Mapping[str, str]) -> bool:
+    """Whether one of these headers may be about pages."""
+    return any(word in name.lower() for name in headers for word in _OF_PAGES)
 
 
 def needs_request(dataset: Dataset, source: Location) -> bool:
