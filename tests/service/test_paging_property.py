@@ -25,7 +25,7 @@ from tests.service.paging_server import KINDS, PagingServer, Sequence, serve_pag
 
 FAST = ExtractOptions(http=HttpOptions(backoff=0.0001, backoff_max=0.0001), deadline=30)
 SEQUENCES = 300
-TORTURED = 5_000
+TORTURED = 3_000
 RUN = 12
 
 
