@@ -126,7 +126,7 @@ def test_source_that_is_down_ends_with_69(folder: Path) -> None:
 def test_defect_ends_with_70_and_alone_shows_a_traceback(folder: Path) -> None:
     (folder / "sitecustomize.py").write_text(
         "import micro_etl.run\ndef broken(*_, **__): raise KeyError('oops')\n"
-        "micro_etl.run.run = broken\n"
+        "micro_etl.pipeline.run = broken\n"
     )
     ended = micro_etl(folder, "run", PYTHONPATH=str(folder))
     assert ended.code == 70
@@ -204,7 +204,7 @@ def test_file_that_can_not_be_shown_or_checked_is_one_line(
 
 def test_name_that_is_not_utf8_is_no_defect(folder: Path) -> None:
     ended = micro_etl(folder, "run", SOURCE_URL="\udcff.json")
-    assert ended.code == 69
+    assert ended.code == 66
     assert "can't be read: No such file" in ended.failure
     assert micro_etl(folder, "show", "\udcff.parquet").code == 78
 

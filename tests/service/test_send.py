@@ -43,7 +43,7 @@ def fetch(url: str, **options: Any) -> tuple[bytes, list[tuple[int, str]]]:
 def ask(
     url: str,
     options: HttpOptions,
-    on_retry: Callable[[int, str], object] = lambda *_: None,
+    on_retry: Callable[[int, str], None] = lambda *_: None,
     **parts: Any,
 ) -> bytes:
     """The body that answers a request; `parts` are the request's."""

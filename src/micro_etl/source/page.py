@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,18 +86,15 @@ class Found:
     """The records of a page.
 
     Attributes:
-        records: each with what stood for the `EVERY` steps on the way to it.
+        records: in order.
         elements: how many elements the source counts: the records, or, where each element of an
             array holds several, those elements.
+        bindings: of each record; empty where the path to the records has no `EVERY`.
     """
 
-    records: Sequence[tuple[Bindings, Any]]
+    records: list[Any]
     elements: int
-
-    @property
-    def last(self) -> Any:
-        """The last record, or none."""
-        return self.records[-1][1] if self.records else None
+    bindings: list[Bindings]
 
 
 def find_records(page: Any, path: Path, *, columnar: bool = False) -> Found | None:
@@ -108,21 +105,31 @@ def find_records(page: Any, path: Path, *, columnar: bool = False) -> Found | No
         path: the path that leads to the records.
         columnar: they are an object of arrays, a record a position.
     """
-    is_every_member = path[-1:] == (EVERY,)
+    if EVERY not in path:
+        holder = value_at(page, path)
+        only = _rows(holder) if columnar else holder
+        return Found(only, len(only), []) if isinstance(only, list) else None
+    is_every_member = path[-1] is EVERY and not columnar
     holders = path[:-1] if is_every_member else path
-    records: list[tuple[Bindings, Any]] = []
+    records: list[Any] = []
+    bound: list[Bindings] = []
     for bindings, holder in _walk(page, holders):
-        members = _columns(holder) if columnar else _members(holder)
-        if members is None or not (columnar or is_every_member or isinstance(holder, list)):
-            return None
         if is_every_member:
-            records += [((*bindings, step), one) for step, one in members]
-        else:
-            records += [(bindings, one) for _, one in members]
+            members = _members(holder)
+            if members is None:
+                return None
+            records += (one for _, one in members)
+            bound += ((*bindings, step) for step, _ in members)
+            continue
+        rows = _rows(holder) if columnar else holder
+        if not isinstance(rows, list):
+            return None
+        records += rows
+        bound += [bindings] * len(rows)
     if EVERY not in holders:
-        return Found(records, len(records))
+        return Found(records, len(records), bound)
     outermost = value_at(page, holders[: holders.index(EVERY)])
-    return Found(records, len(outermost))
+    return Found(records, len(outermost), bound)
 
 
 def _walk(value: Any, path: Path, bindings: Bindings = ()) -> Iterator[tuple[Bindings, Any]]:
@@ -146,13 +153,10 @@ def _members(value: Any) -> list[tuple[Step, Any]] | None:
     return list(value.items()) if isinstance(value, dict) else None
 
 
-def _columns(value: Any) -> list[tuple[Step, Any]] | None:
+def _rows(value: Any) -> list[Any] | None:
     """The records of an object of arrays of one length."""
     if not isinstance(value, dict) or not all(isinstance(one, list) for one in value.values()):
         return None
-    lengths = {len(one) for one in value.values()}
-    if len(lengths) > 1:
+    if len({len(one) for one in value.values()}) > 1:
         return None
-    return [
-        (at, {key: one[at] for key, one in value.items()}) for at in range(max(lengths, default=0))
-    ]
+    return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]

@@ -18,17 +18,8 @@ from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
 
-_OF_PAGES = [
-    "content-range",
-    "continuation",
-    "count",
-    "cursor",
-    "link",
-    "more",
-    "next",
-    "page",
-    "total",
-]
+# Parts of the names of headers that speak of pages.
+_OF_PAGES = ("content-range", "continu", "count", "cursor", "link", "more", "next", "page", "total")
 
 
 @dataclass(frozen=True, slots=True)
