@@ -36,9 +36,6 @@ COMMAND_SECONDS = 600
 def bootstrapped(stage: Stage) -> str:
     """Bootstrap makes two environments from the templates, and changes nothing a second time."""
     owner = as_owner(stage)
-    owner.emulator.client("iam").create_open_id_connect_provider(
-        Url=ISSUER, ClientIDList=["sts.amazonaws.com"]
-    )
     begin_anew(stage)
     github = ("--yes", "--github", GITHUB)
     owner.deploy("bootstrap", STAGING).expect_exit(REFUSED, "AWS::ECR::Repository", "--yes")
@@ -119,8 +116,6 @@ def schedule_follows(stage: Stage) -> str:
     digest = ship(stage)
     with as_github(stage, STAGING) as runner:
         runner.deploy("schedule", "pause").expect_exit(OK, "paused")
-        # None that failed is kept: its revision and its image go with this deploy.
-        runner.variables["DEPLOY_KEEP_REVISIONS"] = "0"
         run(runner, command("deploy.yml", STAGING), DIGEST=digest)
         second = scheduled(stage, STAGING)
         expect(second != first, "the schedule did not move")
@@ -289,10 +284,10 @@ def settings(stage: Stage, name: str) -> Mapping[str, Any]:
 def role_of(stage: Stage, name: str) -> str:
     """Return the ARN of the role that deploys an environment."""
     stacks = stage.emulator.client("cloudformation").describe_stacks(
-        StackName=f"micro-etl-{name}-deploy-role"
+        StackName=f"micro-etl-{name}-environment"
     )
     outputs = stacks["Stacks"][0]["Outputs"]
-    return next(str(item["OutputValue"]) for item in outputs if item["OutputKey"] == "DeployRole")
+    return next(str(item["OutputValue"]) for item in outputs if item["OutputKey"] == "GithubRole")
 
 
 def own_stacks(stage: Stage, name: str = "") -> list[str]:

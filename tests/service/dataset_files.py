@@ -15,10 +15,7 @@ from micro_etl.dataset.toml import write_key, write_value
 _PATHS = ["a", "a.b", "a[0]", "[1].b", '""', '"a.b".c', "$", "m", "M", "id", "ID", "$.a", "$[0]"]
 _WILD = ["a[*].b", "a[*]", "[*].b", "a[*].b[0][*]"]
 _SIMPLE = [*type_names(), "decimal(12,2)", "decimal(38, 0)"]
-_TIMES: dict[str, st.SearchStrategy[Any]] = {
-    "timezone": st.sampled_from(["UTC", "-05:00"]),
-    "truncate": st.booleans(),
-}
+_TIMES: dict[str, list[Any]] = {"timezone": ["UTC", "-05:00"], "truncate": [True, False]}
 
 _COLUMN: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries(
@@ -38,7 +35,7 @@ _COLUMN: st.SearchStrategy[dict[str, Any]] = st.one_of(
     ),
     st.fixed_dictionaries(
         {"type": st.sampled_from(["timestamp", "timestamp[]"])},
-        optional=_TIMES,
+        optional={key: st.sampled_from(values) for key, values in _TIMES.items()},
     ),
     st.just({"type": "boolean", "map": {"0": False, "Y": True}}),
     st.just({"type": "decimal(4,2)", "map": {"a": 1, "b": 1.25}}),
