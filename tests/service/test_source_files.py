@@ -13,13 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from micro_etl.dataset import bundled_dataset
-from micro_etl.errors import ConfigError, SourceError
+from micro_etl.errors import SourceError
 from micro_etl.location import Location
 from micro_etl.source.files import list_files
 from micro_etl.source.limits import ExtractOptions
 from tests.conftest import Bucket
 from tests.service.command import micro_etl
-from tests.service.conftest import dataset
 
 LAUNCHES = bundled_dataset("launches")
 FILES = ("2024/b.json.gz", "2024/a.json", "2025/a.ndjson", "_SUCCESS", ".part.crc", "2024/_tmp/x")
@@ -133,10 +132,19 @@ def test_a_link_to_a_folder_above_is_an_error(folder: Path) -> None:
         list_files(Location.parse(str(folder)), LAUNCHES, options=ExtractOptions())
 
 
-def test_records_inside_an_object_are_one_file(folder: Path) -> None:
-    wrapped = dataset('a = { type = "int32" }', records="items")
-    with pytest.raises(ConfigError, match=r"source\.records; its source should be one file"):
-        list_files(Location.parse(f"{folder}/"), wrapped, options=ExtractOptions())
+def test_records_inside_objects_are_files_too(tmp_path: Path) -> None:
+    (tmp_path / "dataset.toml").write_text(
+        'name = "t"\n[source]\nrecords = "items"\n[columns]\na = { type = "int32" }\n'
+    )
+    for name, items in (("1.json", [1, 2]), ("2.json", []), ("3.json", [3])):
+        body = {"items": [{"a": item} for item in items], "next": name}
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_text(json.dumps(body))
+    ended = micro_etl(
+        tmp_path, "run", DATASET="dataset.toml", SOURCE_URL="in/", TARGET_URL="t.parquet"
+    )
+    assert ended.code == 0, ended.failure
+    assert pq.read_table(tmp_path / "t.parquet")["a"].to_pylist() == [1, 2, 3]
 
 
 def test_a_folder_becomes_one_table(folder: Path, tmp_path: Path) -> None:

@@ -59,18 +59,17 @@ def _reader(column: Column) -> Read:
     first = path[0] if path else ""
 
     def from_member(_: Any, found: Found) -> list[Any]:
-        return [one.get(first) if isinstance(one, dict) else None for one in found.records]
+        return [one.get(first) if isinstance(one, dict) else None for _, one in found.records]
 
     def from_record(_: Any, found: Found) -> list[Any]:
-        return [value_at(record, path) for record in found.records]
+        return [value_at(record, path) for _, record in found.records]
 
     def from_root(page: Any, found: Found) -> list[Any]:
-        bound = found.bindings or [()] * len(found.records)
-        return [value_at(page, _bind(path, bindings)) for bindings in bound]
+        return [value_at(page, _bind(path, bindings)) for bindings, _ in found.records]
 
     def from_key(_: Any, found: Found) -> list[Any]:
         at = path.count(EVERY) - 1
-        return [bindings[at] for bindings in found.bindings]
+        return [bindings[at] for bindings, _ in found.records]
 
     if column.origin is Origin.ROOT:
         return from_root

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,15 +86,18 @@ class Found:
     """The records of a page.
 
     Attributes:
-        records: in order.
+        records: each with what stood for the `EVERY` steps on the way to it.
         elements: how many elements the source counts: the records, or, where each element of an
             array holds several, those elements.
-        bindings: of each record; empty where the path to the records has no `EVERY`.
     """
 
-    records: list[Any]
+    records: Sequence[tuple[Bindings, Any]]
     elements: int
-    bindings: list[Bindings]
+
+    @property
+    def last(self) -> Any:
+        """The last record, or none."""
+        return self.records[-1][1] if self.records else None
 
 
 def find_records(page: Any, path: Path, *, columnar: bool = False) -> Found | None:
@@ -105,31 +108,24 @@ def find_records(page: Any, path: Path, *, columnar: bool = False) -> Found | No
         path: the path that leads to the records.
         columnar: they are an object of arrays, a record a position.
     """
-    if EVERY not in path:
-        holder = value_at(page, path)
-        only = _rows(holder) if columnar else holder
-        return Found(only, len(only), []) if isinstance(only, list) else None
-    is_every_member = path[-1] is EVERY and not columnar
+    is_every_member = path[-1:] == (EVERY,) and not columnar
     holders = path[:-1] if is_every_member else path
-    records: list[Any] = []
-    bound: list[Bindings] = []
+    records: list[tuple[Bindings, Any]] = []
     for bindings, holder in _walk(page, holders):
         if is_every_member:
             members = _members(holder)
             if members is None:
                 return None
-            records += (one for _, one in members)
-            bound += ((*bindings, step) for step, _ in members)
+            records += [((*bindings, step), one) for step, one in members]
             continue
         rows = _rows(holder) if columnar else holder
         if not isinstance(rows, list):
             return None
-        records += rows
-        bound += [bindings] * len(rows)
+        records += [(bindings, one) for one in rows]
     if EVERY not in holders:
-        return Found(records, len(records), bound)
+        return Found(records, len(records))
     outermost = value_at(page, holders[: holders.index(EVERY)])
-    return Found(records, len(outermost), bound)
+    return Found(records, len(outermost))
 
 
 def _walk(value: Any, path: Path, bindings: Bindings = ()) -> Iterator[tuple[Bindings, Any]]:

@@ -309,7 +309,7 @@ def _arrived(
         headers={key.lower(): headers[key] for key in headers},
         page=fetched.page,
         elements=fetched.found.elements,
-        last=fetched.found.records[-1] if fetched.found.records else None,
+        last=fetched.found.last,
         pages=number,
         total_elements=elements,
     )
