@@ -172,6 +172,31 @@ def test_total_that_is_on_the_first_page_alone_is_enough(reader: Reader) -> None
         assert reader.read(dataset(server, BY_NEXT + 'total = "total"')) == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "after_all",
+    [
+        page(total=2, next="?p=4"),  # an empty page, with a next one for ever
+        page(1, total=2, next="?p=2"),  # from the start
+        page(2, next="?p=3"),
+    ],
+)
+def test_next_page_after_the_total_ends_where_it_has_nothing_new(
+    after_all: Answer, reader: Reader
+) -> None:
+    answers = [page(1, total=2, next="?p=2"), page(2, total=2, next="?p=3"), after_all]
+    with serve(*answers) as server:
+        assert reader.read(dataset(server, BY_NEXT + 'total = "total"')) == [1, 2]
+        assert len(server.requests) == 3
+    assert not reader.restarts
+    assert {page.extract.file for page in reader.pages} == {*reader.folder.iterdir()}
+
+
+def test_request_that_was_sent_before_ends_what_is_complete(reader: Reader) -> None:
+    with serve(page(1, total=2, next="?p=2"), page(2, total=2, next="?p=2")) as server:
+        assert reader.read(dataset(server, BY_NEXT + 'total = "total"')) == [1, 2]
+        assert len(server.requests) == 2
+
+
 def test_only_the_series_whose_rows_moved_starts_again(reader: Reader) -> None:
     answers = [page(1, next="/a?p=2"), page(2), page(3, next="/b?p=2"), page(3)]
     answers += [page(3, next="/b?p=2"), page(4)]
