@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
+import micro_etl
 from deploy.cli import cli as deploy_cli
 from micro_etl import errors, events
 from micro_etl.cli import cli
+from micro_etl.dataset import parse_dataset
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -106,8 +108,9 @@ def test_each_page_is_in_the_index() -> None:
 def test_a_setting_is_documented_with_its_default(option: click.Option) -> None:
     """Each is a row of docs/settings.md."""
     default = documented_settings()[str(option.envvar)]
-    if option.default is not None:
-        assert default.strip(" `") == str(option.default).removesuffix(".0")
+    shown = option.show_default if isinstance(option.show_default, str) else option.default
+    if shown is not None:
+        assert default.strip(" `") == str(shown).removesuffix(".0")
 
 
 def test_a_documented_setting_is_one() -> None:
@@ -150,6 +153,38 @@ def test_the_events_are_documented_with_their_fields() -> None:
         )
         for kind in kinds
     }
+
+
+@pytest.mark.parametrize(
+    "text", [block for page, block in FENCED if re.search(r"^\[columns\]", block, re.MULTILINE)]
+)
+def test_a_dataset_file_of_a_page_is_valid(text: str) -> None:
+    """It can be copied."""
+    assert parse_dataset(text, label="docs").columns
+
+
+def test_the_example_of_the_library_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over the bundled sample."""
+    (example,) = (block for page, block in FENCED if page == "docs/library.md")
+    sample = ROOT / "src" / "micro_etl" / "datasets" / "launches.sample.json"
+    (tmp_path / "launches.json").write_bytes(sample.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "docs/library.md", "exec"), {})  # noqa: S102
+    printed = capsys.readouterr().out
+    assert printed.startswith("published 15 ")
+    assert printed.endswith("15 rows keep the contract\n")
+
+
+def test_the_errors_of_the_library_are_documented() -> None:
+    """Each public one with its exit code."""
+    rows = re.findall(r"^\| (`\w+Error`.*) \| (\d+) \|$", PAGES["docs/library.md"], re.MULTILINE)
+    listed = {name: int(code) for names, code in rows for name in re.findall(r"`(\w+)`", names)[:2]}
+    public = {name: getattr(micro_etl, name) for name in micro_etl.__all__ if "Error" in name}
+    del public["MicroEtlError"]
+    assert listed.keys() - {"SourceError"} == public.keys() - {"SourceError"}
+    assert {name: public[name].exit_code for name in public} == listed
 
 
 def test_a_command_is_one_with_its_flags() -> None:

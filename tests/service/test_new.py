@@ -269,6 +269,17 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert "-o is x.toml, which is there; it should be a new file" in ended.err
 
 
+def test_a_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with serve(Answer(body=b'[{"id": 1}]')) as server:
+        ended = micro_etl(tmp_path, "new", server.url, "-o", "file/My Orders.toml")
+        assert (ended.code, ended.out) == (64, "")
+        assert "-o is file/My Orders.toml, which can't be written: " in ended.err
+        ended = micro_etl(tmp_path, "new", server.url, "-o", "new/My Orders.toml")
+    assert ended.code == 0
+    assert 'name = "my-orders"\n' in (tmp_path / "new" / "My Orders.toml").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -195,9 +195,17 @@ _LAID_OUT = [
         _source(name=what, code=69, says="is not JSON", answers=[Answer(body=body)], fast=fast)
         for what, body, fast in [
             ("vertical tab between records", NEW.replace(b"}}, ", b"}},\v", 1), True),
-            ("form feed after the array", NEW + b"\f]", False),
-            ("form feed between lines", b"\f\n".join(_LINES), False),
-            ("records behind the array", NEW + b"\n" + _LINES[0] + b"]", False),
+            ("form feed before the end", NEW[:-1] + b"\f]", False),
+            (
+                "form feed between lines",
+                b"\n\f\n".join([b"\n".join(_LINES[:2]), *_LINES[2:]]),
+                False,
+            ),
+            (
+                "records behind the array",
+                NEW[: NEW.rindex(b", {")] + b"]\n" + NEW[NEW.rindex(b", {") + 2 :],
+                False,
+            ),
             ("comma at the end of a record", NEW.replace(b"}}", b"}, }", 1), False),
             ("comma in an array that no column reads", _unread(b"[1, 2, ]"), False),
             ("NaN in what no column reads", _unread(b"NaN"), False),

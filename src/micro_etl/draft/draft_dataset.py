@@ -142,7 +142,7 @@ def draft_dataset(
     if guesses and not key:
         why_pages = "there are other pages, but no column of this one could be their key"
     draft = Draft(
-        name=name or _name_of(source.location),
+        name=_slug(name or "") or _name_of(source.location),
         notes=_notes(chosen, others, columns, key),
         source=_source_keys(request, chosen),
         body=request.body,
@@ -333,8 +333,11 @@ def _loosen(draft: Draft, error: ContractError) -> Draft:
 def _name_of(location: Location) -> str:
     """Name a dataset after its URL: the last word of the path that says something."""
     parts = urlsplit(location.text)
-    words = [re.sub(r"\.\w+$", "", word) for word in parts.path.split("/")]
-    words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in words]
+    words = [_slug(re.sub(r"\.\w+$", "", word)) for word in parts.path.split("/")]
     saying = [word for word in words if word and not _NO_NAME.fullmatch(word)]
-    host = re.sub(r"[^a-z0-9]+", "-", (parts.hostname or "").lower()).strip("-")
-    return (saying[-1] if saying else host or "records")[:60]
+    return saying[-1] if saying else _slug(parts.hostname or "") or "records"
+
+
+def _slug(text: str) -> str:
+    """Make of a text what a dataset may be called; nothing where no letter is left."""
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")[:60]
