@@ -10,13 +10,13 @@ from itertools import count
 from pathlib import Path
 
 from micro_etl.dataset import Dataset
-from micro_etl.errors import ContractError, DataError, MicroEtlError, SourceError, scratch_errors
+from micro_etl.errors import ContractError, MicroEtlError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.ahead import ahead
 from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
-from micro_etl.source.evidence import find_evidence
+from micro_etl.source.evidence import refuse_first_page
 from micro_etl.source.fetch import Extract, ignore
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.one_page import FetchedPage, PageFetcher
@@ -25,8 +25,6 @@ from micro_etl.source.progress import MovedError, Progress
 from micro_etl.source.request import Series, first_requests, secrets_of
 from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
-
-_LINKED = frozenset({"link_header", "next_url", "cursor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +253,7 @@ class _SeriesReader:
             arrived = _arrived(fetched, name, request, number, progress.elements)
             request = find_next(pagination, first, arrived)
             if request is None:
-                _check_evidence(self.dataset, arrived)
+                refuse_first_page(self.dataset, arrived)
         progress.check_end()
 
     def _fetch(self, request: PageRequest, name: str) -> FetchedPage:
@@ -287,19 +285,3 @@ def _arrived(
         pages=number,
         total_elements=elements,
     )
-
-
-def _check_evidence(dataset: Dataset, arrived: Arrived) -> None:
-    """Refuse a page that says there are more, where the dataset file says nothing of pages.
-
-    Where ``next`` leads nowhere on the only page of a series, that path may be wrong.
-    """
-    pagination = dataset.pagination
-    is_doubtful = pagination is None or (
-        pagination.kind in _LINKED and pagination.has_more is None and arrived.pages == 1
-    )
-    if not is_doubtful:
-        return
-    found = find_evidence(arrived.headers, arrived.page, arrived.elements, records=dataset.records)
-    if found and (pagination is None or found.kind in _LINKED):
-        raise DataError(f"{arrived.name} {found.advice}")
