@@ -16,6 +16,7 @@ from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.limits import ExtractOptions, HttpOptions
 from micro_etl.source.pages import Page, Restart, fetch_pages
+from micro_etl.source.read import is_paged
 from tests.cases.replay import serve_case
 from tests.service.servers import Answer, Request, Server, redirect, serve
 
@@ -160,6 +161,14 @@ def test_total_that_is_not_kept_is_refused(answers: list[Answer], reader: Reader
     with serve(*turns) as server, pytest.raises(SourceError, match=r"promised|the total is"):
         reader.read(dataset(server, BY_NEXT + 'total = "total"'))
     assert len(reader.restarts) == 4
+
+
+def test_only_answer_is_compared_with_its_total(reader: Reader) -> None:
+    with serve(page(1, total=2)) as server:
+        text = dataset(server, '[source.pagination]\nkind = "none"\ntotal = "total"')
+        assert is_paged(parse_dataset(text, label="t.toml"), Location.parse(server.url))
+        with pytest.raises(SourceError, match="2 records were promised, 1 came"):
+            reader.read(text)
 
 
 def test_total_that_no_page_has_is_refused(reader: Reader) -> None:
