@@ -190,10 +190,10 @@ def _find_columns(
     chosen: Candidate, found: Found, page: Any, scratch: FilePath
 ) -> tuple[list[DraftColumn], list[Leaf]]:
     """Find the columns of the records, and of what is around them."""
-    records = found.records
+    records = [record for _, record in found.records]
     root: list[tuple[Leaf, Origin]] = []
-    if chosen.path[-1:] == (EVERY,) and isinstance(found.bindings[0][-1], str):
-        keys = [bindings[-1] for bindings in found.bindings]
+    if chosen.path[-1:] == (EVERY,) and isinstance(found.records[0][0][-1], str):
+        keys = [bindings[-1] for bindings, _ in found.records]
         root.append((Leaf(chosen.path, keys, 0), Origin.KEY))
     if chosen.are_values:
         there = [record for record in records if record is not None]
@@ -274,8 +274,8 @@ def _brings_others(
     found = find_records(page, chosen.path, columnar=chosen.columnar)
     if found is None:
         return False
-    before = set(map(write_json, first.found.records))
-    return not any(write_json(record) in before for record in found.records)
+    before = {write_json(record) for _, record in first.found.records}
+    return not any(write_json(record) in before for _, record in found.records)
 
 
 def _notes(
