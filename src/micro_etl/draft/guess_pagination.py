@@ -150,7 +150,7 @@ def _guesses(first: FirstPage, said: Said, *, has_more: bool) -> Iterator[Guess]
                 {"kind": "next_url", "next": write_path(where)}, f"{write_path(where)} holds a URL"
             )
             return
-    last = first.found.records[-1] if first.found.records else None
+    last = first.found.last
     if first.path[-2:] == ("hits", "hits") and first.request.body and value_at(last, ("sort",)):
         keys: dict[str, str | int] = {"kind": "last_record", "field": "sort"}
         yield Guess(
