@@ -19,20 +19,22 @@ from micro_etl.dataset import (
     local_datasets,
 )
 from micro_etl.dataset.bundled import SCHEMA_FILE
-from micro_etl.errors import UsageError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
-from micro_etl.process import workspace
-from micro_etl.publication import Publication
-from micro_etl.report import open_report, printing
-from micro_etl.settings import (
+from micro_etl.options import (
     DATASET,
-    Settings,
+    TARGET,
+    GroupedCommand,
     Whole,
+    flag,
     prefer_flags,
     run_options,
     store_options,
 )
+from micro_etl.process import workspace
+from micro_etl.publication import Publication
+from micro_etl.report import open_report, printing
+from micro_etl.settings import Settings
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset
 
@@ -40,19 +42,19 @@ _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _EXIT_CODES = """
 \b
 Exit codes:
-  0    published, or unchanged
-  1    nobody reads what it prints any more
+  0    published or unchanged
+  1    the output pipe was closed
   64   wrong flags
-  65   the data breaks the contract, or a guard refused it
+  65   the data breaks the contract, is not all of it, or a guard refused it
   66   the source is not there: status 404 or 410, no such file or object
-  69   the source is down or answers wrongly, after all retries
+  69   the source is down, busy or answers wrongly, after all retries
   70   a defect in micro-etl
   71   the machine has no memory, no disk, or no scratch folder
-  74   the target can't be read or written
+  74   the target can't be read, written or verified
   75   another run published first
   77   access denied
   78   wrong or missing setting or dataset file
-  130  stopped by Ctrl-C, 143 by SIGTERM; the target is untouched
+  130  stopped by Ctrl-C, 143 by SIGTERM
 """
 
 
@@ -70,16 +72,19 @@ def cli() -> None:
     """  # noqa: D301 - click reads the escape, which keeps lines apart
 
 
-@cli.command(epilog=_EXIT_CODES)
+@cli.command(cls=GroupedCommand, epilog=_EXIT_CODES)
 @run_options
-@click.option("--force", is_flag=True, help="Publish what the guards refuse.")
-@click.option("--dry-run", is_flag=True, help="Do everything but write; say what would be done.")
+@flag("--force", TARGET, "Publish what the guards refuse.")
+@flag("--dry-run", TARGET, "Do everything but write; say what would be done.")
 def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     """Fetch the records of a dataset and publish their table.
 
     Every setting is an environment variable or a flag of the same name; the flag wins. In
     development, a .env file in the current folder is read as well.
-    """
+
+    \b
+      micro-etl run --dataset orders --s3-bucket my-bucket
+    """  # noqa: D301 - click reads the escape, which keeps the line apart
     settings = Settings(**prefer_flags(values, _given_flags()))
     run_id = settings.run_id or os.urandom(16).hex()
     report = open_report(
@@ -92,7 +97,7 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     publication = Publication()
     with workspace(report, publication) as scratch:
         # Here, where it ends with 71 that there is no memory to load the engine.
-        from micro_etl.run import run as run_pipeline
+        from micro_etl.pipeline import run as run_pipeline
 
         dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
         report.dataset = dataset.name
@@ -182,7 +187,7 @@ def datasets(file: str | None, *, schema: bool) -> None:
 @cli.command()
 @click.argument("url")
 @click.option("-H", "--header", "headers", multiple=True, help="'Authorization: Bearer ${TOKEN}'.")
-@click.option("--body", help="JSON to post, or @ and a file that holds it.")
+@click.option("-d", "--body", help="JSON to post, or @ and a file that holds it.")
 @click.option("-o", "--output", help="The file to write, which must not be there; else stdout.")
 @click.option("--rows", type=Whole(1, 1000), default=5, show_default=True, help="Rows to show.")
 def new(
@@ -197,13 +202,14 @@ def new(
     """
     from micro_etl.draft.draft_dataset import draft_dataset
     from micro_etl.draft.request import read_request
+    from micro_etl.draft.write_dataset import check_new, write_new
     from micro_etl.table.show import head
 
     report = open_report(log_format="text", mask=_mask(url))
     with workspace(report) as scratch:
         file = Path(output) if output else None
-        if file and file.exists():
-            raise UsageError(f"-o is {output}, which is there; it should be a new file")
+        if file:
+            check_new(file)
         request = read_request(url, headers, body)
         report.mask.add(request.variables.values())
         drafted = draft_dataset(
@@ -215,15 +221,13 @@ def new(
             mask=report.mask,
         )
         found = "\n".join((*drafted.found, head(drafted.table.file, rows=rows, scratch=scratch)))
+        if file:
+            write_new(file, drafted.text)
+            found += f"\nwritten     {file}"
         with printing():
-            if file:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with file.open("x", encoding="utf-8") as new_file:
-                    new_file.write(drafted.text)
-                click.echo(report.mask.clean(f"{found}\nwritten     {file}"))
-            else:
+            if not file:
                 click.echo(drafted.text, nl=False)
-                click.echo(report.mask.clean(found), err=True)
+            click.echo(report.mask.clean(found), err=not file)
 
 
 def _listed(dataset: Dataset) -> str:

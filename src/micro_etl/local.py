@@ -38,6 +38,7 @@ class LocalEngine:
         self._parts: list[Arrived] = []
         self._table: Table
         self._describe = partial(describe, scratch=task.scratch)
+        self._denied: AccessDeniedError | None = None
 
     def look(self) -> Previous | None:
         """Look at what is published at the target."""
@@ -55,7 +56,8 @@ class LocalEngine:
         except AccessDeniedError as error:
             if task.dry_run or not may_be_missing(error):
                 raise
-            return None  # the put's condition tells
+            self._denied = error
+            return None  # the put's condition tells whether there is one
 
     def extract(self) -> Fetched:
         """Fetch all of the source; what has come is staged while the rest is fetched."""
@@ -135,23 +137,28 @@ class LocalEngine:
         from micro_etl.target.load import load
 
         task = self._task
-        outcome = load(
-            self._table,
-            self._place,
-            previous,
-            dataset=task.dataset,
-            metadata={
-                "dataset": task.dataset.name,
-                "source-sha256": self._source_sha256,
-                "version": __version__,
-                "run-id": task.run_id,
-            },
-            scratch=task.scratch,
-            describe=self._describe,
-            force=task.force,
-            dry_run=task.dry_run,
-            on_write=task.publication.begin,
-        )
+        try:
+            outcome = load(
+                self._table,
+                self._place,
+                previous,
+                dataset=task.dataset,
+                metadata={
+                    "dataset": task.dataset.name,
+                    "source-sha256": self._source_sha256,
+                    "version": __version__,
+                    "run-id": task.run_id,
+                },
+                scratch=task.scratch,
+                describe=self._describe,
+                force=task.force,
+                dry_run=task.dry_run,
+                on_write=task.publication.begin,
+            )
+        except AccessDeniedError as error:
+            if self._denied:  # the first says more
+                raise self._denied from error
+            raise
         if outcome.result == "published":
             task.publication.state = State.DONE
         return outcome
@@ -211,10 +218,13 @@ class LocalEngine:
         Raises:
             DataError: it does.
         """
-        from micro_etl.source.evidence import find_evidence
+        from micro_etl.source.read import may_say_more
 
-        (one,) = self._parts
-        dataset = self._task.dataset
+        (one,), dataset = self._parts, self._task.dataset
+        if not (dataset.is_wrapped or may_say_more(one.extract.headers)):
+            return
+        from micro_etl.source.evidence import find_evidence  # its patterns take 6 ms
+
         page = {}
         if dataset.is_wrapped:
             connection = self._staging.connection().cursor()

@@ -73,7 +73,26 @@ class _Turn:
         threading.Event().wait()
 
 
-class JsonReport:
+class SilentReport:
+    """Says nothing; for a library."""
+
+    def __init__(self, *, mask: Mask | None = None) -> None:
+        self.mask, self.dataset = mask or Mask(), _UNKNOWN
+
+    def event(self, event: Event) -> None:
+        """Stay silent."""
+
+    def progress(self, received: int, total: int | None) -> None:
+        """Stay silent."""
+
+    def arrived(self, parts: int, records: int | None) -> None:
+        """Stay silent."""
+
+    def preview(self, draw: Callable[[], str]) -> None:
+        """Stay silent."""
+
+
+class JsonReport(SilentReport):
     """One JSON object a line on standard output."""
 
     def __init__(
@@ -85,7 +104,8 @@ class JsonReport:
         dataset: str = _UNKNOWN,
         mask: Mask | None = None,
     ) -> None:
-        self.mask, self.dataset = mask or Mask(), dataset
+        super().__init__(mask=mask)
+        self.dataset = dataset
         self._level, self._run_id = _LEVELS.index(level), run_id
         self._namespace, self._turn = namespace, _Turn()
 
@@ -107,15 +127,6 @@ class JsonReport:
                     **self.mask.clean_all(event.values),
                 }
             )
-
-    def progress(self, received: int, total: int | None) -> None:
-        """Stay silent."""
-
-    def arrived(self, parts: int, records: int | None) -> None:
-        """Stay silent."""
-
-    def preview(self, draw: Callable[[], str]) -> None:
-        """Stay silent."""
 
 
 class TextReport:

@@ -162,7 +162,9 @@ def test_github_is_a_provider_of_the_account_and_of_no_environment(
     assert content["github_role"]
     _destroy(account, console=Console(io.StringIO()), data=True)
     again = github_provider(
-        account.client("iam"), console=Console(io.StringIO()), confirm=lambda _: pytest.fail("asked")
+        account.client("iam"),
+        console=Console(io.StringIO()),
+        confirm=lambda _: pytest.fail("asked"),
     )
     assert again == arn
 

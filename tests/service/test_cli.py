@@ -281,7 +281,7 @@ def test_terminal_shows_progress_a_table_and_colors(folder: Path) -> None:
 
 
 def test_terminal_without_colors(folder: Path) -> None:
-    for source, code in (("launches.json", 0), ("nowhere.json", 69)):
+    for source, code in (("launches.json", 0), ("nowhere.json", 66)):
         ended = on_terminal(folder, "run", SOURCE_URL=source, NO_COLOR="1")
         assert ended[0] == code
         assert "\033[3" not in ended[1]
@@ -311,7 +311,7 @@ def test_help_mentions_every_setting_and_exit_code(folder: Path) -> None:
     for name in Settings.__dataclass_fields__:
         assert f"--{name.replace('_', '-')} " in ended.out
         assert name.upper() in ended.out
-    for code in (0, 64, 65, 69, 70, 71, 74, 75, 77, 78, 130, 143):
+    for code in (0, 64, 65, 66, 69, 70, 71, 74, 75, 77, 78, 130, 143):
         assert f" {code} " in ended.out
 
 

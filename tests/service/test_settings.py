@@ -12,17 +12,17 @@ from click.testing import CliRunner
 
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import ConfigError, UsageError
-from micro_etl.settings import (
+from micro_etl.options import (
     BucketName,
     ByteSize,
     OneOf,
     Seconds,
     Setting,
-    Settings,
     Whole,
     prefer_flags,
     run_options,
 )
+from micro_etl.settings import Settings
 
 DATASET = bundled_dataset("launches")
 BOTH = {"s3_bucket": "b", "s3_key": "k", "target_url": "u", "raw_url": "r"}

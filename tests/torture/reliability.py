@@ -17,6 +17,7 @@ SPOILT_INPUTS = 60
 SOAK_RUNS, SOAK_SEED, SOAK_MEMORY = 1000, 20063, 40 << 20
 PROPERTY_EXAMPLES = 1500
 MEMORY_LIMITS = range(100, 1100, 20)
+MODEL_PATHS = {"remote": 6931, "remote, with --force": 8379, "local": 2885}
 
 _LONGEST = 160
 _HEADINGS = {
@@ -78,7 +79,17 @@ that holds a table of five launches. `same`: the object is byte for byte what it
 upload is left open, standard error is empty, the scratch folder is gone, and the last line of the log says what is shown here.
 """
 
-TAIL = f"""## Kills, races, fuzzing and a soak
+TAIL = f"""## Publishing, enumerated
+
+Publishing is small enough to try whole. Each of 16 odd answers (another ETag or none, 202, a redirect, 304, 403, 404 of the key
+and of the bucket, 409, 412, 500, 503, a connection that is reset before and after the bytes came, other bytes) comes at each
+request of look, put and read-back, once and from then on, over each of 7 things that can stand there, with another publisher
+or a program that deletes before each request: {MODEL_PATHS["remote"]:,} paths, and {MODEL_PATHS["remote, with --force"]:,} with `--force`. For a local file each step fails in
+turn, by lack of room, a broken disk, missing rights or other bytes: {MODEL_PATHS["local"]:,} paths. In each one the run ends; 0 means that the object
+is the new table, whole, read in that run; what another run has published since the look stays; 75 means that another's table
+is there; every other end leaves a whole table, or says that it may be broken.
+
+## Kills, races, fuzzing and a soak
 
 | what | how much | seed |
 | --- | --- | --- |
@@ -101,7 +112,8 @@ it, by a signal or with 127. It never waits for ever, and never touches the obje
 part of `make rehearse`; a read-only or full disk under a local target is in `tests/torture/test_defects.py`.
 
 What no program can promise: a store that accepts an upload and keeps other bytes has lost the object; the run reads it back,
-says so, and ends with 74. NDJSON whose length is not announced and that is cut between two lines is complete for all that can be
+says so, and ends with 74, and the next run publishes again. After 74 at the read-back the object is the new one, not verified.
+A store that ignores conditions is not noticed: of two runs at once, the later upload would replace the earlier. NDJSON whose length is not announced and that is cut between two lines is complete for all that can be
 seen; `max_shrink` is what refuses it. SIGKILL leaves the scratch folder `micro-etl-*`, which no later run reads, and next to
 a local target at most `.<name>.part`, which the next run overwrites.
 """

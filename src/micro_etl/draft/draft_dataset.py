@@ -142,7 +142,7 @@ def draft_dataset(
     if guesses and not key:
         why_pages = "there are other pages, but no column of this one could be their key"
     draft = Draft(
-        name=name or _name_of(source.location),
+        name=_slug(name or "") or _name_of(source.location),
         notes=_notes(chosen, others, columns, key),
         source=_source_keys(request, chosen),
         body=request.body,
@@ -190,10 +190,10 @@ def _find_columns(
     chosen: Candidate, found: Found, page: Any, scratch: FilePath
 ) -> tuple[list[DraftColumn], list[Leaf]]:
     """Find the columns of the records, and of what is around them."""
-    records = [record for _, record in found.records]
+    records = found.records
     root: list[tuple[Leaf, Origin]] = []
-    if chosen.path[-1:] == (EVERY,) and isinstance(found.records[0][0][-1], str):
-        keys = [bindings[-1] for bindings, _ in found.records]
+    if chosen.path[-1:] == (EVERY,) and isinstance(found.bindings[0][-1], str):
+        keys = [bindings[-1] for bindings in found.bindings]
         root.append((Leaf(chosen.path, keys, 0), Origin.KEY))
     if chosen.are_values:
         there = [record for record in records if record is not None]
@@ -274,8 +274,8 @@ def _brings_others(
     found = find_records(page, chosen.path, columnar=chosen.columnar)
     if found is None:
         return False
-    before = {write_json(record) for _, record in first.found.records}
-    return not any(write_json(record) in before for _, record in found.records)
+    before = set(map(write_json, first.found.records))
+    return not any(write_json(record) in before for record in found.records)
 
 
 def _notes(
@@ -333,8 +333,11 @@ def _loosen(draft: Draft, error: ContractError) -> Draft:
 def _name_of(location: Location) -> str:
     """Name a dataset after its URL: the last word of the path that says something."""
     parts = urlsplit(location.text)
-    words = [re.sub(r"\.\w+$", "", word) for word in parts.path.split("/")]
-    words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in words]
+    words = [_slug(re.sub(r"\.\w+$", "", word)) for word in parts.path.split("/")]
     saying = [word for word in words if word and not _NO_NAME.fullmatch(word)]
-    host = re.sub(r"[^a-z0-9]+", "-", (parts.hostname or "").lower()).strip("-")
-    return (saying[-1] if saying else host or "records")[:60]
+    return saying[-1] if saying else _slug(parts.hostname or "") or "records"
+
+
+def _slug(text: str) -> str:
+    """Make of a text what a dataset may be called; nothing where no letter is left."""
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")[:60]

@@ -106,7 +106,7 @@ def _by_numbers(said: Said, elements: int) -> Evidence | None:
             return None
         what = f"it is page {said.page} and {write_path(path)} is {pages:,}"
         return Evidence(what, "page_number", path)
-    if said.has_previous and said.is_next_null:
+    if said.is_next_null and not said.is_first:
         return None
     for path, total in said.totals:
         if total > max(_end(said, elements), said.to or 0):

@@ -12,7 +12,8 @@ _PIECE = 1 << 20
 _LAYERS = 2  # a server that compresses a file that is compressed
 _GZIP = b"\x1f\x8b"
 _ZLIB_FIRST = 0x78  # "x", with which no JSON begins
-_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Of UTF-8, with which some programs begin what they write."""
 
 
 def unpack(chunks: Iterator[bytes], shown: str) -> Iterator[bytes]:
@@ -33,9 +34,9 @@ def unpack(chunks: Iterator[bytes], shown: str) -> Iterator[bytes]:
             chunks = _decompress(chunks, "zlib", zlib.MAX_WBITS, shown)
         else:
             break
-    head, chunks = _peek(chunks, len(_MARK))
-    if head.startswith(_MARK):
-        yield next(chunks).removeprefix(_MARK)
+    head, chunks = _peek(chunks, len(BYTE_ORDER_MARK))
+    if head.startswith(BYTE_ORDER_MARK):
+        yield next(chunks).removeprefix(BYTE_ORDER_MARK)
     yield from chunks
 
 

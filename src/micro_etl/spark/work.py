@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb  # noqa: F401 - gives connections `sql`, whose result can be read as Arrow
 import obstore
 import pyarrow as pa
 from obstore.exceptions import AlreadyExistsError, PreconditionError

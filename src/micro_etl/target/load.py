@@ -17,7 +17,7 @@ from micro_etl.target.look import read_content
 from micro_etl.target.outcome import Describe, Outcome, Previous
 from micro_etl.target.put import put
 from micro_etl.target.put_locally import put_locally
-from micro_etl.target.verify import overtaken, read_back
+from micro_etl.target.verify import is_still, overtaken, read_back, strange
 
 CONTENT_TYPE = "application/vnd.apache.parquet"
 """The media type of Parquet, as registered with IANA."""
@@ -78,15 +78,13 @@ def load(
         else:
             if now and now.sha256 == table.sha256:
                 return Outcome("unchanged", now.etag)
-            if now and not previous.is_same_object(now.etag, now.version):
-                raise overtaken(place, now, scratch=scratch, describe=describe)
-            previous = previous if now else None  # broken, or gone: published again
+            if now and not is_still(previous, now):
+                raise overtaken(place) if now.run_id or now.is_parquet else strange(place)
+            # What is broken or gone is published again.
     if dry_run:
         return Outcome("would publish", previous.etag if previous else None)
     if place.local:
-        etag = put_locally(
-            table, place, previous, scratch=scratch, describe=describe, on_write=on_write
-        )
+        etag = put_locally(table, place, previous, scratch=scratch, on_write=on_write)
     else:
         etag = put(
             table,
@@ -94,8 +92,6 @@ def load(
             previous,
             metadata=metadata,
             content_type=content_type,
-            scratch=scratch,
-            describe=describe,
             on_write=on_write,
         )
     return Outcome("published", etag)

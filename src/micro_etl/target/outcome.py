@@ -37,10 +37,6 @@ class Previous:
     schema: Schema | None = None
     schema_sha256: str | None = None
 
-    def is_same_object(self, etag: str | None, version: str | None) -> bool:
-        """Tell whether an ETag and a version, seen later, are those of this object."""
-        return (etag, version) == (self.etag, self.version)
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

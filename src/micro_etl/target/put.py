@@ -22,8 +22,8 @@ from obstore.exceptions import (
 from micro_etl.errors import MicroEtlError, TargetError
 from micro_etl.store import Place, is_missing_bucket, reason, target_errors
 from micro_etl.tablefile import Table
-from micro_etl.target.outcome import Describe, Previous
-from micro_etl.target.verify import Verdict, broken, judge, overtaken, read_back
+from micro_etl.target.outcome import Previous
+from micro_etl.target.verify import Verdict, broken, judge, overtaken, read_back, strange
 
 if TYPE_CHECKING:
     from obstore import PutMode, UpdateVersion
@@ -48,8 +48,6 @@ def put(
     *,
     metadata: Mapping[str, str],
     content_type: str,
-    scratch: Path,
-    describe: Describe,
     on_write: Callable[[], None],
 ) -> str | None:
     """Replace the object that was looked at, and read back what then stands there.
@@ -73,16 +71,14 @@ def put(
         )
     attributes = _attributes(table, place, metadata, content_type)
     store, end = place.store_for_upload(table.size), time.monotonic() + place.deadline
-    content = map_file(table.file)
+    content, over = map_file(table.file), previous
     for pause in (*_PAUSES, None):
         on_write()
-        error = send(store, place.key, content, attributes, _mode(previous))
+        error = send(store, place.key, content, attributes, _mode(over))
         try:
             now = read_back(place)
-        except MicroEtlError:
-            if error is None or isinstance(error, _CONDITION):
-                raise
-            break  # the first error says more
+        except MicroEtlError as unread:
+            raise _unverified(place, error, unread) from unread
         verdict = judge(now, table, metadata["run-id"], previous)
         if now and verdict is Verdict.PUBLISHED:
             return now.etag
@@ -90,15 +86,13 @@ def put(
             raise broken(place, now, table)
         if error and _is_final(error):
             break
-        if verdict is Verdict.OVERTAKEN:
-            refused = isinstance(error, _CONDITION)
-            raise overtaken(
-                place, now, scratch=scratch, describe=describe, may_have_written=not refused
-            )
+        if now and verdict is Verdict.OVERTAKEN:
+            if not (now.run_id or now.is_parquet):
+                raise strange(place)
+            raise overtaken(place, may_have_written=not isinstance(error, _CONDITION))
         if pause is None or time.monotonic() + pause > end:
             break
-        if verdict is Verdict.GONE:
-            previous = None
+        over = None if verdict is Verdict.GONE else previous
         time.sleep(pause)
     with target_errors("write", place.location):
         raise _not_written(place, error) from error
@@ -165,6 +159,20 @@ def _is_final(error: Exception) -> bool:
     found = _STATUS.search(str(error))
     status = int(found[1]) if found else 0
     return status == _NOT_IMPLEMENTED or (status // 100 == _REFUSED and status not in _PASSING)
+
+
+def _unverified(place: Place, error: Exception | None, unread: MicroEtlError) -> MicroEtlError:
+    """Make the error of a put after which the object can't be read; the first error says more."""
+    said = unread
+    if error and not isinstance(error, _CONDITION):
+        try:
+            with target_errors("write", place.location):
+                raise error
+        except MicroEtlError as unwritten:
+            said = unwritten
+        if _is_final(error):
+            return said
+    return type(said)(f"{said}; what stands there was not verified, and may be broken")
 
 
 def _not_written(place: Place, error: Exception | None) -> Exception:

@@ -16,7 +16,7 @@ import obstore
 from micro_etl.errors import AccessDeniedError, TargetError
 from micro_etl.store import Place, target_errors
 from micro_etl.tablefile import Table
-from micro_etl.target.outcome import Describe, Previous
+from micro_etl.target.outcome import Previous
 from micro_etl.target.verify import Verdict, broken, judge, overtaken, read_back
 
 _TRIES = 5
@@ -29,7 +29,6 @@ def put_locally(
     previous: Previous | None,
     *,
     scratch: Path,
-    describe: Describe,
     on_write: Callable[[], None],
 ) -> str | None:
     """Replace the file that was looked at, keep its mode and owner, and read back the new one.
@@ -54,7 +53,7 @@ def put_locally(
             for _ in range(_TRIES):  # where a program that knows no lock removes what was written
                 there = _etag(place)
                 if there is not None and (previous is None or there != previous.etag):
-                    raise overtaken(place, None, scratch=scratch, describe=describe)
+                    raise overtaken(place)
                 previous = previous if there else None
                 _replace(file, table.file, folder, scratch, on_write)
                 written = _etag(place)
@@ -65,9 +64,7 @@ def put_locally(
                 if now and now.etag == written:
                     raise broken(place, now, table)
                 if now:
-                    raise overtaken(
-                        place, now, scratch=scratch, describe=describe, may_have_written=True
-                    )
+                    raise overtaken(place, may_have_written=True)
     raise TargetError(f"can't write {place.location.shown}: it is removed each time it was written")
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 
 import obstore
 
-from micro_etl.errors import MicroEtlError, RaceLostError, TargetError
+from micro_etl.errors import RaceLostError, TargetError
 from micro_etl.store import Place, is_missing_bucket, target_errors
 from micro_etl.tablefile import Table
-from micro_etl.target.look import download, metadata_of
-from micro_etl.target.outcome import Describe, Previous
+from micro_etl.target.look import metadata_of
+from micro_etl.target.outcome import Previous
+
+_MAGIC = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Seen:
         sha256: of the bytes that were read.
         run_id: the run that wrote it, where it says so.
         said_sha256: what it says that the hash of its bytes is.
+        is_parquet: it begins and ends as a Parquet file does.
     """
 
     etag: str | None
@@ -33,6 +35,7 @@ class Seen:
     sha256: str
     run_id: str | None = None
     said_sha256: str | None = None
+    is_parquet: bool = False
 
 
 class Verdict(Enum):
@@ -55,12 +58,14 @@ def read_back(place: Place) -> Seen | None:
         TargetError: the store can't be read.
         AccessDeniedError: the store doesn't allow it.
     """
-    digest = hashlib.sha256()
+    digest, first, last = hashlib.sha256(), b"", b""
     with target_errors("read back", place.location):
         try:
             found = obstore.get(place.store, place.key)
             for chunk in found.stream():
                 digest.update(chunk)
+                piece = bytes(memoryview(chunk)[:4]), bytes(memoryview(chunk)[-4:])
+                first, last = (first + piece[0])[:4], (last + piece[1])[-4:]
         except FileNotFoundError as error:
             if is_missing_bucket(error):
                 raise
@@ -72,6 +77,7 @@ def read_back(place: Place) -> Seen | None:
         digest.hexdigest(),
         said.get("run-id"),
         said.get("content-sha256"),
+        is_parquet=first == last == _MAGIC,
     )
 
 
@@ -88,12 +94,22 @@ def judge(now: Seen | None, table: Table, run_id: str, previous: Previous | None
         return Verdict.GONE
     if now.sha256 == table.sha256 and now.run_id in (run_id, None):
         return Verdict.PUBLISHED
-    if previous and previous.is_same_object(now.etag, now.version):
+    if previous and is_still(previous, now):
         return Verdict.UNTOUCHED
     # A run id may be the same in every run, such as the name of a job.
     if (now.run_id, now.said_sha256) == (run_id, table.sha256):
         return Verdict.BROKEN
     return Verdict.OVERTAKEN
+
+
+def is_still(previous: Previous, now: Seen) -> bool:
+    """Tell whether what was read is what stood there before.
+
+    Its bytes or what it says of itself tell as well, where a store names it otherwise each time.
+    """
+    same_name = (now.etag, now.version) == (previous.etag, previous.version)
+    said = (now.run_id, now.said_sha256) == (previous.run_id, previous.sha256)
+    return same_name or now.sha256 == previous.sha256 or (now.run_id is not None and said)
 
 
 def broken(place: Place, now: Seen, table: Table) -> TargetError:
@@ -104,29 +120,20 @@ def broken(place: Place, now: Seen, table: Table) -> TargetError:
     )
 
 
-def overtaken(
-    place: Place,
-    now: Seen | None,
-    *,
-    scratch: Path,
-    describe: Describe,
-    may_have_written: bool = False,
-) -> MicroEtlError:
+def strange(place: Place) -> TargetError:
+    """Make the error of an object that no run can have written."""
+    return TargetError(
+        f"{place.location.shown} reads back as neither this run's table nor another's; what "
+        "stands there may be broken"
+    )
+
+
+def overtaken(place: Place, *, may_have_written: bool = False) -> RaceLostError:
     """Make the error of an object that is neither this run's nor the one that was looked at.
 
     Args:
         place: where it is.
-        now: what stands there; none where its bytes were not read.
-        scratch: a folder for its content.
-        describe: says what a Parquet file is.
         may_have_written: this run's table may have stood there for a while.
     """
-    url = place.location.shown
-    by_a_run = now is not None and now.run_id is not None
-    if by_a_run or describe(download(place, scratch / "overtaking.parquet")):
-        what = "its table stays" if may_have_written else "this one wrote nothing"
-        return RaceLostError(f"another run published {url} meanwhile; {what}")
-    return TargetError(
-        f"another program replaced {url} meanwhile, by what is not a Parquet file; what stands "
-        "there may be broken"
-    )
+    what = "its table stays" if may_have_written else "this one wrote nothing"
+    return RaceLostError(f"another run published {place.location.shown} meanwhile; {what}")

@@ -1,0 +1,295 @@
+"""The options of the command line: each setting is a flag and an environment variable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import click
+
+from micro_etl.errors import UsageError
+from micro_etl.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
+_DAY = 86_400
+_DEFAULTS = {one.name: one.default for one in fields(Settings)}
+
+
+class Setting(click.ParamType[Any]):
+    """A value that says what it should be when it is not."""
+
+    name = "value"
+    should = ""
+
+    def parse(self, text: str) -> Any:
+        """The value of a text; a ValueError where it is not what it should be."""
+        raise NotImplementedError
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the text, or fail with what it was and what it should be."""
+        try:
+            return self.parse(str(value).strip())
+        except ValueError:
+            self.fail(f"is {str(value)!r}; it should be {self.should}", param, ctx)
+
+
+class Whole(Setting):
+    """A whole number within bounds."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+        self.should = f"a whole number from {least} to {most}"
+
+    def parse(self, text: str) -> int:
+        """Read the number."""
+        if not self.least <= int(text) <= self.most:
+            raise ValueError
+        return int(text)
+
+
+class Seconds(Setting):
+    """A duration in seconds, more than none and a day at most."""
+
+    name = "seconds"
+    should = f"a number of seconds above 0, {_DAY} at most"
+
+    def parse(self, text: str) -> float:
+        """Read the number."""
+        if not 0 < float(text) <= _DAY:
+            raise ValueError
+        return float(text)
+
+
+class ByteSize(Setting):
+    """A number of bytes, with a unit or without."""
+
+    name = "bytes"
+    should = "a size in bytes such as 500000, 64MiB or 2GB"
+
+    def parse(self, text: str) -> int:
+        """Read the number and its unit."""
+        found = re.fullmatch(r"([1-9]\d{0,15})\s*(|[kmg]i?)b?", text.lower())
+        if not found:
+            raise ValueError
+        return int(found[1]) * _UNITS[found[2]]
+
+
+class OneOf(Setting):
+    """One of some words."""
+
+    name = "word"
+
+    def __init__(self, *words: str) -> None:
+        self.words, self.should = words, f"one of {', '.join(words)}"
+        self.name = "|".join(words)
+
+    def parse(self, text: str) -> str:
+        """Find the word, whatever its case."""
+        return self.words[self.words.index(text.lower())]
+
+
+class BucketName(Setting):
+    """The name of a bucket, without a scheme or a key."""
+
+    name = "bucket"
+    should = "the name of a bucket, without s3:// and without a slash"
+
+    def parse(self, text: str) -> str:
+        """Check the characters that a name or an access point's ARN may have."""
+        if not re.fullmatch(r"[\w.:-]*", text):
+            raise ValueError
+        return text
+
+
+class RunId(Setting):
+    """A name that an object's metadata can carry."""
+
+    name = "id"
+    should = "1 to 200 printable ASCII characters"
+
+    def parse(self, text: str) -> str:
+        """Check the characters."""
+        if not re.fullmatch(r"[ -~]{1,200}", text):
+            raise ValueError
+        return text
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its options in groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a list for each group, in the order of the options."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record:
+                groups.setdefault(getattr(parameter, "group", "Other"), []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class GroupedOption(click.Option):
+    """An option of a group.
+
+    Attributes:
+        group: the title of its list in the help.
+    """
+
+    def __init__(self, *args: Any, group: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+def option(name: str, kind: Any, group: str, text: str) -> Callable[[F], F]:
+    """Make a flag and the environment variable of the same name; `Settings` has the default."""
+    default = _DEFAULTS[name.lower()]
+    shown: bool | str = default is not None
+    if isinstance(kind, ByteSize) and isinstance(default, int):
+        shown = f"{default >> 30}GiB" if default >> 30 else f"{default >> 20}MiB"
+    return click.option(
+        "--" + name.lower().replace("_", "-"),
+        cls=GroupedOption,
+        group=group,
+        type=kind,
+        default=default,
+        envvar=name,
+        show_envvar=True,
+        show_default=shown,
+        help=text,
+    )
+
+
+def flag(name: str, group: str, text: str) -> Callable[[F], F]:
+    """Make a flag that is no setting: it is for one run."""
+    return click.option(name, cls=GroupedOption, group=group, is_flag=True, help=text)
+
+
+SOURCE, TARGET, LIMITS, OUTPUT = "Source", "Target", "Limits", "Output"
+"""The groups of options."""
+
+DATASET = option(
+    "DATASET",
+    str,
+    SOURCE,
+    "Name of a file in ./datasets or of a bundled dataset, or the path or URL of a dataset file.",
+)
+_STORE = (
+    option("TARGET_TIMEOUT", Seconds(), LIMITS, "Seconds for one request to a store."),
+    option("TARGET_DEADLINE", Seconds(), LIMITS, "Seconds for a request with its retries."),
+)
+_RUN = (
+    DATASET,
+    option("SOURCE_URL", str, SOURCE, "Where the records come from.  [default: the dataset's]"),
+    option(
+        "ENGINE",
+        OneOf("duckdb", "spark"),
+        SOURCE,
+        "Spark, from a folder of JSON to a folder of Parquet, is for data beyond one machine.",
+    ),
+    option("S3_BUCKET", BucketName(), TARGET, "The bucket that the table goes to."),
+    option("S3_KEY", str, TARGET, "The table's key in it.  [default: <dataset>.parquet]"),
+    option(
+        "TARGET_URL",
+        str,
+        TARGET,
+        "Any other place for the table: s3://, gs://, az://, a path.  "
+        "[default on a terminal: out/<dataset>.parquet]",
+    ),
+    option(
+        "RAW_URL",
+        str,
+        TARGET,
+        "Keep each distinct response in this folder of a store, gzipped and named by its hash.",
+    ),
+    option("SOURCE_ATTEMPTS", Whole(1, 20), LIMITS, "How often to ask the source."),
+    option("SOURCE_CONNECT_TIMEOUT", Seconds(), LIMITS, "Seconds for a connection."),
+    option("SOURCE_READ_TIMEOUT", Seconds(), LIMITS, "Seconds between two pieces of a response."),
+    option("SOURCE_DEADLINE", Seconds(), LIMITS, "Seconds for the whole source, with retries."),
+    option("SOURCE_BACKOFF", Seconds(), LIMITS, "Unit of the wait between attempts, in seconds."),
+    option("SOURCE_BACKOFF_MAX", Seconds(), LIMITS, "Longest wait between attempts, in seconds."),
+    option(
+        "SOURCE_RETRY_AFTER_MAX",
+        Seconds(),
+        LIMITS,
+        "Longest wait that the source may ask for, in seconds.",
+    ),
+    option("SOURCE_MAX_REDIRECTS", Whole(0, 20), LIMITS, "How many redirects to follow."),
+    option("SOURCE_MAX_PAGES", Whole(1, 1_000_000), LIMITS, "How many pages to fetch at most."),
+    option("SOURCE_MAX_BYTES", ByteSize(), LIMITS, "Largest response as it comes."),
+    option("SOURCE_MAX_UNPACKED_BYTES", ByteSize(), LIMITS, "Largest response, decompressed."),
+    option("SOURCE_MAX_RECORD_BYTES", ByteSize(), LIMITS, "Largest single record."),
+    *_STORE,
+    option(
+        "LOG_FORMAT",
+        OneOf("auto", "text", "json"),
+        OUTPUT,
+        "Text for people or JSON lines; auto is text on a terminal.",
+    ),
+    option(
+        "LOG_LEVEL",
+        OneOf("info", "warning", "error"),
+        OUTPUT,
+        "The least important event that is printed; the result always is.",
+    ),
+    option(
+        "RUN_ID",
+        RunId(),
+        OUTPUT,
+        "Names the run in its log and in the object's metadata.  [default: random]",
+    ),
+    option(
+        "METRICS_NAMESPACE",
+        str,
+        OUTPUT,
+        "Print metrics in CloudWatch's embedded format, under this namespace.",
+    ),
+)
+
+
+def run_options(command: F) -> F:
+    """Give a command every setting of a run."""
+    return _apply(_RUN, command)
+
+
+def store_options(command: F) -> F:
+    """Give a command the settings of a store."""
+    return _apply(_STORE, command)
+
+
+def prefer_flags(values: dict[str, Any], flags: Collection[str]) -> dict[str, Any]:
+    """Drop the target that the environment names where a flag names another.
+
+    Args:
+        values: the settings by the names of their fields.
+        flags: the fields that come from a flag.
+
+    Raises:
+        UsageError: two targets, or half of one, by flags; an empty flag.
+    """
+    for name in flags:
+        if values.get(name) == "":
+            raise UsageError(f"--{name.replace('_', '-')} is empty; it should be given a value")
+    bucket = {"s3_bucket", "s3_key"}
+    by_url, by_bucket = "target_url" in flags, not bucket.isdisjoint(flags)
+    if by_url and by_bucket:
+        raise UsageError(
+            "--target-url names a target, and so do --s3-bucket and --s3-key; "
+            "only one of them should be given"
+        )
+    if by_bucket and not values["s3_bucket"]:
+        raise UsageError(f"--s3-key is {values['s3_key']}, but --s3-bucket is missing")
+    dropped = bucket if by_url else {"target_url"} if by_bucket else set()
+    return {name: None if name in dropped else value for name, value in values.items()}
+
+
+def _apply(options: tuple[Callable[[F], F], ...], command: F) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command
