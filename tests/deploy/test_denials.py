@@ -8,8 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +50,37 @@ class Response:
     content = b""
 
 
-@contextmanager
-def denying(action: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let AWS deny one action, on the way from the real client to its endpoint."""
-    make = Clients.__getattr__
+class Denials:
+    """Lets AWS deny calls, on the way from the real clients to their endpoints.
 
-    def refuse(model: Any, **_: object) -> Any:
+    The clients are made once, which is most of what a command takes.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.denied: Callable[[str, str], str] = lambda *_: ""
+        self._made: dict[str, Any] = {}
+        self._make = Clients.__getattr__
+        monkeypatch.setattr(Clients, "__getattr__", lambda clients, name: self._get(clients, name))
+
+    def of_action(self, action: str) -> None:
+        """Deny one action of IAM."""
+
+        def denied(name: str, operation: str) -> str:
+            passes_roles = action == "iam:PassRole" and operation == "RegisterTaskDefinition"
+            return action if FROM_OPERATION.get(name, name) == action or passes_roles else ""
+
+        self.denied = denied
+
+    def _get(self, clients: Clients, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._make(clients, name)
+            self._made[name].meta.events.register("before-call", self._answer)
+        return self._made[name]
+
+    def _answer(self, model: Any, **_: object) -> Any:
         name = f"{service_of(model)}:{model.name}"
-        wanted = FROM_OPERATION.get(name, name)
-        passes_roles = action == "iam:PassRole" and model.name == "RegisterTaskDefinition"
-        if wanted != action and not passes_roles:
+        action = self.denied(name, model.name)
+        if not action:
             return None
         words = f"User: me is not authorized to perform: {action}"
         code = "AccessDenied" if name.startswith(("s3:", "iam:")) else "AccessDeniedException"
@@ -69,14 +89,12 @@ def denying(action: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}},
         }
 
-    def make_denying(clients: Clients, name: str) -> Any:
-        client = make(clients, name)
-        client.meta.events.register("before-call", refuse)
-        return client
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Clients, "__getattr__", make_denying)
-        yield
+@pytest.fixture
+def denials(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Denials:
+    """Denies nothing yet."""
+    assert cloud.root
+    return Denials(monkeypatch)
 
 
 def service_of(model: Any) -> str:
@@ -103,8 +121,9 @@ def in_short(ended: Ended, action: str) -> str:
 
 
 @pytest.fixture
-def ready(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+def ready(cloud: Cloud, denials: Denials, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """Two good revisions and a larger task to deploy, so that each command has work to do."""
+    assert denials
     monkeypatch.setattr(
         step, "integration_test", lambda *_, **__: Report(passed=1, failed=(), skipped=())
     )
@@ -117,7 +136,7 @@ def ready(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 @pytest.mark.timeout(600)
 def test_each_denial_is_told_and_what_can_go_on_goes_on(
-    ready: Cloud, world: Target, monkeypatch: pytest.MonkeyPatch
+    ready: Cloud, world: Target, denials: Denials
 ) -> None:
     """No command ends with a traceback, or says that there is none of what it may not see."""
     cloud, rows = ready, []
@@ -125,8 +144,8 @@ def test_each_denial_is_told_and_what_can_go_on_goes_on(
     for action in actions_of(world):
         cells = []
         for command in COMMANDS:
-            with denying(action, monkeypatch):
-                ended = cloud.deploy(*command.split())
+            denials.of_action(action)
+            ended = cloud.deploy(*command.split())
             assert "Traceback" not in ended.out + ended.err
             assert ended.code != Exit.DEFECT
             cells.append(in_short(ended, action))
@@ -207,25 +226,10 @@ def test_with_a_list_denied_the_latest_is_known(cloud: Cloud) -> None:
     assert "--to NUMBER" in rollback.err
 
 
-def test_nothing_visible_is_not_good(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_visible_is_not_good(cloud: Cloud, denials: Denials) -> None:
     """`verify` fails then; a deploy goes on."""
-
-    def deny(model: Any, **_: object) -> Any:
-        if model.name.startswith(("Describe", "Head", "GetRole", "List")):
-            return Response(), {
-                "Error": {"Code": "AccessDenied", "Message": "no"},
-                "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}},
-            }
-        return None
-
-    make = Clients.__getattr__
-
-    def make_denying(clients: Clients, name: str) -> Any:
-        client = make(clients, name)
-        client.meta.events.register("before-call", deny)
-        return client
-
-    monkeypatch.setattr(Clients, "__getattr__", make_denying)
+    looks = ("Describe", "Head", "GetRole", "List")
+    denials.denied = lambda name, operation: name if operation.startswith(looks) else ""
 
     ended = cloud.deploy("verify")
 
