@@ -312,10 +312,10 @@ def state(stage: Stage, name: str) -> str:
     return str(schedule_of(stage, name)["State"])
 
 
-def schedule_of(stage: Stage, name: str) -> Mapping[str, Any]:
-    """Return an environment's schedule, as AWS has it."""
+def schedule_of(stage: Stage, name: str, dataset: str = "") -> Mapping[str, Any]:
+    """Return the schedule of an environment, or of `-DATASET` in it, as AWS has it."""
     found: Mapping[str, Any] = stage.emulator.client("scheduler").get_schedule(
-        Name=f"micro-etl-{name}", GroupName=f"micro-etl-{name}"
+        Name=f"micro-etl-{name}{dataset}", GroupName=f"micro-etl-{name}"
     )
     return found
 
