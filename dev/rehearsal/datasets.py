@@ -48,7 +48,7 @@ memory = 2048
 
 
 def three_datasets(stage: Stage) -> str:
-    """Tables added to the file are three deploys of one image, each with its own size and schedule."""
+    """Tables added to the file are deployed with the same image, each by its size and schedule."""
     owner = as_owner(stage)
     write_datasets(stage)
     owner.deploy("--env", STAGING).expect_exit(
@@ -73,7 +73,7 @@ def three_datasets(stage: Stage) -> str:
 
 
 def one_breaks(stage: Stage) -> str:
-    """One dataset whose data break its contract leaves the two others alone: 65, and two deploys."""
+    """A dataset whose data break its contract leaves the two others alone: 65, two deploys."""
     owner = as_owner(stage)
     before = {name: etag(stage, name) for name in ("launches", "orders", "readings")}
     stage.source.records = [*stage.source.records, stage.source.records[0]]
