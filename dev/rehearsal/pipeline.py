@@ -22,7 +22,7 @@ from dev.rehearsal import emulator
 from dev.rehearsal.roles import compare
 from dev.rehearsal.scenarios import OK, REFUSED, TEST_FAILED, Scenario
 from dev.rehearsal.stage import Stage, expect, git
-from dev.rehearsal.workflows import command, run_steps
+from dev.rehearsal.workflows import ON_GITHUB_ALONE, command, run_steps
 
 GITHUB = "octo@1001/micro-etl@2002"
 """A repository as the subject of its tokens names it: by names that can change, and ids."""
@@ -271,7 +271,7 @@ def ship(stage: Stage) -> str:
     with as_github(stage, STAGING) as runner:
         run(runner, command("deploy.yml", "build"), GITHUB_OUTPUT=str(outputs))
     given = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
-    expect(given.keys() == {"name", "digest"}, f"the build gives {given}")
+    expect(given.keys() == {"name", "digest", "pushed"}, f"the build gives {given}")
     return given["digest"]
 
 
@@ -312,10 +312,10 @@ def state(stage: Stage, name: str) -> str:
     return str(schedule_of(stage, name)["State"])
 
 
-def schedule_of(stage: Stage, name: str) -> Mapping[str, Any]:
-    """Return an environment's schedule, as AWS has it."""
+def schedule_of(stage: Stage, name: str, dataset: str = "") -> Mapping[str, Any]:
+    """Return the schedule of an environment, or of `-DATASET` in it, as AWS has it."""
     found: Mapping[str, Any] = stage.emulator.client("scheduler").get_schedule(
-        Name=f"micro-etl-{name}", GroupName=f"micro-etl-{name}"
+        Name=f"micro-etl-{name}{dataset}", GroupName=f"micro-etl-{name}"
     )
     return found
 
@@ -343,7 +343,8 @@ def label(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-PLAYED = {step.command for step in run_steps() if step.workflow == "deploy.yml"} | {
-    command("ci.yml", "image")
-}
+PLAYED = {
+    command("ci.yml", "image"),
+    *(step.command for step in run_steps() if step.workflow == "deploy.yml"),
+} - ON_GITHUB_ALONE.keys()
 """The commands of the workflows that are played here; a test sees that none is forgotten."""

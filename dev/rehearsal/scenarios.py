@@ -304,11 +304,11 @@ def interrupted(stage: Stage) -> str:
 SCENARIOS: tuple[Scenario, ...] = (
     first_deploy,
     locked_down,
-    same_image,
     nothing_changed,
     looking,
     new_launch,
     code_change,
+    same_image,
     source_down,
     contract_broken,
     write_denied,

@@ -257,7 +257,8 @@ def _chooser(name: str) -> str:
 def _place(request: PageRequest, param: str) -> str:
     """Where a parameter belongs: in a body, beside the one that bounds a page."""
     for name, value in (request.body or {}).items():
-        if isinstance(value, dict) and (param in value or any(map(_chooser, value))):
+        is_graphql = name == "variables" and "query" in (request.body or {})
+        if isinstance(value, dict) and (is_graphql or param in value or any(map(_chooser, value))):
             return write_path((name, param))
     return param if request.body is None else write_path((param,))
 
