@@ -204,7 +204,8 @@ class LocalEngine:
         To free a gigabyte takes the system a tenth of a second, once no file of it is open: it is
         done in the background.
         """
-        if self._is_single and self._task.dataset.pagination is None:
+        pagination = self._task.dataset.pagination
+        if self._is_single and (pagination is None or pagination.kind != "none"):
             self._refuse_first_page()
         files = [one.part.file for one in self._parts]
         held = os.open(files[0], os.O_RDONLY)
