@@ -1,11 +1,11 @@
-"""The clients that the steps talk to, and the questions that every step asks of an AWS error."""
+"""Connects to AWS, and answers what every step asks about an error of AWS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -18,8 +18,10 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
+from botocore.loaders import create_loader
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecs import ECSClient
@@ -35,13 +37,24 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 6},
     user_agent_extra="micro-etl-deploy",
 )
-
+ERRORS = (BotoCoreError, ClientError)
+"""What a call can raise: the SDK's own errors, and those that AWS answers with."""
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess",
+          "AuthorizationError", "403"}  # fmt: skip
+CREDENTIALS_REFUSED = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
+                       "UnrecognizedClientException", "SignatureDoesNotMatch",
+                       "AuthFailure"}  # fmt: skip
+THROTTLED = {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException",
+             "RequestLimitExceeded"}  # fmt: skip
+FAULTS = {"ServerException", "InternalError", "InternalFailure", "ServiceUnavailable"}
+LOG_IN = (
+    "`aws configure` or `aws sso login`, then AWS_PROFILE for a profile that is not the default one"
+)
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
 class Clients:
-    """One client for each AWS service that the tool uses."""
+    """The clients of a region, each made when it is first used. Making one sends nothing."""
 
     ecs: ECSClient
     ecr: ECRClient
@@ -51,75 +64,51 @@ class Clients:
     iam: IAMClient
     sts: STSClient
     scheduler: EventBridgeSchedulerClient
+    cloudformation: CloudFormationClient
+    secretsmanager: Any
+    ssm: Any
+
+    def __init__(self, session: boto3.Session, *, region: str, endpoint: str | None = None) -> None:
+        self._session = session
+        self._options = {"region_name": region, "endpoint_url": endpoint, "config": CONFIG}
+
+    def __getattr__(self, name: str) -> Any:
+        """Make the client of a service."""
+        if name not in Clients.__annotations__:
+            raise AttributeError(name)
+        create: Any = self._session.client
+        setattr(self, name, create(name, **self._options))
+        return self.__dict__[name]
 
 
-def connect(session: boto3.Session, *, region: str) -> Clients:
-    """Return clients for a region. Nothing is sent yet."""
-    return Clients(
-        ecs=session.client("ecs", region_name=region, config=CONFIG),
-        ecr=session.client("ecr", region_name=region, config=CONFIG),
-        logs=session.client("logs", region_name=region, config=CONFIG),
-        s3=session.client("s3", region_name=region, config=CONFIG),
-        ec2=session.client("ec2", region_name=region, config=CONFIG),
-        iam=session.client("iam", region_name=region, config=CONFIG),
-        sts=session.client("sts", region_name=region, config=CONFIG),
-        scheduler=session.client("scheduler", region_name=region, config=CONFIG),
-    )
-
-
-DENIED = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "UnauthorizedOperation",
-    "UnauthorizedAccess",
-    "AuthorizationError",
-    "403",
-}
-CREDENTIALS_REFUSED = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-    "SignatureDoesNotMatch",
-    "AuthFailure",
-}
-
-
-THROTTLED = {
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-}
-FAULTS = {"ServerException", "InternalError", "InternalFailure", "ServiceUnavailable"}
-ERRORS = (BotoCoreError, ClientError)
-"""What a call can raise: the SDK's own errors, and what AWS answered."""
-
-
-def is_unanswered(error: Exception) -> bool:
-    """Tell whether it is not known what became of a call: the network, or a fault of AWS's."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return code_of(error) in FAULTS or status >= 500
+def is_offline(error: Exception) -> bool:
+    """Tell whether no answer came because of the network."""
     return isinstance(error, AwsConnectionError | HTTPClientError)
 
 
+def is_unanswered(error: Exception) -> bool:
+    """Tell whether the effect of a call is unknown: the network failed, or AWS did."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return code_of(error) in FAULTS or status >= 500
+    return is_offline(error)
+
+
 def may_pass(error: Exception) -> bool:
-    """Tell whether the same call may well be answered in a moment."""
+    """Tell whether the same call may be answered in a moment."""
     throttled = isinstance(error, ClientError) and code_of(error) in THROTTLED
     return throttled or is_unanswered(error)
 
 
 def words_of(error: BotoCoreError | ClientError) -> str:
-    """Return what a call ended with: the operation and what AWS said, or what the SDK says."""
+    """Return an error in words: the operation and AWS's message, or the SDK's message."""
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {message_of(error)} ({code_of(error)})"
     return "no AWS credentials" if isinstance(error, NoCredentialsError) else str(error)
 
 
 def advice_of(error: BotoCoreError | ClientError) -> str:
-    """Return what to do about an error that no step foresaw."""
+    """Return what to do about an unforeseen error."""
     if isinstance(error, ClientError):
         if code_of(error) in CREDENTIALS_REFUSED:
             return "log in again: these credentials have expired or are not valid any more"
@@ -130,14 +119,8 @@ def advice_of(error: BotoCoreError | ClientError) -> str:
         return LOG_IN
     if isinstance(error, SSOError | TokenRetrievalError):
         return "`aws sso login`, with --profile for a profile that is not the default one"
-    if isinstance(error, AwsConnectionError | HTTPClientError):
-        return "check the region, the network, and AWS_ENDPOINT_URL where it is set"
-    return ""
-
-
-LOG_IN = (
-    "`aws configure` or `aws sso login`, then AWS_PROFILE for a profile that is not the default one"
-)
+    offline = "check the region, the network, and AWS_ENDPOINT_URL where it is set"
+    return offline if is_offline(error) else ""
 
 
 def code_of(error: ClientError) -> str:
@@ -146,7 +129,7 @@ def code_of(error: ClientError) -> str:
 
 
 def message_of(error: ClientError) -> str:
-    """Return what AWS said, without the SDK's frame around it."""
+    """Return AWS's own message, without the SDK's words around it."""
     return error.response.get("Error", {}).get("Message", "") or str(error)
 
 
@@ -156,42 +139,55 @@ def is_denied(error: ClientError) -> bool:
 
 
 class NotAllowed(Exception):  # noqa: N818 - an answer, not a failure
-    """The caller may not look at this.
+    """The caller may not look at this: the IAM action that was denied, and AWS's words."""
 
-    Attributes:
-        action: The IAM action that was denied.
-    """
-
-    def __init__(self, action: str) -> None:
+    def __init__(self, action: str, words: str = "") -> None:
         super().__init__(action)
         self.action = action
+        self.words = words or action
 
 
 def look(action: str, call: Callable[[], Answer]) -> Answer:
-    """Make a call that only reads.
-
-    Raises:
-        NotAllowed: The caller lacks the permission for this action.
-    """
+    """Make a call that only reads; raise `NotAllowed` where the caller lacks the permission."""
     try:
         return call()
     except ClientError as error:
         if is_denied(error):
-            raise NotAllowed(action) from None
+            raise NotAllowed(action, words_of(error)) from None
         raise
 
 
 def region_of_bucket(session: boto3.Session, bucket: str) -> str:
     """Return the region of a bucket, or an empty string where that can't be told.
 
-    S3 names the region in its answer, refusals included, whatever region is asked.
+    S3 names the region in each answer, refusals included, in whichever region it is asked.
     """
     client = session.client("s3", region_name="us-east-1", config=CONFIG)
     with suppress(NoCredentialsError):
         try:
-            response = client.head_bucket(Bucket=bucket)
-            return response.get("BucketRegion", "")
+            return client.head_bucket(Bucket=bucket).get("BucketRegion", "")
         except ClientError as error:
             headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
             return str(headers.get("x-amz-bucket-region", ""))
     return ""
+
+
+def is_of_aws(endpoint: str) -> bool:
+    """Tell whether an endpoint is AWS's own, in any of its partitions, and not an emulator's."""
+    host = urlsplit(endpoint).hostname or ""
+    suffixes = (
+        outputs[key]
+        for outputs in _partitions().values()
+        for key in ("dnsSuffix", "dualStackDnsSuffix")
+    )
+    return any(host.endswith(f".{suffix}") for suffix in suffixes)
+
+
+def dns_suffix(partition: str) -> str:
+    """Return what the names of a partition's hosts end with."""
+    return str(_partitions().get(partition, _partitions()["aws"])["dnsSuffix"])
+
+
+def _partitions() -> dict[str, Mapping[str, Any]]:
+    partitions = create_loader().load_data("partitions")["partitions"]
+    return {partition["id"]: partition["outputs"] for partition in partitions}

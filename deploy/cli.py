@@ -1,4 +1,4 @@
-"""Commands and flags, and how each command's end reaches the caller."""
+"""Commands and flags, and how each command ends."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ from typing import Any, TypeVar
 
 import click
 
-from deploy.aws import ERRORS, advice_of, words_of
-from deploy.bootstrap import Wishes
-from deploy.console import Console
-from deploy.discover import Target, discover, with_roles
-from deploy.environment import DEFAULT, Environment, load
-from deploy.infra import bootstrap_command, destroy_command
-from deploy.outcome import DeployError, Exit, Refused, Verdict
-from deploy.pipeline import (
+from deploy.account.access import asking, file_of, find_account
+from deploy.account.bootstrap import Wishes, bootstrap, read_existing, write_environment
+from deploy.account.destroy import destroy
+from deploy.account.policies import policies
+from deploy.account.stacks import PREFIX
+from deploy.account.verify import verify_step
+from deploy.aws import ERRORS
+from deploy.commands import (
     deploy_command,
-    plan_command,
     rollback_command,
     run_command,
     schedule_command,
-    ship_command,
     test_command,
-    verify_command,
 )
-from deploy.policies import policies
-from deploy.run_task import Pace
-from deploy.signals import Terminated, terminable
+from deploy.console import Console
+from deploy.environment import DEFAULT, Environment, load
+from deploy.image.ship import ship_step
+from deploy.outcome import DeployError, Exit, Refused, Verdict
 from deploy.status import logs_command, status_command
-from deploy.work import Limits, Work, begin, find_roles
+from deploy.target import Target, discover, find_roles, with_placeholders, with_roles
+from deploy.task.run import attach, stop
+from deploy.task.signals import Terminated, terminable
+from deploy.work import Limits, Pace, Work, as_deploy_error, begin, complain, for_each, only
 
 ROOT = Path(__file__).parent.parent
 LIMITS = Limits()
 PACE = Pace()
 Command = TypeVar("Command", bound=Callable[..., Any])
+Flags = dict[str, Any]
+"""The flags of a call, those before its command and those after it."""
 
 EPILOG = """\b
 Exit codes:
@@ -54,7 +57,7 @@ Exit codes:
   130  interrupted by Ctrl-C; a task that was running has been told to stop
   143  the same, by SIGTERM
 A task that ran and failed ends the command with its container's own code: 64 to 78 for the service,
-137 when it was killed.
+137 when it was killed. Of several datasets, the worst code counts.
 """
 
 
@@ -70,20 +73,24 @@ def shared(command: Command) -> Command:
     """Add the flags that every command takes, before or after its name."""
     for option in (
         click.option("--test-timeout", type=click.FloatRange(min=1), metavar="SECONDS",
-                     help=f"For the integration test; {LIMITS.test:.0f} unless told."),
+                     help=f"For the integration test; {LIMITS.test:.0f} by default."),
         click.option("--run-timeout", type=click.FloatRange(min=1), metavar="SECONDS",
                      help="For the task, its start included; then it is stopped. "
-                          f"{LIMITS.run:.0f} unless told."),
+                          f"{LIMITS.run:.0f} by default."),
         click.option("--build-timeout", type=click.FloatRange(min=1), metavar="SECONDS",
-                     help=f"For the build; {LIMITS.build:.0f} unless told."),
+                     help=f"For the build; {LIMITS.build:.0f} by default."),
         click.option("--json", "as_json", is_flag=True, default=None,
                      help="Print one JSON verdict; everything else goes to standard error."),
+        click.option("--force", is_flag=True, default=None,
+                     help="Let this run replace a table of other columns, or of many more rows."),
+        click.option("--dataset", metavar="NAME",
+                     help="One of the environment's datasets; all of them by default."),
         click.option("--env", metavar="NAME|FILE",
                      help="The environment: a name in deploy/environments, or the path of a "
-                          f".toml file. DEPLOY_ENV, else {DEFAULT}, unless told."),
+                          f".toml file. DEPLOY_ENV or {DEFAULT} by default."),
     ):  # fmt: skip
         command = option(command)
-    return command
+    return click.pass_context(command)  # type: ignore[return-value]
 
 
 @click.group(
@@ -92,7 +99,6 @@ def shared(command: Command) -> Command:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,
 )
-@shared
 @click.option("--no-verify", is_flag=True, help="Deploy without looking at the resources first.")
 @click.option(
     "--digest",
@@ -106,108 +112,112 @@ def shared(command: Command) -> Command:
     is_flag=True,
     help="Go back to the good revision when the new one fails.",
 )
-@click.pass_context
+@shared
 def cli(
     context: click.Context, /, no_verify: bool, digest: str, roll_back: bool, **flags: Any
 ) -> None:
     """Put micro-etl on AWS ECS Fargate, run it, and prove what it published.
 
-    Without a command: verify, build, push, register, run, follow, test, promote. A step is skipped
-    when nothing has changed.
+    Without a command: verify, build, push; then, for each dataset, register, run, follow, test,
+    promote. A step is skipped when nothing has changed.
     """
     context.obj = flags
     if context.invoked_subcommand is None:
-        _run(
-            context,
-            "deploy",
-            lambda work: deploy_command(
-                work, verified=not no_verify, digest=digest, roll_back=roll_back
-            ),
-        )
+
+        def body(works: list[Work]) -> None:
+            deploy_command(works, verified=not no_verify, digest=digest, roll_back=roll_back)
+
+        _run(context, "deploy", body, {})
 
 
 @cli.command()
 @shared
-@click.pass_context
 def plan(context: click.Context, /, **flags: Any) -> None:
     """Say what a deploy would do, as a difference. Changes nothing."""
-    _run(context, "plan", plan_command, flags)
+    _run(context, "plan", lambda works: deploy_command(works, dry_run=True), flags)
 
 
 @cli.command()
-@shared
 @click.option("--policy", is_flag=True, help="Print the least-privilege policies instead.")
-@click.pass_context
+@shared
 def verify(context: click.Context, /, policy: bool, **flags: Any) -> None:
-    """Check every resource that the task refers to. Changes nothing."""
+    """Check every resource that a task refers to. Changes nothing."""
     if policy:
         _end(context, "verify", flags, _print_policies)
     else:
-        _run(context, "verify", verify_command, flags)
+        _run(context, "verify", lambda works: verify_step(works, show_all=True, alone=True), flags)
 
 
 @cli.command()
 @shared
-@click.pass_context
 def ship(context: click.Context, /, **flags: Any) -> None:
-    """Build and push this commit's image, unless the repository has it. Nothing runs."""
-    _run(context, "ship", ship_command, flags)
+    """Build and push this commit's image, unless the repository has it. Runs nothing."""
+    _run(context, "ship", lambda works: ship_step(works[0]), flags)
 
 
 @cli.command()
-@shared
 @click.option("--revision", type=int, metavar="NUMBER", help="Another one than the deployed.")
-@click.pass_context
+@shared
 def run(context: click.Context, /, revision: int | None, **flags: Any) -> None:
     """Run one task now, of the deployed revision, and follow it to its end."""
-    _run(context, "run", lambda work: run_command(work, revision_number=revision), flags)
+    _each(context, "run", lambda work: run_command(work, revision_number=revision), flags)
 
 
 @cli.command()
-@shared
 @click.argument("task", default="")
-@click.pass_context
+@shared
+def follow(context: click.Context, /, task: str, **flags: Any) -> None:
+    """Follow a task that is running to its end: the newest, unless one is named."""
+    _one(context, "follow", lambda work: attach(work, _id(task)), flags)
+
+
+@cli.command(name="stop")
+@click.argument("task", default="")
+@shared
+def stop_task(context: click.Context, /, task: str, **flags: Any) -> None:
+    """Stop a task that is running: the newest, unless one is named."""
+    _one(context, "stop", lambda work: stop(work, _id(task)), flags)
+
+
+@cli.command()
+@click.argument("task", default="")
+@shared
 def logs(context: click.Context, /, task: str, **flags: Any) -> None:
-    """Show the log of a task: the last one's, unless told."""
-    _run(context, "logs", lambda work: logs_command(work, task_id=task.rsplit("/", 1)[-1]), flags)
+    """Show the log of a task: the last one's, unless one is named."""
+    _one(context, "logs", lambda work: logs_command(work, task_id=_id(task)), flags)
 
 
 @cli.command()
 @shared
-@click.pass_context
 def status(context: click.Context, /, **flags: Any) -> None:
     """Show what is deployed, how it last ended, and what is published."""
-    _run(context, "status", status_command, flags)
+    _each(context, "status", status_command, flags)
 
 
 @cli.command()
 @shared
-@click.pass_context
 def test(context: click.Context, /, **flags: Any) -> None:
     """Run the integration test on what is published now."""
-    _run(context, "test", test_command, flags)
+    _each(context, "test", test_command, flags)
 
 
 @cli.command()
-@shared
 @click.option("--to", type=int, metavar="NUMBER", help="Another revision than the last good one.")
-@click.pass_context
+@shared
 def rollback(context: click.Context, /, to: int | None, **flags: Any) -> None:
     """Go back to the last revision that passed its test; run and test it."""
-    _run(context, "rollback", lambda work: rollback_command(work, revision_number=to), flags)
+    _one(context, "rollback", lambda work: rollback_command(work, revision_number=to), flags)
 
 
 @cli.command()
-@shared
 @click.argument("action", type=click.Choice(["show", "set", "pause", "resume"]), default="show")
-@click.pass_context
+@shared
 def schedule(context: click.Context, /, action: str, **flags: Any) -> None:
     """Show the schedule; set it as the environment has it; pause or resume it."""
-    _run(context, "schedule", lambda work: schedule_command(work, action=action), flags)
+    _each(context, "schedule", lambda work: schedule_command(work, action=action), flags)
 
 
-@cli.command()
-@shared
+@cli.command(name="bootstrap")
 @click.argument("name")
 @click.option(
     "--github",
@@ -224,40 +234,69 @@ def schedule(context: click.Context, /, action: str, **flags: Any) -> None:
     metavar="EXPRESSION",
     help="When it runs, in a new environment: rate(...) or cron(...).",
 )
-@click.option("--email", default="", metavar="ADDRESS", help="Who is told when a run fails.")
+@click.option("--email", default="", metavar="ADDRESS", help="Gets a mail when a run fails.")
 @click.option("--yes", is_flag=True, help="Execute each change set without asking.")
-@click.pass_context
-def bootstrap(
-    context: click.Context,
-    /,
-    name: str,
-    github: str,
-    promotes: bool,
-    schedule: str,
-    email: str,
-    yes: bool,
-    **flags: Any,
-) -> None:
+@shared
+def bootstrap_command(
+    context: click.Context, /, name: str, github: str, promotes: bool, schedule: str, email: str,
+    yes: bool, **flags: Any,
+) -> None:  # fmt: skip
     """Make an environment of your own, or bring it up to date. Shows each change first."""
     wishes = Wishes(name=name, github=github, promotes=promotes, schedule=schedule, email=email)
 
-    def body(_: Chosen, console: Console, verdict: Verdict) -> None:
-        bootstrap_command(wishes, yes=yes, console=console, verdict=verdict)
+    def body(_: Flags, console: Console, verdict: Verdict) -> None:
+        file = file_of(name)
+        existing = read_existing(file)
+        if existing and "schedule_group" not in existing:
+            raise Refused(
+                f"bootstrap: {file} was not made by bootstrap", advice="choose another name"
+            )
+        account = find_account(existing)
+        console.step("target", f"{name}: {account.region}, account {account.number}")
+        content = bootstrap(
+            account, wishes=wishes, existing=existing, console=console, confirm=asking(yes)
+        )
+        write_environment(file, content)
+        console.step("file", f"{file}: commit it, then `./deploy.sh --env {name}`")
+        if content.get("github_role"):
+            console.step("GitHub", f"variables of the environment {name}:")
+            console.more(f"AWS_ROLE_ARN = {content['github_role']}")
+            console.more(f"AWS_REGION = {account.region}")
+        verdict.facts |= {"file": str(file), "environment": content}
 
     _end(context, "bootstrap", flags, body)
 
 
-@cli.command()
-@shared
+@cli.command(name="destroy")
 @click.argument("name")
 @click.option("--data", is_flag=True, help="Remove the bucket and the images, too.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.pass_context
-def destroy(context: click.Context, /, name: str, data: bool, yes: bool, **flags: Any) -> None:
-    """Remove an environment that bootstrap made. Its data stay, unless told otherwise."""
+@shared
+def destroy_command(
+    context: click.Context, /, name: str, data: bool, yes: bool, **flags: Any
+) -> None:
+    """Remove an environment that bootstrap made. Its data stay, unless --data is given."""
 
-    def body(_: Chosen, console: Console, verdict: Verdict) -> None:
-        destroy_command(name, data=data, yes=yes, console=console, verdict=verdict)
+    def body(_: Flags, console: Console, verdict: Verdict) -> None:
+        file = file_of(name)
+        existing = read_existing(file)
+        account = find_account(existing)
+        console.step("target", f"{name}: {account.region}, account {account.number}")
+        family = f"{PREFIX}-{name}"
+        removal = destroy(
+            account,
+            environment=name,
+            families=[family, *(f"{family}-{table}" for table in existing.get("datasets", ()))],
+            data=data,
+            console=console,
+            confirm=asking(yes),
+        )
+        if file.exists():
+            console.step("file", f"{file} names what has been removed: delete it, too")
+        verdict.facts |= {
+            "removed": [stack.name(name) for stack in removal.stacks],
+            "kept": [stack.name(name) for stack, _ in removal.kept],
+        }
 
     _end(context, "destroy", flags, body)
 
@@ -277,35 +316,50 @@ def main() -> int:
     return int(code or Exit.OK)
 
 
-Chosen = dict[str, Any]
-"""The flags of a call, those before its command and those after it."""
-Body = Callable[[Chosen, Console, Verdict], None]
+def _id(task: str) -> str:
+    """Return a task's id, which may be given as its ARN."""
+    return task.rsplit("/", 1)[-1]
+
+
+def _each(context: click.Context, name: str, step: Callable[[Work], None], flags: Flags) -> None:
+    """Run a command for each dataset of the environment."""
+    _run(context, name, lambda works: for_each(works, step), flags)
+
+
+def _one(context: click.Context, name: str, step: Callable[[Work], None], flags: Flags) -> None:
+    """Run a command for the one dataset that is meant."""
+    _run(context, name, lambda works: step(only(works, name)), flags)
 
 
 def _run(
-    context: click.Context,
-    name: str,
-    command: Callable[[Work], None],
-    flags: dict[str, Any] | None = None,
+    context: click.Context, name: str, command: Callable[[list[Work]], object], flags: Flags
 ) -> None:
     """Run a command that works in an environment's account."""
 
-    def body(chosen: Chosen, console: Console, verdict: Verdict) -> None:
-        command(
-            begin(
-                _environment(chosen),
-                root=ROOT,
-                console=console,
-                verdict=verdict,
-                limits=_limits(chosen),
-                pace=PACE,
-            )
+    def body(chosen: Flags, console: Console, verdict: Verdict) -> None:
+        limits = {
+            key: chosen[f"{key}_timeout"]
+            for key in ("build", "run", "test")
+            if chosen[f"{key}_timeout"] is not None
+        }
+        works = begin(
+            _environment(chosen),
+            root=ROOT,
+            console=console,
+            verdict=verdict,
+            limits=replace(LIMITS, **limits),
+            pace=PACE,
+            dataset=chosen["dataset"] or "",
+            force=bool(chosen["force"]),
         )
+        command(works)
 
-    _end(context, name, flags or {}, body)
+    _end(context, name, flags, body)
 
 
-def _end(context: click.Context, name: str, flags: dict[str, Any], body: Body) -> None:
+def _end(
+    context: click.Context, name: str, flags: Flags, body: Callable[[Flags, Console, Verdict], None]
+) -> None:
     """Run a command's body, say how it ended, and end the program with its code."""
     chosen = {**context.obj, **{key: value for key, value in flags.items() if value is not None}}
     as_json = bool(chosen["as_json"])
@@ -315,65 +369,40 @@ def _end(context: click.Context, name: str, flags: dict[str, Any], body: Body) -
     try:
         with terminable():
             body(chosen, console, verdict)
-    except DeployError as failure:
-        error = failure
-    except ERRORS as failure:
-        error = DeployError(f"AWS: {words_of(failure)}", advice=advice_of(failure))
-        error.exit_code = verdict.stage
+    except (DeployError, *ERRORS) as failure:
+        error = as_deploy_error(failure, stage=verdict.stage)
     except KeyboardInterrupt as stopped:
-        error = DeployError("interrupted")
-        error.exit_code = Exit.TERMINATED if isinstance(stopped, Terminated) else Exit.INTERRUPTED
+        code = Exit.TERMINATED if isinstance(stopped, Terminated) else Exit.INTERRUPTED
+        error = DeployError("interrupted", exit_code=code)
     except Exception as defect:
         if as_json:
             _print_verdict(verdict, Exit.DEFECT, DeployError(repr(defect)))
         raise
-    code = int(error.exit_code) if error else int(Exit.OK)
+    exit_code = int(error.exit_code) if error else int(Exit.OK)
     if error:
-        _complain(error, as_json=as_json)
+        sys.stdout.flush()
+        complain(Console(sys.stderr), error)
     if as_json:
-        _print_verdict(verdict, code, error)
-    context.exit(code)
+        _print_verdict(verdict, exit_code, error)
+    context.exit(exit_code)
 
 
 def _print_verdict(verdict: Verdict, code: int, error: DeployError | None) -> None:
     print(json.dumps(verdict.to_dict(code, error), default=str))  # noqa: T201
 
 
-def _environment(chosen: Chosen) -> Environment:
+def _environment(chosen: Flags) -> Environment:
     reference = chosen["env"] or os.environ.get("DEPLOY_ENV") or DEFAULT
     return load(reference, environ=os.environ)
 
 
-def _complain(error: DeployError, *, as_json: bool) -> None:
-    """Say what went wrong and what to do, on standard error."""
-    console = Console(sys.stderr)
-    if not as_json:
-        sys.stdout.flush()
-    first, _, rest = str(error).partition("\n")
-    console.step("error", first)
-    if rest:
-        console.more(rest)
-    if error.advice:
-        console.more(f"→ {error.advice}")
-
-
-def _limits(chosen: Chosen) -> Limits:
-    given = {
-        "build": chosen["build_timeout"],
-        "run": chosen["run_timeout"],
-        "test": chosen["test_timeout"],
-    }
-    return replace(LIMITS, **{name: value for name, value in given.items() if value is not None})
-
-
-def _print_policies(chosen: Chosen, console: Console, verdict: Verdict) -> None:
-    """Print the policies; whoever needs them may not have a single permission yet."""
+def _print_policies(chosen: Flags, console: Console, verdict: Verdict) -> None:
+    """Print the policies, also for a caller who has no permission yet."""
     environment = _environment(chosen)
     try:
         target, clients = discover(environment)
     except Refused as error:
-        console_note = Console(sys.stderr)
-        console_note.step("note", f"{error}: placeholders stand for what is unknown")
+        Console(sys.stderr).step("note", f"{error}: placeholders stand for what is unknown")
         target = Target(
             environment=environment,
             region=environment.region or os.environ.get("AWS_REGION") or "REGION",
@@ -384,13 +413,7 @@ def _print_policies(chosen: Chosen, console: Console, verdict: Verdict) -> None:
         target = with_roles(target, None)
     else:
         target = find_roles(target, clients)
-    roles = f"arn:{target.partition}:iam::{target.account}:role"
-    target = replace(
-        target,
-        execution_role=target.execution_role or f"{roles}/EXECUTION_ROLE",
-        task_role=target.task_role or f"{roles}/TASK_ROLE",
-    )
-    found = policies(target)
+    found = policies(with_placeholders(target))
     verdict.facts["policies"] = found
     if console.stream is sys.stdout:
         console.plain(json.dumps(found, indent=2))

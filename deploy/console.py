@@ -1,4 +1,4 @@
-"""What a person reads: one aligned line a step."""
+"""Prints what a person reads: one aligned line for each step."""
 
 from __future__ import annotations
 
@@ -17,24 +17,21 @@ class Console:
         self.stream = stream
 
     def step(self, name: str, text: str) -> None:
-        """Write one step's line."""
-        self._write(f"{name:<{WIDTH}}{text}")
+        """Write the line of a step."""
+        self.plain(f"{name:<{WIDTH}}{text}")
 
     def more(self, text: str) -> None:
-        """Write a line that belongs to the step above it."""
+        """Write lines that belong to the step above them."""
         for line in text.splitlines() or [""]:
-            self._write(f"{'':<{WIDTH}}{line}")
+            self.plain(f"{'':<{WIDTH}}{line}")
 
     def log(self, line: str) -> None:
         """Write a line of the task's own log."""
-        self._write(f"{'':<{WIDTH}}| {line}")
+        self.plain(f"{'':<{WIDTH}}| {line}")
 
     def plain(self, text: str) -> None:
         """Write a text as it is."""
-        self._write(text)
-
-    def _write(self, line: str) -> None:
-        print(line.rstrip(), file=self.stream, flush=True)
+        print(text.rstrip(), file=self.stream, flush=True)
 
 
 def shorten_hashes(text: str) -> str:

@@ -1,97 +1,123 @@
-"""An environment file: which AWS resources a deploy uses, and how large a task is."""
+"""Environment files: the AWS resources that a deploy uses, and the datasets that it publishes."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from deploy.outcome import Refused
 
+ROOT = Path(__file__).parent.parent
 FOLDER = Path(__file__).parent / "environments"
 DEFAULT = "assessment"
 PREFIX = "DEPLOY_"
-
 ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 """What ECS calls an architecture, and what container engines call it."""
 
-FARGATE_MEMORY = {
-    256: (512, 1024, 2048),
-    512: tuple(range(1024, 4097, 1024)),
-    1024: tuple(range(2048, 8193, 1024)),
-    2048: tuple(range(4096, 16385, 1024)),
-    4096: tuple(range(8192, 30721, 1024)),
-    8192: tuple(range(16384, 61441, 4096)),
-    16384: tuple(range(32768, 122881, 8192)),
-}
-"""The CPU units that Fargate sells, and the MiB of memory that go with each."""
-
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-SECRET_NAME = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE_KEY|API_KEY")
+SECRET_NAME = re.compile(
+    r"(^|[_-])(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIALS?|AUTHORIZATION"
+    r"|(API|ACCESS|PRIVATE|SECRET)[_-]?KEY([_-]ID)?)$",
+    re.IGNORECASE,
+)
 OWN_VARIABLES = {"AWS_REGION", "S3_BUCKET", "S3_KEY", "DATASET", "RUN_ID", "LOG_FORMAT"}
 """Variables that the tool sets itself; `SOURCE_URL` has a key of its own too."""
+
+REQUIRED = ("cluster", "repository", "bucket", "key", "log_group", "subnets", "security_groups",
+            "family")  # fmt: skip
+OF_SCHEDULE = ("schedule", "schedule_group", "schedule_role", "schedule_queue")
+OF_DATASET = ("key", "source_url", "schedule", "cpu", "memory", "variables", "run_variables",
+              "secrets")  # fmt: skip
+"""The keys of a `[datasets.NAME]` table."""
+NOT_INHERITED = {"key": "", "source_url": "", "secrets": {}}
+"""What a table does not take from the top of the file, which has it for its own dataset."""
+WANTED = {
+    "str": "a string",
+    "bool": "true or false",
+    "int": "a whole number",
+    "tuple": "a list of strings",
+    "Mapping": "a table of strings",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """The settings of one environment. Each field is a key of its file."""
+    """The settings of an environment, or of one of its datasets. Each field is a key of the file.
+
+    deploy/README.md says what each means. `datasets` is the same environment once for each dataset
+    that it publishes, where the file has `[datasets.NAME]` tables.
+    """
 
     name: str
     cluster: str
     repository: str
     bucket: str
-    key: str
     log_group: str
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
     family: str
-
+    key: str = ""
     region: str = ""
     account: str = ""
     execution_role: str = ""
     task_role: str = ""
     registry: str = ""
-    """Where images are pushed to, when that is not the address which ECR gives."""
     container: str = "micro-etl"
     dataset: str = "launches"
     source_url: str = ""
     assign_public_ip: bool = True
-    """Right for a public subnet, and without effect behind a NAT gateway."""
     cpu: int = 256
     memory: int = 512
     architecture: str = "X86_64"
     stop_timeout: int = 30
-    """Seconds that a task has between SIGTERM and SIGKILL."""
     base_image: str = ""
     build_flags: tuple[str, ...] = ()
-    """More flags for the container engine's `build`."""
-    keep_revisions: int = 10
-    """How many revisions that never passed a test are kept."""
     builds: bool = True
-    """Whether images are built, pushed and deleted here, or another environment's are taken."""
     schedule: str = ""
-    """When the good revision runs, as EventBridge Scheduler has it."""
     schedule_group: str = ""
     schedule_role: str = ""
     schedule_queue: str = ""
-    """The ARN of the queue for runs that could not be started."""
+    alarm_topic: str = ""
+    github_role: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """More settings of the service, in the task definition: nothing secret."""
     run_variables: Mapping[str, str] = field(default_factory=dict)
-    """More settings of the service, given when a task is started."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    datasets: tuple[Environment, ...] = ()
+
+    def each(self) -> tuple[Environment, ...]:
+        """Return the environment once for each dataset that it publishes."""
+        return self.datasets or (self,)
+
+    @property
+    def dataset_file(self) -> Path | None:
+        """The dataset's file, where it is one of the project's."""
+        own, bundled = ROOT / "datasets", ROOT / "src" / "micro_etl" / "datasets"
+        name = f"{self.dataset}.toml"
+        places = (own / name, bundled / name, ROOT / self.dataset)
+        return next((file for file in places if file.is_file()), None)
+
+    @property
+    def dataset_name(self) -> str:
+        """The dataset as its own file names it, and so as the service's metrics do."""
+        file = self.dataset_file
+        if file is None:
+            return Path(self.dataset).stem
+        return str(tomllib.loads(file.read_text(encoding="utf-8"))["name"])
+
+
+TYPES = {item.name: str(item.type) for item in fields(Environment)}
 
 
 def load(reference: str, *, environ: Mapping[str, str]) -> Environment:
-    """Read an environment by its name or the path of its file, with the variables' values over it.
-
-    Raises:
-        Refused: In one line that names the file or variable, the key, and what is allowed.
-    """
-    path = _path(reference)
+    """Read an environment by its name or the path of its file; variables win over the file."""
+    is_path = "/" in reference or reference.endswith(".toml")
+    path = Path(reference) if is_path else FOLDER / f"{reference}.toml"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -113,75 +139,72 @@ def parse(
     Raises:
         Refused: In one line that names the file or variable, the key, and what is allowed.
     """
-    keys = {item.name: item for item in fields(Environment) if item.name != "name"}
+    tables = content.get("datasets", {})
+    keys = TYPES.keys() - {"name", "datasets"}
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for key, value in content.items():
+    for key in content.keys() - {"datasets"}:
         if key not in keys:
             raise Refused(f"{source}: {key}: no such key; known are: {', '.join(sorted(keys))}")
-        values[key] = _checked(f"{source}: {key}", str(keys[key].type), value)
         origins[key] = f"{source}: {key}"
-    for key, item in keys.items():
+        values[key] = _checked(origins[key], TYPES[key], content[key])
+    for key in keys:
         variable = PREFIX + key.upper()
-        text = environ.get(variable)
-        if text is not None:
-            values[key] = _from_text(variable, str(item.type), text)
+        if variable in environ:
             origins[key] = variable
-    required = [key for key in REQUIRED if not values.get(key)]
-    if required:
-        raise Refused(
-            f"{source}: {required[0]}: missing or empty; set it there or as "
-            f"{PREFIX}{required[0].upper()}"
-        )
+            values[key] = _from_text(variable, TYPES[key], environ[variable])
+    for key in REQUIRED:
+        if not values.get(key) and not (key == "key" and tables):
+            raise Refused(
+                f"{source}: {key}: missing or empty; set it there or as {PREFIX}{key.upper()}"
+            )
     environment = Environment(name=name, **values)
-    _check(environment, origins=origins, emulated=bool(environ.get("AWS_ENDPOINT_URL")))
-    return environment
+    emulated = bool(environ.get("AWS_ENDPOINT_URL"))
+    _check(environment, origins, emulated=emulated, scheduled=not tables)
+    datasets = [environment] if environment.key and tables else []
+    for table, settings in tables.items():
+        where = f"{source}: datasets.{table}"
+        found = _dataset(environment, table, settings, where=where)
+        if any(table == other.dataset for other in datasets):
+            raise Refused(f"{where}: {table} is also the dataset of the file's top; keep one")
+        inside = {key: f"{where}.{key}" for key in OF_DATASET}
+        _check(found, origins | inside, emulated=emulated, scheduled=False)
+        datasets.append(found)
+    return replace(environment, datasets=tuple(datasets))
 
 
-REQUIRED = (
-    "cluster",
-    "repository",
-    "bucket",
-    "key",
-    "log_group",
-    "subnets",
-    "security_groups",
-    "family",
-)
-
-
-def _path(reference: str) -> Path:
-    if "/" in reference or reference.endswith(".toml"):
-        return Path(reference)
-    return FOLDER / f"{reference}.toml"
+def _dataset(environment: Environment, name: str, settings: Any, *, where: str) -> Environment:
+    """Return an environment for the dataset of one table."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or not isinstance(settings, Mapping):
+        raise Refused(f"{where}: not a table whose name is letters, digits, `_` and `-`")
+    values: dict[str, Any] = dict(NOT_INHERITED)
+    for key, value in settings.items():
+        if key not in OF_DATASET:
+            raise Refused(f"{where}.{key}: no such key; known are: {', '.join(OF_DATASET)}")
+        values[key] = _checked(f"{where}.{key}", TYPES[key], value)
+    for key in ("variables", "run_variables"):
+        values[key] = {**getattr(environment, key), **values.get(key, {})}
+    family = f"{environment.family}-{name}"
+    found = replace(environment, dataset=name, family=family, **values)
+    return replace(found, key=found.key or f"{found.dataset_name}.parquet")
 
 
 def _checked(where: str, kind: str, value: Any) -> Any:
     """Return a TOML value as the type of its field, or refuse it."""
-    if kind == "str" and isinstance(value, str):
-        return value
-    if kind == "bool" and isinstance(value, bool):
-        return value
-    if kind == "int" and isinstance(value, int) and not isinstance(value, bool):
+    plain = {"str": str, "bool": bool, "int": int}.get(kind)
+    if plain and type(value) is plain:
         return value
     if kind.startswith("tuple") and isinstance(value, list) and _all_text(value):
         return tuple(value)
-    if kind.startswith("Mapping") and isinstance(value, dict) and _all_text(value.values()):
+    if kind.startswith("Mapping") and isinstance(value, dict) and _all_text(list(value.values())):
         return dict(value)
-    raise Refused(f"{where}: {value!r} is not {WANTED[kind.partition('[')[0]]}")
+    # A table's values may be secret, so they are not repeated.
+    shown = "a table" if isinstance(value, dict) else repr(value)
+    raise Refused(f"{where}: {shown} is not {WANTED[kind.partition('[')[0]]}")
 
 
-def _all_text(values: Iterable[Any]) -> bool:
+def _all_text(values: list[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
-
-
-WANTED = {
-    "str": "a string",
-    "bool": "true or false",
-    "int": "a whole number",
-    "tuple": "a list of strings",
-    "Mapping": "a table of strings",
-}
 
 
 def _from_text(variable: str, kind: str, text: str) -> Any:
@@ -196,29 +219,33 @@ def _from_text(variable: str, kind: str, text: str) -> Any:
         return tuple(shlex.split(text))
     if kind.startswith("Mapping"):
         words = shlex.split(text)
-        if all("=" in word for word in words):
-            return {name: value for name, _, value in (word.partition("=") for word in words)}
-        raise Refused(f"{variable}: {text!r} is not a list like NAME=value OTHER=value")
-    raise Refused(f"{variable}: {text!r} is not {WANTED[kind.partition('[')[0]]}")
+        for word in words:
+            if "=" not in word:
+                raise Refused(f"{variable}: {word!r} is not a list like NAME=value OTHER=value")
+        return dict(word.split("=", 1) for word in words)
+    raise Refused(f"{variable}: {text!r} is not {WANTED[kind]}")
 
 
-def _check(environment: Environment, *, origins: Mapping[str, str], emulated: bool) -> None:
+def looks_secret(name: str, value: str) -> bool:
+    """Tell whether a variable looks like a secret: by its name, or by a password in its URL."""
+    if SECRET_NAME.search(name):
+        return True
+    try:
+        url = urlsplit(value)
+        query = parse_qsl(url.query)
+    except ValueError:
+        return False
+    return bool(url.scheme and (url.password or any(SECRET_NAME.search(key) for key, _ in query)))
+
+
+def _check(
+    environment: Environment, origins: Mapping[str, str], *, emulated: bool, scheduled: bool
+) -> None:
     """Refuse values that AWS would refuse later, or that must not be there."""
     if environment.architecture not in ARCHITECTURES:
         raise Refused(
             f"{origins['architecture']}: {environment.architecture!r} is not one of: "
             + ", ".join(ARCHITECTURES)
-        )
-    if environment.cpu not in FARGATE_MEMORY:
-        raise Refused(
-            f"{origins['cpu']}: {environment.cpu} is not one of Fargate's: "
-            + ", ".join(map(str, FARGATE_MEMORY))
-        )
-    allowed = FARGATE_MEMORY[environment.cpu]
-    if environment.memory not in allowed:
-        raise Refused(
-            f"{origins.get('memory', origins.get('cpu'))}: {environment.memory} MiB does not go "
-            f"with cpu = {environment.cpu}; Fargate has: {', '.join(map(str, allowed))}"
         )
     if not 2 <= environment.stop_timeout <= 120:
         raise Refused(
@@ -226,39 +253,34 @@ def _check(environment: Environment, *, origins: Mapping[str, str], emulated: bo
         )
     if environment.account and not re.fullmatch(r"\d{12}", environment.account):
         raise Refused(f"{origins['account']}: {environment.account!r} is not 12 digits")
-    keys = ("schedule", "schedule_group", "schedule_role", "schedule_queue")
-    missing = [key for key in keys if not getattr(environment, key)]
-    if missing and len(missing) < len(keys):
-        given = next(origins[key] for key in keys if key not in missing)
+    missing = [key for key in OF_SCHEDULE if not getattr(environment, key)]
+    if missing and len(missing) < len(OF_SCHEDULE) and (scheduled or missing != ["schedule"]):
+        given = next(origins[key] for key in OF_SCHEDULE if key not in missing)
         raise Refused(
-            f"{given}: {missing[0]} is missing: a schedule needs all of {', '.join(keys)}"
+            f"{given}: {missing[0]} is missing: a schedule needs all of {', '.join(OF_SCHEDULE)}"
         )
-    for name in environment.variables:
-        if name in CREDENTIALS or SECRET_NAME.search(name):
-            raise Refused(
-                f"{origins['variables']}: {name}: a task definition can be read by many; the "
-                "task role is what gives the service its access"
-            )
-    for name in environment.run_variables:
-        if name in CREDENTIALS and not emulated:
-            raise Refused(
-                f"{origins['run_variables']}: {name}: only for an emulator (AWS_ENDPOINT_URL); "
-                "on AWS the task role gives the service its access"
-            )
+    if looks_secret("source_url", environment.source_url):
+        raise Refused(
+            f"{origins['source_url']}: it holds a password or a token, which a task definition "
+            "would show",
+            advice="write ${NAME} into the dataset file's `url`, and NAME into `secrets`",
+        )
     for table in ("variables", "run_variables"):
-        for name in getattr(environment, table):
+        for name, value in getattr(environment, table).items():
+            where = f"{origins[table]}: {name}"
+            of_run = name in CREDENTIALS and table == "run_variables"
             if name in OWN_VARIABLES:
-                raise Refused(f"{origins[table]}: {name}: this variable is set by the deploy tool")
-
-
-def next_memory(cpu: int, memory: int) -> tuple[int, int]:
-    """Return the next larger size of a task, as CPU units and MiB; the same one when it is the top.
-
-    The smallest step up: more memory for the same CPU where Fargate sells it.
-    """
-    sizes = sorted(
-        ((units, mib) for units, amounts in FARGATE_MEMORY.items() for mib in amounts),
-        key=lambda size: (size[1], size[0]),
-    )
-    larger = [size for size in sizes if size[1] > memory and size[0] >= cpu]
-    return larger[0] if larger else (cpu, memory)
+                raise Refused(f"{where}: this variable is set by the deploy tool")
+            if of_run and not emulated:
+                raise Refused(
+                    f"{where}: only for an emulator (AWS_ENDPOINT_URL); on AWS the task role gives "
+                    "the service its access"
+                )
+            if looks_secret(name, value) and not of_run:
+                raise Refused(
+                    f"{where}: it looks like a secret, and a task definition can be read by many; "
+                    "for access to AWS there is the task role",
+                    advice=f'secrets = {{ {name} = "the name of a secret in Secrets Manager" }}',
+                )
+    for name in environment.secrets.keys() & (OWN_VARIABLES | environment.variables.keys()):
+        raise Refused(f"{origins['secrets']}: {name}: this variable is set elsewhere, too")

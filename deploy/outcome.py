@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 
 class Exit(IntEnum):
-    """The tool's own exit codes.
+    """The tool's own exit codes, clear of the service's: a task that failed passes its code on."""
 
-    They keep clear of those that `code_for` passes on: a task that ran and failed ends the command
-    with the code of its container, so that a caller sees what the service said.
-    """
-
-    OK = 0
-    """Done, and where something was published, proven."""
-    DEFECT = 1
-    """A defect in this tool: the only ending that shows a traceback."""
-    USAGE = 2
-    """Wrong flags or arguments."""
-    REFUSED = 10
-    """Refused before anything in AWS was changed."""
-    NOT_LAUNCHED = 11
-    """No container ran: a push, a registration or the launch of the task failed."""
-    RUN_FAILED = 12
-    """A task was started and gave no exit code to end with: it timed out, was stopped from outside,
-    could not be followed, or ended with one that is none of the service's.
-    """
-    TEST_FAILED = 13
-    """A task ran and succeeded, but what it published failed the test."""
-    NOT_MOVED = 14
-    """What was published is proven, but the schedule still runs what it ran before."""
-    INTERRUPTED = 130
-    """Ctrl-C. A task that was running has been told to stop."""
-    TERMINATED = 143
-    """SIGTERM. A task that was running has been told to stop."""
+    OK = 0  # done, and where something was published, proven
+    DEFECT = 1  # in this tool: the only ending that shows a traceback
+    USAGE = 2  # wrong flags or arguments
+    REFUSED = 10  # before anything in AWS was changed
+    NOT_LAUNCHED = 11  # no container ran: push, registration or launch failed
+    RUN_FAILED = 12  # timed out, stopped from outside, not followed, or a code not the service's
+    TEST_FAILED = 13  # the task succeeded, but what it published failed the test
+    NOT_MOVED = 14  # proven, but the schedule still runs what it ran before
+    INTERRUPTED = 130  # Ctrl-C; a task that was running has been told to stop
+    TERMINATED = 143  # SIGTERM; the same
 
 
 OUTCOMES: dict[int, str] = {
@@ -51,32 +36,38 @@ OUTCOMES: dict[int, str] = {
 }
 """The word for an exit code in a verdict; every other code is a run that failed."""
 
+PASSED_ON = {*range(64, 79), 137}
+"""The container's codes that the command ends with: the service's own, and that of a kill."""
+INTERRUPTIONS = {Exit.INTERRUPTED, Exit.TERMINATED}
+MILD = (Exit.NOT_MOVED, Exit.REFUSED, Exit.NOT_LAUNCHED, Exit.RUN_FAILED)
+"""From the mildest on; a container's own code is worse, wrong data are the worst."""
+
 
 def code_for(container: int | None) -> int:
-    """Return what a command ends with whose task ran and failed with this exit code.
-
-    Those of the service, 64 to 78, and 137 for a kill are passed on. Any other says nothing that a
-    caller could know, and might be one of the tool's own.
-    """
+    """Return what a command ends with whose task ran and failed with this exit code."""
     return Exit.RUN_FAILED if container is None or container not in PASSED_ON else container
 
 
-PASSED_ON = {*range(64, 79), 137}
+def worst(codes: Iterable[int]) -> int:
+    """Return the worst of several exit codes."""
+
+    def severity(code: int) -> tuple[int, int]:
+        rank = MILD.index(Exit(code)) if code in MILD else len(MILD)
+        return (len(MILD) + 1 if code == Exit.TEST_FAILED else rank), code
+
+    return max(codes, key=severity)
 
 
 class DeployError(Exception):
-    """The base of every error that a user can meet: what went wrong, and what to do.
-
-    Attributes:
-        exit_code: What the command ends with.
-        advice: What to do about it, or an empty string where the message says it all.
-    """
+    """The base of every error that a user can meet: what went wrong, what to do, and the code."""
 
     exit_code: int = Exit.REFUSED
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    def __init__(self, message: str, *, advice: str = "", exit_code: int | None = None) -> None:
         super().__init__(message)
         self.advice = advice
+        if exit_code is not None:
+            self.exit_code = exit_code
 
 
 class Refused(DeployError):  # noqa: N818 - named after the outcome, as its siblings are
@@ -87,6 +78,12 @@ class NotLaunched(DeployError):  # noqa: N818
     """No container ran."""
 
     exit_code = Exit.NOT_LAUNCHED
+
+
+class RunFailed(DeployError):  # noqa: N818
+    """A container ran and failed, timed out, or was stopped."""
+
+    exit_code = Exit.RUN_FAILED
 
 
 class Unproven(DeployError):  # noqa: N818
@@ -101,22 +98,11 @@ class NotMoved(DeployError):  # noqa: N818
     exit_code = Exit.NOT_MOVED
 
 
-class RunFailed(DeployError):  # noqa: N818
-    """A container ran and failed, timed out, or was stopped."""
-
-    def __init__(self, message: str, *, advice: str = "", exit_code: int) -> None:
-        super().__init__(message, advice=advice)
-        self.exit_code = exit_code
-
-
 @dataclass
 class Verdict:
-    """What `--json` prints: one object that tells a program how the command ended and why.
+    """What `--json` prints: how the command ended and why, and what the steps found and did.
 
-    Attributes:
-        command: The command.
-        facts: What the steps found and did.
-        stage: What an error means that no step foresaw, given how far the command has come.
+    `stage` is what an unforeseen error means, given how far the command has come.
     """
 
     command: str
@@ -125,11 +111,11 @@ class Verdict:
 
     def to_dict(self, exit_code: int, error: DeployError | None = None) -> dict[str, Any]:
         """Return the verdict, its fixed fields first."""
-        verdict: dict[str, Any] = {
-            "command": self.command,
-            "outcome": OUTCOMES.get(exit_code, "run_failed"),
-            "exit_code": exit_code,
-        }
-        if error is not None:
-            verdict |= {"cause": str(error), "advice": error.advice}
-        return verdict | self.facts
+        return {"command": self.command, **ending_facts(exit_code, error), **self.facts}
+
+
+def ending_facts(exit_code: int, error: DeployError | None) -> dict[str, Any]:
+    """Return how a command ended, or its part for one dataset."""
+    outcome = OUTCOMES.get(exit_code, "run_failed")
+    facts: dict[str, Any] = {"outcome": outcome, "exit_code": exit_code}
+    return facts if error is None else facts | {"cause": str(error), "advice": error.advice}

@@ -1,4 +1,4 @@
-"""What is deployed, when it last ran and how it ended; and the log of a task."""
+"""Shows what is deployed, when it last ran and how it ended; and the log of a task."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from deploy.account.schedule import facts_of, find, has_schedule, in_words
 from deploy.aws import is_denied, message_of
-from deploy.ending import ending_of
-from deploy.explain import explain
-from deploy.follow_log import TaskLog, newest_stream, readable
 from deploy.outcome import Refused, Unproven
-from deploy.prove import head_object
-from deploy.revisions import PASSED, Revision, deployed, good, our_revisions
-from deploy.schedule import facts_of, find, has_schedule, in_words
-from deploy.task_definition import STREAM_PREFIX, log_stream
+from deploy.proof.prove import head_object
+from deploy.task.definition import STREAM_PREFIX, log_stream
+from deploy.task.ending import ending_of
+from deploy.task.explain import explain
+from deploy.task.log import TaskLog, newest_stream, readable
+from deploy.task.revisions import PASSED, Revision, deployed, good, our_revisions
 from deploy.work import Work, names_of
 
 
 def status_command(work: Work) -> None:
     """Show what is deployed, what is good, how the last task ended, and what is published."""
-    revisions = list(our_revisions(work.clients.ecs, work.environment))
+    revisions = our_revisions(work.clients.ecs, work.environment)
     now, last = deployed(revisions), good(revisions)
-    work.console.step("deployed", _revision_line(now) if now else "nothing yet")
+    unknown = f"can't be told: {revisions.unseen}" if revisions.unseen else ""
+    work.console.step("deployed", _revision_line(now) if now else unknown or "nothing yet")
     if now:
         work.console.more(now.digest)
-    work.console.step("good", _revision_line(last) if last else "no revision has passed its test")
+    none = unknown or "no revision has passed its test"
+    work.console.step("good", _revision_line(last) if last else none)
     schedule = _schedule(work)
     task = last_task(work)
     work.console.step("last task", _task_line(task) if task else "none in the last hour")
@@ -64,7 +66,7 @@ def _schedule(work: Work) -> dict[str, Any] | None:
 
 def _object(work: Work) -> dict[str, Any] | None:
     """Show the published object and return its facts."""
-    where = f"s3://{work.environment.bucket}/{work.environment.key}"
+    where = work.target.object_url
     try:
         head = head_object(work.clients.s3, work.target)
     except Unproven as error:

@@ -3,7 +3,7 @@
 #
 # usage: dev/ci/ship.sh ENVIRONMENT
 #
-# Writes name= and digest= to GITHUB_OUTPUT, where later steps read them, else to standard output.
+# Writes name=, digest= and pushed= to GITHUB_OUTPUT, where later steps read them, else to standard output.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -13,4 +13,5 @@ import json, sys
 image = json.loads(sys.argv[1])["image"]
 print("name=" + image["address"])
 print("digest=" + image["digest"])
+print("pushed=" + str(image["pushed"]).lower())
 ' "$verdict" >>"${GITHUB_OUTPUT:-/dev/stdout}"

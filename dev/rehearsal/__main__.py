@@ -14,7 +14,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from dev.loopback import EmulatorError
-from dev.rehearsal import emulator, engine, pipeline, source
+from dev.rehearsal import datasets, emulator, engine, pipeline, source
 from dev.rehearsal.engine import CommandError, Unready
 from dev.rehearsal.scenarios import SCENARIOS, Scenario
 from dev.rehearsal.stage import (
@@ -42,7 +42,7 @@ class Ending:
 
 def main() -> int:
     """Return 0 when every scenario kept its promise; the arguments choose some by their names."""
-    known = {scenario.__name__: scenario for scenario in (*SCENARIOS, *pipeline.SCENARIOS)}
+    known = {scenario.__name__: scenario for scenario in all_scenarios()}
     names = sys.argv[1:] or list(known)
     if not known.keys() >= set(names):
         write(f"No such scenario; there are: {', '.join(known)}")
@@ -65,6 +65,12 @@ def main() -> int:
     failed = sum(ending.word == FAILED for ending in endings)
     write(f"\n{len(endings) - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def all_scenarios() -> tuple[Scenario, ...]:
+    """Return the scenarios in their order; the last of the pipeline's removes the environments."""
+    *pipelines, destroyed = pipeline.SCENARIOS
+    return (*SCENARIOS, *pipelines, *datasets.SCENARIOS, destroyed)
 
 
 def prepare(stack: ExitStack) -> Stage:

@@ -22,7 +22,7 @@ from dev.rehearsal import emulator
 from dev.rehearsal.roles import compare
 from dev.rehearsal.scenarios import OK, REFUSED, TEST_FAILED, Scenario
 from dev.rehearsal.stage import Stage, expect, git
-from dev.rehearsal.workflows import command, run_steps
+from dev.rehearsal.workflows import ON_GITHUB_ALONE, command, run_steps
 
 GITHUB = "octo@1001/micro-etl@2002"
 """A repository as the subject of its tokens names it: by names that can change, and ids."""
@@ -36,9 +36,6 @@ COMMAND_SECONDS = 600
 def bootstrapped(stage: Stage) -> str:
     """Bootstrap makes two environments from the templates, and changes nothing a second time."""
     owner = as_owner(stage)
-    owner.emulator.client("iam").create_open_id_connect_provider(
-        Url=ISSUER, ClientIDList=["sts.amazonaws.com"]
-    )
     begin_anew(stage)
     github = ("--yes", "--github", GITHUB)
     owner.deploy("bootstrap", STAGING).expect_exit(REFUSED, "AWS::ECR::Repository", "--yes")
@@ -119,8 +116,6 @@ def schedule_follows(stage: Stage) -> str:
     digest = ship(stage)
     with as_github(stage, STAGING) as runner:
         runner.deploy("schedule", "pause").expect_exit(OK, "paused")
-        # None that failed is kept: its revision and its image go with this deploy.
-        runner.variables["DEPLOY_KEEP_REVISIONS"] = "0"
         run(runner, command("deploy.yml", STAGING), DIGEST=digest)
         second = scheduled(stage, STAGING)
         expect(second != first, "the schedule did not move")
@@ -276,7 +271,7 @@ def ship(stage: Stage) -> str:
     with as_github(stage, STAGING) as runner:
         run(runner, command("deploy.yml", "build"), GITHUB_OUTPUT=str(outputs))
     given = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
-    expect(given.keys() == {"name", "digest"}, f"the build gives {given}")
+    expect(given.keys() == {"name", "digest", "pushed"}, f"the build gives {given}")
     return given["digest"]
 
 
@@ -289,10 +284,10 @@ def settings(stage: Stage, name: str) -> Mapping[str, Any]:
 def role_of(stage: Stage, name: str) -> str:
     """Return the ARN of the role that deploys an environment."""
     stacks = stage.emulator.client("cloudformation").describe_stacks(
-        StackName=f"micro-etl-{name}-deploy-role"
+        StackName=f"micro-etl-{name}-environment"
     )
     outputs = stacks["Stacks"][0]["Outputs"]
-    return next(str(item["OutputValue"]) for item in outputs if item["OutputKey"] == "DeployRole")
+    return next(str(item["OutputValue"]) for item in outputs if item["OutputKey"] == "GithubRole")
 
 
 def own_stacks(stage: Stage, name: str = "") -> list[str]:
@@ -317,10 +312,10 @@ def state(stage: Stage, name: str) -> str:
     return str(schedule_of(stage, name)["State"])
 
 
-def schedule_of(stage: Stage, name: str) -> Mapping[str, Any]:
-    """Return an environment's schedule, as AWS has it."""
+def schedule_of(stage: Stage, name: str, dataset: str = "") -> Mapping[str, Any]:
+    """Return the schedule of an environment, or of `-DATASET` in it, as AWS has it."""
     found: Mapping[str, Any] = stage.emulator.client("scheduler").get_schedule(
-        Name=f"micro-etl-{name}", GroupName=f"micro-etl-{name}"
+        Name=f"micro-etl-{name}{dataset}", GroupName=f"micro-etl-{name}"
     )
     return found
 
@@ -348,7 +343,8 @@ def label(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-PLAYED = {step.command for step in run_steps() if step.workflow == "deploy.yml"} | {
-    command("ci.yml", "image")
-}
+PLAYED = {
+    command("ci.yml", "image"),
+    *(step.command for step in run_steps() if step.workflow == "deploy.yml"),
+} - ON_GITHUB_ALONE.keys()
 """The commands of the workflows that are played here; a test sees that none is forgotten."""

@@ -14,15 +14,12 @@ BY_ECS = "ECS itself does this before the task runs; the emulator does it withou
 UNUSED: Mapping[str, Mapping[str, str]] = {
     "caller": {
         "ecr:BatchCheckLayerAvailability": PROTOCOL,
-        "ecr:BatchGetImage": PROTOCOL,
         "ecr:CompleteLayerUpload": PROTOCOL,
         "ecr:GetDownloadUrlForLayer": PROTOCOL,
         "ecr:InitiateLayerUpload": PROTOCOL,
-        "ecr:PutImage": PROTOCOL,
         "ecr:UploadLayerPart": PROTOCOL,
         "logs:DescribeLogStreams": "only where no task of the last hour is known any more",
         "ec2:DescribeVpcEndpoints": "only where a subnet has no route to the internet",
-        "ecs:DescribeServices": "only where a service runs in the cluster",
         "iam:PassRole": "AWS asks for it along with another call; the emulator does not",
     },
     "execution_role": {
@@ -42,6 +39,7 @@ UNUSED: Mapping[str, Mapping[str, str]] = {
 EXPECTED_DENIALS: Mapping[tuple[str, str], str] = {
     ("task_role", "s3:PutObject"): "a scenario takes it away, to see what is said",
     ("caller", "ecs:DescribeTaskDefinition"): "`verify --policy` is run before anything is granted",
+    ("caller", "iam:GetRole"): "the same",
 }
 FREE = {"sts:GetCallerIdentity"}
 """What needs no permission."""
@@ -108,7 +106,8 @@ def role_of(caller: str) -> str:
     """Return whose policy a caller acts under, or nothing for the owner of the account."""
     name = caller.rsplit("/", 2)[-2] if ":assumed-role/" in caller else caller.rsplit("/", 1)[-1]
     for word, role in (
-        ("deploy", "caller"),
+        ("deployer", "caller"),
+        ("DeployRole", "caller"),
         ("ExecutionRole", "execution_role"),
         ("TaskRole", "task_role"),
         ("micro-etl-task", "task_role"),

@@ -14,6 +14,9 @@ from typing import Any
 from dev.rehearsal.engine import Engine
 
 PATH = "/v4/launches"
+TOKEN = "a-token-of-the-rehearsal"  # noqa: S105 - of a server on this machine
+PAGES, ORDERS_A_PAGE = 3, 40
+READINGS = 40_000
 
 Records = list[dict[str, Any]]
 
@@ -71,6 +74,29 @@ class Source:
             self.records = usual
 
 
+def others(base: str, path: str, authorization: str) -> tuple[int, Any]:
+    """Return the status and the content of the sources beside launches: orders and readings."""
+    if path == "/readings":
+        return 200, [
+            {
+                "id": number,
+                "station": f"station-{number % 97}",
+                "at": f"2026-01-{number % 28 + 1:02}T{number % 24:02}:00:00Z",
+                "value": None if number % 13 == 0 else number / 8,
+            }
+            for number in range(READINGS)
+        ]
+    if not path.startswith("/orders?page="):
+        return 404, {"error": "no such path"}
+    if authorization != f"Bearer {TOKEN}":
+        return 401, {"error": "no token"}
+    page = int(path.rpartition("=")[2])
+    first = (page - 1) * ORDERS_A_PAGE
+    items = [{"id": first + n, "total": (first + n) / 4} for n in range(ORDERS_A_PAGE)]
+    following = f"{base}/orders?page={page + 1}" if page < PAGES else None
+    return 200, {"items": items, "next": following}
+
+
 def with_broken_contract(records: Records) -> Records:
     """Return records of which the third has its flight number as a string."""
     broken = copy.deepcopy(records)
@@ -103,7 +129,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        status, body = self.server.source.answer() if self.path == PATH else (404, b"")
+        if self.path == PATH:
+            status, body = self.server.source.answer()
+        else:
+            base = self.server.source.url.removesuffix(PATH)
+            status, content = others(base, self.path, self.headers.get("Authorization", ""))
+            body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))

@@ -92,10 +92,11 @@ def _load_dotenv(file: Path) -> None:
     try:
         text = file.read_text("utf-8")
         wrong = next((line for line in parse_stream(io.StringIO(text)) if line.error), None)
-        if wrong:  # it may be a secret
-            raise ConfigError(
-                f"line {wrong.original.line} of .env can't be read; it should be NAME=value"
-            )
+        if wrong:
+            blank = len(wrong.original.string) - len(wrong.original.string.lstrip())
+            number = wrong.original.line + wrong.original.string[:blank].count("\n")
+            # Not what is in it, which may be a secret.
+            raise ConfigError(f"line {number} of .env can't be read; it should be NAME=value")
         load_dotenv(stream=io.StringIO(text))
     except (OSError, ValueError) as error:
         raise ConfigError(f".env can't be read: {error}; it should be UTF-8 text") from error

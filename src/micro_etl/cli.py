@@ -19,7 +19,6 @@ from micro_etl.dataset import (
     local_datasets,
 )
 from micro_etl.dataset.bundled import SCHEMA_FILE
-from micro_etl.errors import UsageError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.options import (
@@ -188,7 +187,7 @@ def datasets(file: str | None, *, schema: bool) -> None:
 @cli.command()
 @click.argument("url")
 @click.option("-H", "--header", "headers", multiple=True, help="'Authorization: Bearer ${TOKEN}'.")
-@click.option("--body", help="JSON to post, or @ and a file that holds it.")
+@click.option("-d", "--body", help="JSON to post, or @ and a file that holds it.")
 @click.option("-o", "--output", help="The file to write, which must not be there; else stdout.")
 @click.option("--rows", type=Whole(1, 1000), default=5, show_default=True, help="Rows to show.")
 def new(
@@ -203,13 +202,14 @@ def new(
     """
     from micro_etl.draft.draft_dataset import draft_dataset
     from micro_etl.draft.request import read_request
+    from micro_etl.draft.write_dataset import check_new, write_new
     from micro_etl.table.show import head
 
     report = open_report(log_format="text", mask=_mask(url))
     with workspace(report) as scratch:
         file = Path(output) if output else None
-        if file and file.exists():
-            raise UsageError(f"-o is {output}, which is there; it should be a new file")
+        if file:
+            check_new(file)
         request = read_request(url, headers, body)
         report.mask.add(request.variables.values())
         drafted = draft_dataset(
@@ -221,15 +221,13 @@ def new(
             mask=report.mask,
         )
         found = "\n".join((*drafted.found, head(drafted.table.file, rows=rows, scratch=scratch)))
+        if file:
+            write_new(file, drafted.text)
+            found += f"\nwritten     {file}"
         with printing():
-            if file:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with file.open("x", encoding="utf-8") as new_file:
-                    new_file.write(drafted.text)
-                click.echo(report.mask.clean(f"{found}\nwritten     {file}"))
-            else:
+            if not file:
                 click.echo(drafted.text, nl=False)
-                click.echo(report.mask.clean(found), err=True)
+            click.echo(report.mask.clean(found), err=not file)
 
 
 def _listed(dataset: Dataset) -> str:

@@ -16,13 +16,12 @@ from typing import Any, Literal
 import boto3
 import pytest
 
-from deploy.aws import Clients, connect
+from deploy.aws import Clients
 from deploy.console import Console
-from deploy.discover import Target
 from deploy.environment import Environment
 from deploy.outcome import Verdict
-from deploy.run_task import Pace
-from deploy.work import Limits, Work
+from deploy.target import Target
+from deploy.work import Limits, Pace, Work
 from dev.loopback import serve_aws
 
 ACCOUNT = "123456789012"
@@ -143,7 +142,7 @@ def recorded_clients(
 ) -> Clients:
     """Real clients whose calls the server of recorded answers gets."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", recorded.url)
-    return connect(session, region=REGION)
+    return Clients(session, region=REGION)
 
 
 @pytest.fixture(scope="session")
@@ -191,7 +190,7 @@ def emulator(emulator_process: Emulator, monkeypatch: pytest.MonkeyPatch) -> Ite
 def clients(emulator: Emulator, session: boto3.Session) -> Clients:
     """Clients of the emulator."""
     assert emulator.url
-    return connect(session, region=REGION)
+    return Clients(session, region=REGION)
 
 
 TRUST = {
@@ -209,7 +208,7 @@ TRUST = {
 @pytest.fixture
 def world(clients: Clients, target: Target) -> Target:
     """Every resource of the environment, in the emulator; the target has its subnet and group."""
-    from deploy.policies import (
+    from deploy.account.policies import (
         caller_statements,
         document,
         execution_role_statements,
@@ -266,7 +265,8 @@ def make_work(tmp_path: Path) -> MakeWork:
             target=target,
             clients=clients,
             console=Console(io.StringIO()),
-            verdict=Verdict("test"),
+            verdict=(verdict := Verdict("test")),
+            common=verdict,
             limits=Limits(run=5.0),
             pace=FAST,
         )
@@ -318,7 +318,7 @@ def make_task() -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def make_revision() -> Callable[..., Any]:
     """Make a revision of the task definition as ECS shows it."""
-    from deploy.revisions import Revision
+    from deploy.task.revisions import Revision
 
     def make(number: int, *, digest: str = DIGEST, tags: Mapping[str, str] | None = None) -> Any:
         address = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/trial-repo"

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy.aws import Clients
-from deploy.build import Image, build, build_command, smoke_command, smoke_run
-from deploy.engine import Engine, find_engine
 from deploy.environment import Environment
+from deploy.image.build import Image, build, build_command, smoke_command, smoke_run
+from deploy.image.engine import Engine, find_engine
+from deploy.image.push import digest_of, push
+from deploy.image.source_tree import Source
 from deploy.outcome import NotLaunched, Refused
-from deploy.push import digest_of, push
-from deploy.source_tree import Source
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Recorded
@@ -37,7 +37,7 @@ def source(tmp_path: Path) -> Source:
     return Source(
         root=tmp_path,
         commit=COMMIT,
-        changes="",
+        tree="",
         changed=(),
         version="1.2.3",
         url="https://example.org/micro-etl",
@@ -166,7 +166,13 @@ def test_each_engine_builds_in_its_own_way(
     environment: Environment, source: Source, engine: Engine, begin: list[str]
 ) -> None:
     """Always for the task's architecture, labelled, and one plain image."""
-    found = build_command(engine, environment=environment, source=source, reference="micro-etl:x")
+    found = build_command(
+        engine,
+        environment=environment,
+        source=source,
+        context=source.root,
+        reference="micro-etl:x",
+    )
 
     assert found == [
         *begin,
@@ -185,7 +191,9 @@ def test_the_environment_can_change_base_flags_and_architecture(
         environment, architecture="ARM64", base_image="b@sha256:1", build_flags=("--network=host",)
     )
 
-    found = build_command(DOCKER, environment=chosen, source=source, reference="micro-etl:x")
+    found = build_command(
+        DOCKER, environment=chosen, source=source, context=source.root, reference="micro-etl:x"
+    )
 
     assert found[2:4] == ["--platform", "linux/arm64"]
     assert "BASE_IMAGE=b@sha256:1" in found
@@ -195,7 +203,8 @@ def test_the_environment_can_change_base_flags_and_architecture(
 def test_the_smoke_run_is_as_locked_down_as_a_task() -> None:
     """And has no network, so that it can't publish anything."""
     assert smoke_command(DOCKER, IMAGE) == [
-        *("docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp"),
+        *("docker", "run", "--rm", "--platform", "linux/amd64", "--network", "none"),
+        *("--read-only", "--tmpfs", "/tmp"),
         *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
         *("micro-etl:0123456789ab", "datasets"),
     ]
@@ -212,7 +221,7 @@ def test_a_build_gives_an_image_that_a_task_can_run(
     """Its name, and the user that it runs as."""
     engine = engine_of(make_engine("a", version="x"))
 
-    found = build(engine, environment=environment, source=source, timeout=60)
+    found = build(engine, environment=environment, source=source, context=source.root, timeout=60)
 
     assert found == Image("micro-etl:0123456789ab", "10001:10001")
 
@@ -244,7 +253,7 @@ def test_an_image_that_no_task_could_run_is_refused(
     engine = engine_of(make_engine("a", version="x", cases=cases))
 
     with pytest.raises(Refused, match=words):
-        build(engine, environment=environment, source=source, timeout=1)
+        build(engine, environment=environment, source=source, context=source.root, timeout=1)
 
 
 def test_an_image_that_does_not_start_is_refused(make_engine: MakeEngine) -> None:
@@ -259,10 +268,25 @@ def test_an_image_that_does_not_start_is_refused(make_engine: MakeEngine) -> Non
 
 
 def test_a_push_logs_in_tags_pushes_and_asks_for_the_digest(
-    make_engine: MakeEngine, tmp_path: Path, recorded: Recorded, recorded_clients: Clients
+    make_engine: MakeEngine,
+    tmp_path: Path,
+    recorded: Recorded,
+    recorded_clients: Clients,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The password is on no command line."""
-    engine = engine_of(make_engine("a", version="x"))
+    """The login is beside the user's own, whatever helper that uses, and ends with the push."""
+    mine = tmp_path / "docker"
+    (mine / "cli-plugins").mkdir(parents=True)
+    (mine / "config.json").write_text(
+        json.dumps({"credsStore": "ecr-login", "currentContext": "c", "auths": {"mine": {}}})
+    )
+    monkeypatch.setenv("DOCKER_CONFIG", str(mine))
+    before = (mine / "config.json").read_text()
+    cases = (
+        f"push*) cat $DOCKER_CONFIG/config.json > {tmp_path}/input;"
+        f" ls $DOCKER_CONFIG > {tmp_path}/listed ;;"
+    )
+    engine = engine_of(make_engine("a", version="x", cases=cases))
     recorded.answers = {
         "GetAuthorizationToken": [
             {"authorizationData": [{"authorizationToken": "QVdTOnMzY3JldA=="}]}
@@ -280,13 +304,16 @@ def test_a_push_logs_in_tags_pushes_and_asks_for_the_digest(
     )
 
     assert digest == "sha256:1"
-    assert (tmp_path / "input").read_text() == "s3cret"
+    assert json.loads((tmp_path / "input").read_text()) == {
+        "currentContext": "c",
+        "auths": {"1.dkr.ecr.eu-west-1.amazonaws.com": {"auth": "QVdTOnMzY3JldA=="}},
+    }
+    assert (tmp_path / "listed").read_text().split() == ["cli-plugins", "config.json"]
+    assert (mine / "config.json").read_text() == before
     remote = "1.dkr.ecr.eu-west-1.amazonaws.com/trial-repo:0123456789ab"
     assert called(tmp_path).splitlines() == [
-        f"{engine.command} login --username AWS --password-stdin 1.dkr.ecr.eu-west-1.amazonaws.com",
         f"{engine.command} tag micro-etl:0123456789ab {remote}",
         f"{engine.command} push {remote}",
-        f"{engine.command} logout 1.dkr.ecr.eu-west-1.amazonaws.com",
     ]
 
 
@@ -312,7 +339,7 @@ def test_podman_is_told_that_loopback_speaks_http(
             tag="t",
         )
 
-    assert called(tmp_path).count("--tls-verify=false") == 2
+    assert called(tmp_path).count("--tls-verify=false") == 1
 
 
 def test_a_push_that_fails_is_not_launched(

@@ -20,10 +20,10 @@ import pytest
 
 from deploy import cli
 from deploy.aws import Clients
-from deploy.discover import Target
 from deploy.outcome import Exit
-from deploy.run_task import Pace
-from tests.deploy.conftest import ACCOUNT, REGION, Recorded
+from deploy.target import Target
+from deploy.work import Pace
+from tests.deploy.conftest import ACCOUNT, REGION, TRUST, Recorded
 from tests.deploy.test_source_tree import git
 
 TASK = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/trial-cluster/0123abcd"
@@ -291,8 +291,9 @@ def test_a_repository_that_is_not_there_is_refused_without_verify_too(cloud: Clo
 
 
 def test_a_user_can_go_on_without_verify(cloud: Cloud) -> None:
-    """A simulation knows less than AWS: no bucket's own policy, for one."""
-    cloud.clients.iam.delete_role_policy(RoleName="task", PolicyName="own")
+    """A look knows less than AWS: a service of another name can be what ECS assumes a role as."""
+    trust = json.dumps(TRUST).replace("ecs-tasks.amazonaws.com", "ecs-tasks.example.org")
+    cloud.clients.iam.update_assume_role_policy(RoleName="task", PolicyDocument=trust)
 
     assert cloud.deploy().code == Exit.REFUSED
     assert cloud.deploy("--no-verify").code == Exit.OK

@@ -127,3 +127,29 @@ def test_without_its_requirements_it_says_so(checkout: Path) -> None:
     done = run(checkout / "deploy.sh", cwd=checkout, PYTHON=sys.executable)
 
     assert (done.returncode, "requirements/deploy.txt is missing" in done.stderr) == (10, True)
+
+
+def test_windows_has_its_programs_elsewhere(checkout: Path, tmp_path: Path) -> None:
+    """Git Bash runs it too: a virtual environment there has `Scripts`, not `bin`."""
+    python = tmp_path / "python"
+    python.write_text(
+        "#!/bin/bash\n"
+        "if [[ $1 == -m && $2 == venv ]]; then\n"
+        f'    {sys.executable} "$@" && cp -r "$3/bin" "$3/Scripts" && rm -r "$3/bin"\n'
+        f'else exec {sys.executable} "$@"; fi\n'
+    )
+    python.chmod(0o755)
+
+    done = run(checkout / "deploy.sh", "status", cwd=tmp_path, PYTHON=str(python))
+
+    assert (done.returncode, "['status']" in done.stdout) == (65, True), done.stderr
+
+
+def test_it_shows_what_it_does_in_sixty_lines() -> None:
+    """In the words of docker and aws."""
+    text = (ROOT / "deploy.sh").read_text()
+
+    assert len(text.splitlines()) <= 60
+    for words in ("docker build", "docker push", "aws ecs register-task-definition",
+                  "aws ecs run-task", "aws logs", "pytest", "aws scheduler"):  # fmt: skip
+        assert f"#   {words}" in text or f"&& {words}" in text

@@ -10,20 +10,21 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import SSOTokenLoadError
+from botocore.stub import Stubber
 
-from deploy.aws import Clients, advice_of
-from deploy.discover import (
+from deploy.aws import Clients, advice_of, is_of_aws
+from deploy.environment import Environment
+from deploy.outcome import Refused
+from deploy.target import (
     Target,
     discover,
     find_region,
+    find_roles,
     registry_of,
     require_roles,
     with_roles,
 )
-from deploy.environment import Environment
-from deploy.outcome import Refused
-from deploy.revisions import last_of_family
-from deploy.work import find_roles
+from deploy.task.revisions import last_of_family
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Emulator, Recorded
@@ -195,7 +196,9 @@ def test_a_revision_that_may_not_be_looked_at_is_told_so(
     """With the action; it is not said that there is none. Named roles need no look."""
     recorded.answers = {"DescribeTaskDefinition": [("AccessDeniedException", "no")]}
 
-    found = find_roles(without_roles(target, task_role="mine"), recorded_clients)
+    with Stubber(recorded_clients.iam) as iam:
+        iam.add_client_error("get_role", "NoSuchEntity")
+        found = find_roles(without_roles(target, task_role="mine"), recorded_clients)
 
     assert found.without == (
         "execution_role: not set, and a revision of trial-task may not be looked at "
@@ -235,3 +238,51 @@ def test_images_go_where_the_api_is(
     chosen = replace(environment, registry=registry)
 
     assert registry_of(URI, environment=chosen, endpoint=endpoint) == address
+
+
+@pytest.mark.parametrize(
+    ("region", "suffix"),
+    [
+        ("eusc-de-east-1", "amazonaws.eu"),
+        ("us-iso-east-1", "c2s.ic.gov"),
+        ("us-isob-east-1", "sc2s.sgov.gov"),
+        ("cn-north-1", "amazonaws.com.cn"),
+        ("us-gov-west-1", "amazonaws.com"),
+    ],
+)
+def test_a_region_of_another_partition_is_no_emulator(
+    region: str, suffix: str, target: Target
+) -> None:
+    """Its endpoints have names of their own, and so has its registry."""
+    partition = boto3.Session().get_partition_for_region(region)
+    there = replace(target, region=region, partition=partition)
+
+    assert is_of_aws(f"https://api.ecr.{region}.{suffix}")
+    assert there.repository_address == f"123456789012.dkr.ecr.{region}.{suffix}/trial-repo"
+
+
+def test_the_usual_execution_role_is_tried(target: Target, clients: Clients) -> None:
+    """Where the account has it; and the advice says that one role may serve as both."""
+    bare = without_roles(target)
+    assert find_roles(bare, clients).execution_role == ""
+    clients.iam.create_role(RoleName="ecsTaskExecutionRole", AssumeRolePolicyDocument="{}")
+
+    found = find_roles(bare, clients)
+
+    assert found.execution_role.endswith(":role/ecsTaskExecutionRole")
+    assert found.without.startswith("task_role: not set")
+    with pytest.raises(Refused) as caught:
+        require_roles(found)
+    assert "one role may serve as both" in caught.value.advice
+
+
+def test_the_usual_execution_role_is_tried_where_it_may_not_be_looked_at(
+    target: Target, clients: Clients
+) -> None:
+    """A user who is scoped to the named resources may not look at roles."""
+    with Stubber(clients.iam) as iam:
+        iam.add_client_error("get_role", "AccessDenied")
+        found = find_roles(without_roles(target, task_role="mine"), clients)
+
+    assert found.execution_role.endswith(":role/ecsTaskExecutionRole")
+    assert found.without == ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.environment import FARGATE_MEMORY, Environment, load, next_memory, parse
+from deploy.environment import Environment, load, parse
 from deploy.outcome import Refused
 
 MINIMAL: dict[str, Any] = {
@@ -99,9 +99,6 @@ def test_a_variable_can_stand_for_a_missing_key() -> None:
         ({"subnets": [1]}, ("x.toml: subnets", "is not a list of strings")),
         ({"subnets": []}, ("x.toml: subnets: missing or empty", "DEPLOY_SUBNETS")),
         ({"variables": {"A": 1}}, ("x.toml: variables", "is not a table of strings")),
-        ({"cpu": 300}, ("x.toml: cpu: 300 is not one of Fargate's: 256, 512",)),
-        ({"memory": 300}, ("x.toml: memory: 300 MiB does not go with cpu = 256", "512, 1024")),
-        ({"cpu": 1024}, ("x.toml: cpu: 512 MiB does not go with cpu = 1024",)),
         ({"architecture": "x86"}, ("x.toml: architecture: 'x86' is not one of: X86_64, ARM64",)),
         ({"stop_timeout": 121}, ("x.toml: stop_timeout: 121 is not within 2 to 120 seconds",)),
         ({"account": "12"}, ("x.toml: account: '12' is not 12 digits",)),
@@ -130,7 +127,6 @@ def test_a_mistake_gets_one_line(changes: dict[str, Any], words: tuple[str, ...]
         ("DEPLOY_CPU", "many", "DEPLOY_CPU: 'many' is not a whole number"),
         ("DEPLOY_ASSIGN_PUBLIC_IP", "yes", "DEPLOY_ASSIGN_PUBLIC_IP: 'yes' is not true or false"),
         ("DEPLOY_VARIABLES", "A", "DEPLOY_VARIABLES: 'A' is not a list like NAME=value"),
-        ("DEPLOY_MEMORY", "300", "DEPLOY_MEMORY: 300 MiB does not go with cpu = 256"),
     ],
 )
 def test_a_mistake_in_a_variable_names_the_variable(variable: str, text: str, words: str) -> None:
@@ -162,20 +158,3 @@ def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
 
     with pytest.raises(Refused, match=r"bad\.toml: not TOML: .*line 1"):
         load(str(tmp_path / "bad.toml"), environ={})
-
-
-@pytest.mark.parametrize(
-    ("size", "larger"),
-    [
-        ((256, 512), (256, 1024)),
-        ((256, 2048), (512, 3072)),
-        ((512, 4096), (1024, 5120)),
-        ((16384, 122880), (16384, 122880)),
-    ],
-)
-def test_the_next_size_is_one_that_fargate_sells(
-    size: tuple[int, int], larger: tuple[int, int]
-) -> None:
-    """More memory, with the least CPU that it comes with."""
-    assert next_memory(*size) == larger
-    assert larger[1] in FARGATE_MEMORY[larger[0]]

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.aws import Clients
-from deploy.discover import Target
-from deploy.ending import Ending, Names, event_of
-from deploy.explain import explain
 from deploy.outcome import DeployError, Exit, NotLaunched, RunFailed
-from deploy.steps import run_step
+from deploy.target import Target
+from deploy.task.ending import Ending, Names, event_of
+from deploy.task.explain import explain
+from deploy.task.run import run_step
 from deploy.work import names_of
 from micro_etl import errors
 
@@ -346,7 +346,7 @@ CASES = (
         "exit 137 without it, of a task that nobody stopped",
         RunFailed,
         137,
-        ("nobody had stopped it", "512 MiB", "memory = 1024"),
+        ("the task was not stopped", "512 MiB", "memory = 1024"),
         task={"container": {"exitCode": 137}},
     ),
     Case(
@@ -371,7 +371,7 @@ CASES = (
         "somebody stopped the task; the exit code 0 does not count",
         RunFailed,
         Exit.RUN_FAILED,
-        ("somebody stopped the task (UserInitiated: Task stopped by user)",),
+        ("the task was stopped by a user (UserInitiated: Task stopped by user)",),
         task={
             "stopCode": "UserInitiated",
             "stoppedReason": "Task stopped by user",

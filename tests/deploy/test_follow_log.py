@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.aws import Clients
-from deploy.follow_log import TaskLog, newest_stream, readable
+from deploy.task.log import TaskLog, newest_stream, readable
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Recorded

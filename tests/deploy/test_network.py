@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.network import lets_https_out, route_table_of, way_out
+from deploy.account.network import lets_https_out, route_table_of, way_out
 
 EVERYWHERE = "0.0.0.0/0"
 
@@ -137,5 +137,33 @@ def test_a_security_group_must_let_https_out(
 ) -> None:
     """The rules decide by protocol, port and destination."""
     found = lets_https_out({"GroupId": "sg-1", "IpPermissionsEgress": rules})
+
+    assert (found.good, words in found.text) == (good, True), found
+
+
+@pytest.mark.parametrize(
+    ("ranges", "endpoints", "good", "words"),
+    [
+        (["0.0.0.0/1", "128.0.0.0/1"], False, True, "lets port 443 out"),
+        (["0.0.0.0/1"], False, False, "to 0.0.0.0/1 alone"),
+        (["10.0.0.0/16"], True, True, "to 10.0.0.0/16, pl-1, where the endpoints are"),
+        (["10.0.0.0/16"], False, False, "to 10.0.0.0/16, pl-1 alone"),
+    ],
+)
+def test_a_network_that_works_is_not_refused(
+    ranges: list[str], endpoints: bool, good: bool, words: str
+) -> None:
+    """Everything in halves, over two groups; or AWS's endpoints in the network's own range."""
+    groups = [
+        {
+            "GroupId": f"sg-{number}",
+            "IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": block}]}],
+        }
+        for number, block in enumerate(ranges)
+    ]
+    if ranges[0].startswith("10."):
+        groups[0]["IpPermissionsEgress"][0]["PrefixListIds"] = [{"PrefixListId": "pl-1"}]  # type: ignore[index]
+
+    found = lets_https_out(*groups, endpoints=endpoints)
 
     assert (found.good, words in found.text) == (good, True), found

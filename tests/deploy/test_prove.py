@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from botocore.stub import Stubber
 
 from deploy.aws import Clients
-from deploy.discover import Target
+from deploy.image.push import children_of
 from deploy.outcome import Exit, Unproven
-from deploy.prove import (
+from deploy.proof.columns import new_columns
+from deploy.proof.integration import (
     integration_test,
-    prove_digest,
-    prove_written,
     pytest_variables,
     read_report,
 )
-from deploy.run_task import TaskRun
+from deploy.proof.prove import prove_digest, prove_written
+from deploy.target import Target
+from deploy.task.follow import TaskRun
+
+if TYPE_CHECKING:
+    from tests.deploy.conftest import Recorded
 
 MakeTask = Callable[..., dict[str, Any]]
 PUSHED = "sha256:" + "a1" * 32
@@ -294,3 +302,92 @@ def test_a_report_is_read_whatever_happened_to_a_test() -> None:
     assert report.passed == 1
     assert report.failed == ("b: bad", "c: broken")
     assert report.skipped == ("d: later",)
+
+
+def test_a_child_of_the_pushed_index_is_the_pushed_image(make_task: MakeTask) -> None:
+    """ECS can report the digest of the platform's image; it is looked for only then."""
+    run = TaskRun(arn="a", run_id="r", task=make_task(container={"imageDigest": OTHER}))
+
+    found = prove_digest(run, container="micro-etl", pushed=PUSHED, children=lambda: {OTHER})
+
+    assert found.startswith("the pushed image ran")
+    with pytest.raises(Unproven):
+        prove_digest(run, container="micro-etl", pushed=PUSHED, children=lambda: {"sha256:other"})
+
+
+def test_the_children_of_an_index_are_in_its_manifest(
+    recorded: Recorded, recorded_clients: Clients
+) -> None:
+    """One image has none, and neither has what may not be read."""
+    index = json.dumps({"manifests": [{"digest": OTHER}, {"digest": "sha256:arm"}]})
+    recorded.answers = {
+        "BatchGetImage": [
+            {"images": [{"imageManifest": index}]},
+            {"images": [{"imageManifest": "{}"}]},
+            ("AccessDeniedException", "no"),
+        ]
+    }
+
+    found = [
+        children_of(recorded_clients.ecr, repository="trial-repo", digest=PUSHED) for _ in range(3)
+    ]
+
+    assert found == [{OTHER, "sha256:arm"}, set(), set()]
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_unchanged_data_are_proven_without_a_log(
+    clients: Clients, world: Target, denied: bool
+) -> None:
+    """A log can lose its last line, or not be readable; the object is as before a good run."""
+    etag = put_object(clients, "older")
+    run = TaskRun(arn="a", run_id="mine", log_denied=denied)
+
+    text, expected = prove_written(clients.s3, world, run, before=etag)
+
+    assert "as before this run, which ended well" in text
+    assert expected == "older"
+    put_object(clients, "another")
+    with pytest.raises(Unproven):
+        prove_written(clients.s3, world, run, before=etag)
+
+
+def test_the_test_is_told_which_dataset_and_where_its_raw_copies_are(target: Target) -> None:
+    """So that it can read both again."""
+    chosen = replace(target.environment, dataset="orders", variables={"RAW_URL": "s3://b/raw"})
+
+    given = pytest_variables(replace(target, environment=chosen), {}, expected_run_id="")
+
+    assert (given["DATASET"], given["RAW_URL"]) == ("orders", "s3://b/raw")
+
+
+def test_other_columns_are_told_before_a_run_needs_force(
+    clients: Clients, world: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the published object's own schema and the dataset file."""
+    schema = pa.schema(
+        [
+            pa.field("id", pa.int64(), nullable=False),
+            pa.field("price", pa.decimal128(12, 2)),
+            pa.field("gone", pa.string()),
+        ]
+    )
+    sink = io.BytesIO()
+    pq.write_table(schema.empty_table(), sink)
+    clients.s3.put_object(Bucket="trial-bucket", Key="launches.parquet", Body=sink.getvalue())
+    (tmp_path / "datasets").mkdir()
+    file = tmp_path / "datasets" / "launches.toml"
+    monkeypatch.setattr("deploy.environment.ROOT", tmp_path)
+    same = (
+        'name = "launches"\n[columns]\nid = { type = "int64", required = true }\n'
+        'price = { type = "decimal(12,2)" }\n'
+    )
+    file.write_text(same + 'gone = { type = "string" }\n')
+    assert new_columns(clients.s3, world) == []
+    file.write_text(same.replace("int64", "int32") + 'labels = { type = "string[]" }\n')
+
+    assert new_columns(clients.s3, world) == [
+        "+ labels: list of string",
+        "- gone: string",
+        "~ id: int64 required → int32 required",
+    ]

@@ -1,10 +1,9 @@
-"""Registering, marking, rolling back to and pruning revisions, in the emulator."""
+"""Registering, marking and rolling back to revisions, in the emulator."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,14 +11,14 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from deploy.aws import Clients
-from deploy.discover import Target
-from deploy.ending import Names
-from deploy.environment import Environment
+from deploy.commands import _revision, run_command
 from deploy.outcome import NotLaunched, Refused
-from deploy.pipeline import _revision, run_command
-from deploy.prune import prune, to_prune
-from deploy.register import register
-from deploy.revisions import (
+from deploy.target import Target
+from deploy.task.definition import task_definition
+from deploy.task.ending import Names
+from deploy.task.promote import promote_step
+from deploy.task.register import register
+from deploy.task.revisions import (
     PASSED,
     WITHDRAWN,
     Revision,
@@ -30,8 +29,6 @@ from deploy.revisions import (
     our_revisions,
     rollback_target,
 )
-from deploy.steps import promote_step
-from deploy.task_definition import task_definition
 from deploy.work import Work, names_of
 
 if TYPE_CHECKING:
@@ -207,85 +204,6 @@ def test_what_is_deployed_what_is_good_and_where_a_rollback_goes(
     assert number(rollback_target(revisions)) == back_to
 
 
-def test_only_disposable_revisions_are_pruned(make_revision: MakeRevision) -> None:
-    """Not the deployed one, one that passed, one in use, or the newest few of the others."""
-    revisions = [
-        make_revision(7),
-        make_revision(6),
-        make_revision(5, tags=PASS),
-        make_revision(4, tags=GONE),
-        make_revision(3),
-        make_revision(2),
-        make_revision(1, tags=PASS | GONE),
-    ]
-
-    found = to_prune(revisions, in_use={revisions[4].arn}, keep=1)
-
-    assert [item.number for item in found] == [4, 2]
-
-
-@pytest.fixture
-def frugal(world: Target) -> Environment:
-    """An environment that keeps one revision that never passed."""
-    return replace(world.environment, keep_revisions=1)
-
-
-def put_image(clients: Clients, number: int) -> str:
-    """Put an image into the repository and return its digest."""
-    manifest = {"schemaVersion": 2, "number": number}
-    answer = clients.ecr.put_image(
-        repositoryName="trial-repo", imageManifest=json.dumps(manifest), imageTag=f"t{number}"
-    )
-    return answer["image"]["imageId"]["imageDigest"]
-
-
-def test_pruning_removes_revisions_and_the_images_that_only_they_had(
-    clients: Clients, world: Target, frugal: Environment
-) -> None:
-    """An image that a kept revision refers to as well stays."""
-    shared, lonely = put_image(clients, 1), put_image(clients, 2)
-    for name in (lonely, shared, lonely, shared, shared):
-        clients.ecs.register_task_definition(**task_definition(world, image=f"{ADDRESS}@{name}"))
-    revisions = list(our_revisions(clients.ecs, frugal))
-
-    pruned = prune(clients, frugal, revisions)
-
-    assert pruned.revisions == ["trial-task:3", "trial-task:2", "trial-task:1"]
-    assert (pruned.images, pruned.refused) == ([lonely], [])
-    left = [item.number for item in our_revisions(clients.ecs, frugal)]
-    assert left == [5, 4]
-    images = clients.ecr.describe_images(repositoryName="trial-repo")["imageDetails"]
-    assert [item["imageDigest"] for item in images] == [shared]
-
-
-def test_a_revision_that_a_task_or_a_service_runs_is_not_pruned(
-    clients: Clients, world: Target, frugal: Environment
-) -> None:
-    """Whatever its marks."""
-    revisions = register_many(clients, world, 5)
-    clients.ecs.run_task(cluster="trial-cluster", taskDefinition="trial-task:2")
-    clients.ecs.create_service(
-        cluster="trial-cluster", serviceName="s", taskDefinition="trial-task:1", desiredCount=0
-    )
-
-    pruned = prune(clients, frugal, revisions)
-
-    assert pruned.revisions == ["trial-task:3"]
-
-
-def test_pruning_without_permission_fails_nothing(
-    clients: Clients, world: Target, frugal: Environment
-) -> None:
-    """What is in use can't be told then, so that nothing is removed; the user is told."""
-    revisions = register_many(clients, world, 3)
-    with Stubber(clients.ecs) as stub:
-        stub.add_client_error("list_tasks", "AccessDeniedException")
-        pruned = prune(clients, frugal, revisions)
-
-    assert pruned.revisions == []
-    assert "ecs:ListTasks" in pruned.refused[0]
-
-
 def test_promoting_marks_and_says_so_once(
     clients: Clients, world: Target, make_work: MakeWork, told: Callable[[Work], str]
 ) -> None:
@@ -294,7 +212,7 @@ def test_promoting_marks_and_says_so_once(
     work = make_work(world, clients)
 
     for _ in range(2):
-        promote_step(work, next(our_revisions(clients.ecs, world.environment)))
+        promote_step(work, our_revisions(clients.ecs, world.environment)[0])
 
     assert told(work).splitlines() == [
         "promote    trial-task:1 is the good one now",
@@ -310,11 +228,6 @@ def test_a_mark_that_is_not_allowed_is_no_failure(
     work = make_work(world, clients)
     denied = Stubber(clients.ecs)
     denied.add_client_error("tag_resource", "AccessDeniedException", "no")
-    denied.add_response(
-        "list_task_definitions",
-        {"taskDefinitionArns": []},
-        {"familyPrefix": "trial-task", "status": "ACTIVE", "sort": "DESC"},
-    )
 
     with denied:
         promote_step(work, revision)
@@ -326,39 +239,17 @@ def test_a_mark_that_is_not_allowed_is_no_failure(
 def test_whatever_comes_after_the_test_fails_nothing(
     clients: Clients, world: Target, make_work: MakeWork, told: Callable[[Work], str]
 ) -> None:
-    """What has been proven stays proven: no mark and no pruning is worth a failed deploy."""
+    """What has been proven stays proven: no mark is worth a failed deploy."""
     (revision,) = register_many(clients, world, 1)
     work = make_work(world, clients)
     throttled = Stubber(clients.ecs)
     throttled.add_client_error("tag_resource", "ThrottlingException", "slow down")
-    throttled.add_client_error("list_task_definitions", "ThrottlingException", "slow down")
 
     with throttled:
         promote_step(work, revision)
 
     assert work.verdict.facts["good"] is None
-    assert "prune      left as it is: ListTaskDefinitions: slow down" in told(work)
-
-
-def test_an_image_that_could_not_be_deleted_is_told(
-    clients: Clients, world: Target, frugal: Environment
-) -> None:
-    """ECR answers 200 with a list of failures."""
-    revisions = register_many(clients, world, 4)
-    with Stubber(clients.ecr) as stub:
-        stub.add_response(
-            "batch_delete_image",
-            {
-                "imageIds": [{"imageDigest": digest(2)}],
-                "failures": [
-                    {"imageId": {"imageDigest": digest(1)}, "failureReason": "referenced by a list"}
-                ],
-            },
-        )
-        pruned = prune(clients, frugal, revisions)
-
-    assert pruned.revisions == ["trial-task:2", "trial-task:1"]
-    assert (pruned.images, pruned.refused) == ([digest(2)], [f"{digest(1)}: referenced by a list"])
+    assert "TagResource: slow down" in told(work)
 
 
 def test_whoever_may_not_list_sees_the_latest_and_can_name_another(
@@ -374,7 +265,7 @@ def test_whoever_may_not_list_sees_the_latest_and_can_name_another(
 
     clients.ecs.meta.events.register("before-call.ecs.ListTaskDefinitions", deny)
 
-    found = list(our_revisions(clients.ecs, world.environment))
+    found = our_revisions(clients.ecs, world.environment)
     first = _revision(work, found, 1)
 
     assert [item.number for item in found] == [3]

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 
 from deploy.aws import CONFIG, Clients
-from deploy.discover import Target
 from deploy.outcome import Exit, NotLaunched, RunFailed
-from deploy.signals import Stop, stoppable
-from deploy.steps import run_step
-from deploy.task_definition import task_definition
-from deploy.work import Limits, Work
+from deploy.target import Target
+from deploy.task.definition import task_definition
+from deploy.task.run import run_step
+from deploy.task.signals import Stop, stoppable
+from deploy.work import Limits, Pace, Work
 from tests.deploy.conftest import REGION
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def test_the_verdict_has_the_facts_of_the_task(
 @pytest.fixture
 def emulated(world: Target, clients: Clients, make_work: MakeWork) -> tuple[Work, Any]:
     """A revision in the emulator, whose tasks never end by themselves."""
-    from deploy.revisions import describe
+    from deploy.task.revisions import describe
 
     clients.ecs.register_task_definition(
         **task_definition(world, image="localhost/trial-repo@sha256:a1")
@@ -344,8 +345,12 @@ def test_an_interrupt_in_the_last_moment_counts_too(
 def hasty(work: Work, recorded: Recorded, session: boto3.Session) -> Work:
     """What the run step takes, with clients that try each call once."""
     config = CONFIG.merge(Config(retries={"total_max_attempts": 1}))
-    ecs = session.client("ecs", region_name=REGION, endpoint_url=recorded.url, config=config)
-    return replace(work, clients=replace(work.clients, ecs=ecs))
+    clients = Clients(session, region=REGION)
+    clients.logs = work.clients.logs
+    clients.ecs = session.client(
+        "ecs", region_name=REGION, endpoint_url=recorded.url, config=config
+    )
+    return replace(work, clients=clients)
 
 
 THROTTLED = ("ThrottlingException", "slow down")
@@ -503,10 +508,9 @@ def test_a_second_interrupt_still_says_what_goes_on(
 def test_a_start_without_an_answer_is_looked_into(
     hasty: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
 ) -> None:
-    """The task that it may have started is found by its mark, and followed."""
+    """The same call with the same token finds the task that it may have started."""
     recorded.answers = {
-        "RunTask": [FAULT],
-        "ListTasks": [{"taskArns": []}, THROTTLED, {"taskArns": [TASK]}],
+        "RunTask": [FAULT, THROTTLED, FAULT, STARTED],
         "DescribeTasks": described(make_task()),
         "GetLogEvents": [NO_STREAM],
     }
@@ -514,16 +518,15 @@ def test_a_start_without_an_answer_is_looked_into(
     run = run_step(hasty, make_revision(7))
 
     assert run.arn == TASK
-    (mark,) = {call["startedBy"] for call in recorded.calls("ListTasks")}
-    assert mark == recorded.calls("RunTask")[0]["startedBy"]
+    assert len({call["clientToken"] for call in recorded.calls("RunTask")}) == 1
 
 
-@pytest.mark.parametrize("answer", [{"taskArns": []}, DENIED])
+@pytest.mark.parametrize("answer", [FAULT, DENIED])
 def test_a_start_of_which_nothing_is_known_is_told_so(
     answer: Any, hasty: Work, recorded: Recorded, make_revision: MakeRevision
 ) -> None:
-    """Nobody is told that no container ran, and the mark is named."""
-    recorded.answers = {"RunTask": [FAULT], "ListTasks": [answer]}
+    """The user is not told that no container ran, and the mark is named."""
+    recorded.answers = {"RunTask": [FAULT, answer]}
 
     with pytest.raises(RunFailed, match="whether a task was started is not known") as caught:
         run_step(hasty, make_revision(7))
@@ -605,3 +608,64 @@ def test_the_handlers_of_before_come_back() -> None:
         assert signal.getsignal(signal.SIGINT) is not before
 
     assert signal.getsignal(signal.SIGINT) is before
+
+
+NO_CAPACITY = {
+    "tasks": [],
+    "failures": [{"reason": "Capacity is unavailable at this time. Please try again"}],
+}
+
+
+@pytest.mark.parametrize("answer", [NO_CAPACITY, THROTTLED])
+def test_a_start_that_may_pass_is_tried_again(
+    answer: Any, hasty: Work, recorded: Recorded, make_task: MakeTask, make_revision: MakeRevision
+) -> None:
+    """With the same token, so that no second task can start."""
+    recorded.answers = {
+        "RunTask": [answer, answer, STARTED],
+        "DescribeTasks": described(make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+
+    run_step(hasty, make_revision(7))
+
+    assert len({call["clientToken"] for call in recorded.calls("RunTask")}) == 1
+    assert len(recorded.calls("RunTask")) == 3
+
+
+def test_a_healthy_task_is_not_stopped_for_want_of_a_network(
+    hasty: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+) -> None:
+    """However long it lasts, up to the run's own limit: the task goes on without us."""
+    hasty = replace(hasty, pace=Pace(poll=0.01, patience=0.05))
+    recorded.answers = {
+        "RunTask": [STARTED],
+        "DescribeTasks": described(make_task(lastStatus="RUNNING"), make_task()),
+        "GetLogEvents": [NO_STREAM],
+    }
+    answers = [0]
+
+    def cut_off(**_: object) -> None:
+        answers[0] += 1
+        if 1 < answers[0] < 30:
+            raise EndpointConnectionError(endpoint_url="https://ecs")
+
+    hasty.clients.ecs.meta.events.register("before-call.ecs.DescribeTasks", cut_off)
+
+    run = run_step(hasty, make_revision(7))
+
+    assert run.stopped
+    assert answers[0] == 30
+    assert not recorded.calls("StopTask")
+
+
+def test_a_run_may_take_longer_than_the_service_waits_for_its_source() -> None:
+    """So that the service ends by itself, and says why."""
+    from micro_etl.cli import run
+
+    (deadline,) = (item.default for item in run.params if item.name == "source_deadline")
+    assert isinstance(deadline, float)
+    assert Limits().run > deadline

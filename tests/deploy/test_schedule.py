@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from deploy.discover import Target
+from deploy.account.policies import caller_statements
+from deploy.account.schedule import ENABLED, request
 from deploy.environment import Environment, parse
 from deploy.outcome import Exit, Refused
-from deploy.policies import caller_statements
-from deploy.prune import revisions_in_use
-from deploy.schedule import ENABLED, request
+from deploy.target import Target
 from tests.deploy.conftest import ACCOUNT, REGION
 from tests.deploy.test_cli import Cloud, cloud
 
@@ -82,7 +81,7 @@ def test_a_deploy_that_passes_makes_the_schedule_and_then_leaves_it(timed: Cloud
     assert timed.deploy("--json").verdict["schedule"]["done"] == "unchanged"
     shown = timed.deploy("status", "--json").verdict["schedule"]
     assert shown == {"revision": "trial-task:1", "expression": "rate(1 day)", "paused": False}
-    assert "schedule   would let it run that: rate(1 day)" in timed.deploy("plan").out
+    assert "schedule   not needed: rate(1 day), trial-task:1" in timed.deploy("plan").out
 
 
 @pytest.mark.parametrize("code", [65, 137])
@@ -195,15 +194,6 @@ def test_an_environment_without_a_schedule_has_none(cloud: Cloud) -> None:
     ended = cloud.deploy("schedule")
     assert ended.code == Exit.REFUSED
     assert "bootstrap" in ended.err
-
-
-def test_what_the_schedule_runs_is_never_deregistered(timed: Cloud, target: Target) -> None:
-    """Even one that has no mark, as where the caller may not tag."""
-    timed.deploy()
-    timed.recorded.answers["ListTasks"] = [{"taskArns": []}]
-    timed.recorded.answers["ListServices"] = [{"serviceArns": []}]
-    used = revisions_in_use(timed.clients, environment_of(target, **KEYS))
-    assert [arn.rsplit("/", 1)[-1] for arn in used] == ["trial-task:1"]
 
 
 @pytest.mark.parametrize("key", list(KEYS))

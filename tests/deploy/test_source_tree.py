@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.image.source_tree import exported, read_source, without_credentials
 from deploy.outcome import Refused
-from deploy.source_tree import read_source, without_credentials
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -116,3 +116,69 @@ def test_a_folder_without_a_commit_is_refused(tmp_path: Path) -> None:
 def test_no_token_of_the_remote_gets_into_the_image(url: str, shown: str) -> None:
     """The image's label says where the source is, and nothing else."""
     assert without_credentials(url) == shown
+
+
+def test_a_project_in_a_subfolder_is_named_after_its_own_content(checkout: Path) -> None:
+    """Each change there has a tag of its own, and one elsewhere in the repository has none."""
+    project = checkout / "src"
+    (project / "src" / "micro_etl").mkdir(parents=True)
+    (project / "Dockerfile").write_text("FROM scratch\n")
+    (project / "src" / "micro_etl" / "__init__.py").write_text('__version__ = "1"\n')
+    git(checkout, "add", ".")
+    git(checkout, "commit", "-qm", "two")
+    tags = [read_source(project).tag("X86_64")]
+    (checkout / "elsewhere").write_text("1")
+    tags.append(read_source(project).tag("X86_64"))
+    for content in ("1", "2"):
+        (project / "new.py").write_text(content)
+        tags.append(read_source(project).tag("X86_64"))
+
+    assert tags[0] == tags[1] == git(checkout, "rev-parse", "HEAD")[:12]
+    assert len(set(tags)) == 3
+    with exported(read_source(project)) as folder:
+        assert (folder / "new.py").read_text() == "2"
+        assert not (folder / "elsewhere").exists()
+
+
+def test_the_image_is_built_from_what_it_is_named_after(checkout: Path) -> None:
+    """A file that git ignores, such as `.env`, is not in it; a changed one is as it is now."""
+    (checkout / "ignored").write_text("SECRET=1")
+    for dirty in (False, True):
+        if dirty:
+            (checkout / "new.py").write_text("1")
+        with exported(read_source(checkout)) as folder:
+            assert not (folder / "ignored").exists()
+            assert (folder / "new.py").exists() is dirty
+            assert (folder / "src" / "micro_etl" / "__init__.py").exists()
+    assert git(checkout, "status", "--porcelain") == "?? new.py"
+
+
+def test_an_archive_without_git_is_named_after_its_content(tmp_path: Path) -> None:
+    """Also inside of another repository, which does not track it; hidden files do not count."""
+    git(tmp_path, "init", "-q")
+    root = tmp_path / "micro-etl-main"
+    (root / "src" / "micro_etl").mkdir(parents=True)
+    (root / "src" / "micro_etl" / "__init__.py").write_text('__version__ = "1.2.3"\n')
+    (root / "Dockerfile").write_text("FROM scratch\n")
+    one = read_source(root)
+    (root / ".env").write_text("SECRET=1")
+    (root / ".venv-deploy").mkdir()
+    (root / ".venv-deploy" / "x").write_text("x")
+    again = read_source(root)
+    (root / "new.py").write_text("1")
+    other = read_source(root)
+
+    assert one.tag("X86_64") == again.tag("X86_64") != other.tag("X86_64")
+    assert one.tag("X86_64").startswith("tree-")
+    assert one.revision == f"tree-{one.tree}"
+    with exported(other) as folder:
+        names = sorted(path.name for path in folder.rglob("*") if path.is_file())
+    assert names == ["Dockerfile", "__init__.py", "new.py"]
+
+
+@pytest.mark.parametrize("url", ["/home/me/micro-etl", "../micro-etl", "file:///home/me/x"])
+def test_a_local_path_is_no_address_of_the_source(url: str, checkout: Path) -> None:
+    """The image's label says where others find the source, or nothing."""
+    git(checkout, "remote", "add", "origin", url)
+
+    assert read_source(checkout).url == ""

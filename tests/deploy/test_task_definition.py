@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from deploy.aws import Clients
-from deploy.discover import Target
-from deploy.task_definition import difference, log_stream, task_definition
+from deploy.target import Target
+from deploy.task.definition import difference, log_stream, task_definition
 
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/trial-repo@sha256:" + "a1" * 32
 

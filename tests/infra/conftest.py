@@ -5,37 +5,19 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import boto3
 import pytest
 
-from deploy.bootstrap import Wishes, bootstrap
+from deploy.account.access import Account
+from deploy.account.bootstrap import Wishes, bootstrap
+from deploy.account.destroy import destroy, present
 from deploy.console import Console
-from deploy.destroy import destroy, present
-from deploy.stacks import Cloud
 
 REGION: Literal["eu-west-1"] = "eu-west-1"
 ACCOUNT = "123456789012"
 PROVIDER_URL = "https://token.actions.githubusercontent.com"
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account of the emulator's.
-
-    Attributes:
-        endpoint: The emulator's.
-        cloud: Its CloudFormation.
-    """
-
-    endpoint: str
-    cloud: Cloud
-
-    def client(self, service: str) -> Any:
-        """Return a client of one of its services."""
-        return client(service, self.endpoint)
 
 
 def client(service: str, endpoint: str | None) -> Any:
@@ -63,12 +45,9 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def account(aws_endpoint: str) -> Account:
-    """An account that has GitHub as a provider already, which MiniStack's templates can't give."""
-    made = Account(aws_endpoint, Cloud(client("cloudformation", aws_endpoint), poll=0.05))
-    made.client("iam").create_open_id_connect_provider(
-        Url=PROVIDER_URL, ClientIDList=["sts.amazonaws.com"]
-    )
-    return made
+    """An account of the emulator's, which knows it by a key of 12 digits."""
+    session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test")
+    return Account(session, REGION, ACCOUNT, endpoint=aws_endpoint, poll=0.05)
 
 
 @pytest.fixture
@@ -77,27 +56,33 @@ def said() -> io.StringIO:
     return io.StringIO()
 
 
-@pytest.fixture
-def outputs(account: Account, said: io.StringIO) -> Iterator[dict[str, str]]:
-    """The outputs of an environment named staging, which is there while the test lasts."""
-    wishes = Wishes(name="staging", github="octo@1/micro-etl@2", email="team@example.org")
-    yield bootstrap(
-        account.cloud,
-        account.client("iam"),
-        wishes=wishes,
-        existing={},
+def made(
+    account: Account,
+    said: io.StringIO,
+    *,
+    existing: dict[str, Any] | None = None,
+    **wishes: Any,
+) -> dict[str, Any]:
+    """Make or update an environment, and return the content of its file."""
+    return bootstrap(
+        account,
+        wishes=Wishes(**({"name": "staging"} | wishes)),
+        existing=existing or {},
         console=Console(said),
         confirm=lambda _: True,
     )
-    if not present(account.cloud):
-        return
-    destroy(
-        account.cloud,
-        ecs=account.client("ecs"),
-        s3=account.client("s3"),
-        ecr=account.client("ecr"),
-        environment="staging",
-        data=True,
-        console=Console(io.StringIO()),
-        confirm=lambda _: True,
-    )
+
+
+@pytest.fixture
+def content(account: Account, said: io.StringIO) -> Iterator[dict[str, Any]]:
+    """The file of an environment named staging, which is there while the test lasts."""
+    yield made(account, said, github="octo@1/micro-etl@2", email="team@example.org")
+    if present(account.cloud):
+        destroy(
+            account,
+            environment="staging",
+            families=["micro-etl-staging"],
+            data=True,
+            console=Console(io.StringIO()),
+            confirm=lambda _: True,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tomllib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,19 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from deploy.bootstrap import (
+from deploy.account.access import Account, find_account
+from deploy.account.bootstrap import (
+    PROVIDER,
     Wishes,
     apply,
     environment_content,
-    foreign_provider,
+    github_provider,
     read_existing,
-    settings,
     write_environment,
 )
-from deploy.console import Console
-from deploy.destroy import destroy, plan, present
-from deploy.environment import load
-from deploy.outcome import NotLaunched, Refused
-from deploy.stacks import (
-    COMPUTE,
+from deploy.account.destroy import destroy, plan, present
+from deploy.account.stacks import (
+    ENVIRONMENT,
     IMAGES,
     STACKS,
     STORAGE,
@@ -36,7 +35,10 @@ from deploy.stacks import (
     propose,
     remove,
 )
-from tests.infra.conftest import ACCOUNT, REGION, Account, client
+from deploy.console import Console
+from deploy.environment import load
+from deploy.outcome import NotLaunched, Refused
+from tests.infra.conftest import ACCOUNT, REGION, client, made
 
 BROKEN = """
 Resources:
@@ -49,59 +51,82 @@ Resources:
 
 
 def test_the_file_that_bootstrap_writes_is_an_environment(
-    outputs: dict[str, str], tmp_path: Path
+    account: Account, content: dict[str, Any], tmp_path: Path
 ) -> None:
     """`./deploy.sh --env` takes it as it is, and it names what the stacks made."""
-    wishes = Wishes(name="staging", schedule="cron(0 6 * * ? *)")
-    content = environment_content(
-        outputs, wishes=wishes, existing={}, region=REGION, account=ACCOUNT
-    )
-    write_environment(tmp_path / "staging.toml", content)
-    environment = load(str(tmp_path / "staging.toml"), environ={})
-    assert environment.cluster == outputs["Cluster"]
-    assert environment.subnets == tuple(outputs["Subnets"].split(","))
-    assert environment.task_role == outputs["TaskRole"]
+    file = tmp_path / "staging.toml"
+    write_environment(file, content)
+    environment = load(str(file), environ={})
+    assert environment.cluster == "micro-etl-staging"
+    assert len(environment.subnets) == 2
+    assert environment.task_role.startswith(f"arn:aws:iam::{ACCOUNT}:role/")
     assert environment.family == "micro-etl-staging"
-    assert environment.schedule == "cron(0 6 * * ? *)"
+    assert (environment.schedule, environment.key) == ("rate(1 day)", "launches.parquet")
     assert environment.variables == {"METRICS_NAMESPACE": "micro-etl/staging"}
+    assert (environment.region, environment.account) == (account.region, account.number)
 
 
-def test_keys_that_bootstrap_did_not_make_are_kept(outputs: dict[str, str], tmp_path: Path) -> None:
-    """A second bootstrap leaves the size of the task, the schedule and the settings alone."""
+def test_keys_that_bootstrap_did_not_make_are_kept(
+    account: Account, content: dict[str, Any], tmp_path: Path
+) -> None:
+    """A second bootstrap leaves the size, the schedule, the settings and the datasets alone."""
     file = tmp_path / "staging.toml"
     file.write_text(
         'cpu = 1024\nmemory = 2048\nschedule = "rate(2 hours)"\nbucket = "old"\n'
         'variables = { LOG_LEVEL = "warning" }\n'
+        '[datasets.orders]\nsecrets = { API_TOKEN = "prod/token" }\n'
     )
-    wishes = Wishes(name="staging")
-    content = environment_content(
-        outputs, wishes=wishes, existing=read_existing(file), region=REGION, account=ACCOUNT
-    )
-    write_environment(file, content)
+    again = made(account, io.StringIO(), existing=read_existing(file))
+    write_environment(file, again)
     written = tomllib.loads(file.read_text())
     assert (written["cpu"], written["memory"]) == (1024, 2048)
     assert written["schedule"] == "rate(2 hours)"
-    assert written["bucket"] == outputs["Bucket"]
+    assert written["bucket"] == content["bucket"]
     assert written["variables"] == {
         "LOG_LEVEL": "warning",
         "METRICS_NAMESPACE": "micro-etl/staging",
     }
+    assert written["datasets"] == {"orders": {"secrets": {"API_TOKEN": "prod/token"}}}
+    assert "key" not in written
+
+
+def test_another_dataset_gets_its_own_key(account: Account) -> None:
+    """The object is named after the dataset, whose reference may be a path."""
+    existing = {"dataset": "datasets/orders.toml"}
+    found = environment_content({}, wishes=Wishes(name="x"), existing=existing, account=account)
+    assert found["key"] == "orders.parquet"
 
 
 @pytest.mark.parametrize(
     ("promotes", "existing", "builds"),
     [
-        (False, {}, "true"),
-        (True, {}, "false"),
-        (False, {"builds": False}, "false"),
-        (False, {"builds": True}, "true"),
+        (False, {}, True),
+        (True, {}, False),
+        (False, {"builds": False}, False),
+        (False, {"builds": True}, True),
     ],
 )
 def test_an_environment_that_promotes_does_not_build(
-    promotes: bool, existing: dict[str, Any], builds: str
+    promotes: bool, existing: dict[str, Any], builds: bool, account: Account
 ) -> None:
     """And stays so, when a later bootstrap does not say it again."""
-    assert settings(Wishes(name="x", promotes=promotes), existing)["Builds"] == builds
+    wishes = Wishes(name="x", promotes=promotes)
+    found = environment_content({}, wishes=wishes, existing=existing, account=account)
+    assert found["builds"] is builds
+
+
+def test_an_environment_stays_in_its_account_and_region(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file says where it is, whatever the shell says; another account is refused."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", str(account.endpoint or ""))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    assert find_account({"region": REGION, "account": ACCOUNT}).region == REGION
+    assert find_account({}).region == "us-west-2"
+    with pytest.raises(Refused, match=f"belong to {ACCOUNT}, the environment to 999999999999"):
+        find_account({"region": REGION, "account": "999999999999"})
 
 
 def test_what_is_not_said_again_stays_as_it_is() -> None:
@@ -127,11 +152,33 @@ def test_a_replacement_is_shown_as_one() -> None:
     assert [action for action, *_ in words] == ["Modify", "Replace"]
 
 
-def test_github_is_taken_as_a_provider_where_the_account_has_it(account: Account) -> None:
-    """An account can have it once only."""
-    assert foreign_provider(account.cloud, account.client("iam")).endswith(
-        f":{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+def test_github_is_a_provider_of_the_account_and_of_no_environment(
+    account: Account, content: dict[str, Any]
+) -> None:
+    """It is made once, and stays when an environment goes: other projects may use it."""
+    providers = account.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    (arn,) = (item["Arn"] for item in providers)
+    assert arn == f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PROVIDER}"
+    assert content["github_role"]
+    _destroy(account, console=Console(io.StringIO()), data=True)
+    again = github_provider(
+        account.client("iam"),
+        console=Console(io.StringIO()),
+        confirm=lambda _: pytest.fail("asked"),
     )
+    assert again == arn
+
+
+@dataclass(frozen=True)
+class Faked(Account):
+    """An account whose CloudFormation gives recorded answers."""
+
+    cloudformation: Any = None
+
+    @property
+    def cloud(self) -> Cloud:
+        """Its CloudFormation."""
+        return Cloud(self.cloudformation, poll=0.05)
 
 
 def test_an_output_that_is_new_is_a_change(account: Account) -> None:
@@ -140,7 +187,7 @@ def test_an_output_that_is_new_is_a_change(account: Account) -> None:
     before = found | {"StackStatus": "CREATE_COMPLETE"}
     outputs = [{"OutputKey": "Repository", "OutputValue": "micro-etl"}]
     after = found | {"StackStatus": "UPDATE_COMPLETE", "Outputs": outputs}
-    cloudformation = client("cloudformation", account.endpoint)
+    cloudformation = client("cloudformation", account.endpoint or "")
     shown = io.StringIO()
     with Stubber(cloudformation) as answers:  # the emulator sees no change in this
         for call, answer in (
@@ -155,8 +202,9 @@ def test_an_output_that_is_new_is_a_change(account: Account) -> None:
         ):
             answers.add_response(call, answer)
         given = apply(
-            Cloud(cloudformation, poll=0.05),
+            Faked(account.session, REGION, ACCOUNT, cloudformation=cloudformation),
             IMAGES,
+            IMAGES.body(),
             values={"Environment": "staging"},
             console=Console(shown),
             confirm=lambda _: True,
@@ -189,7 +237,7 @@ def names(*environments: str) -> list[str]:
         (
             names("a"),
             False,
-            ["deploy-role", "alarms", "schedule", "compute", "network", "github"],
+            ["datasets", "environment"],
             ["storage", "images"],
         ),
         (
@@ -201,11 +249,11 @@ def names(*environments: str) -> list[str]:
         (
             names("a", "b"),
             True,
-            ["deploy-role", "alarms", "schedule", "compute", "storage", "network"],
-            ["github", "images"],
+            ["datasets", "environment", "storage"],
+            ["images"],
         ),
         (["micro-etl-a-storage", "micro-etl-images"], False, [], ["storage", "images"]),
-        (["micro-etl-b-compute"], True, [], []),
+        (["micro-etl-b-environment"], True, [], []),
     ],
 )
 def test_data_and_what_others_need_stay(
@@ -218,46 +266,46 @@ def test_data_and_what_others_need_stay(
 
 
 def test_destroy_keeps_the_bucket_and_what_is_in_it(
-    account: Account, outputs: dict[str, str]
+    account: Account, content: dict[str, Any]
 ) -> None:
     """All but the data is gone, and bootstrap goes on with the bucket that stayed."""
     s3 = account.client("s3")
-    s3.put_object(Bucket=outputs["Bucket"], Key="launches.parquet", Body=b"data")
+    s3.put_object(Bucket=content["bucket"], Key="launches.parquet", Body=b"data")
     shown = io.StringIO()
     removal = _destroy(account, console=Console(shown), data=False)
     assert STORAGE not in removal.stacks
     assert "micro-etl-staging-storage: --data removes it" in shown.getvalue()
-    body = s3.get_object(Bucket=outputs["Bucket"], Key="launches.parquet")["Body"].read()
+    body = s3.get_object(Bucket=content["bucket"], Key="launches.parquet")["Body"].read()
     assert body == b"data"
-    assert account.client("ecs").describe_clusters(clusters=[outputs["Cluster"]])["clusters"] == []
+    assert account.client("ecs").describe_clusters(clusters=[content["cluster"]])["clusters"] == []
 
 
-def test_destroy_asks_and_a_no_changes_nothing(account: Account, outputs: dict[str, str]) -> None:
+def test_destroy_asks_and_a_no_changes_nothing(account: Account, content: dict[str, Any]) -> None:
     """Nothing is removed before somebody has said yes to the list."""
     shown = io.StringIO()
 
     def refuse(_: str) -> bool:
-        assert "micro-etl-staging-network" in shown.getvalue()
+        assert "micro-etl-staging-environment" in shown.getvalue()
         return False
 
     with pytest.raises(Refused, match="nothing was removed"):
         _destroy(account, console=Console(shown), data=True, confirm=refuse)
-    account.client("s3").head_bucket(Bucket=outputs["Bucket"])
+    account.client("s3").head_bucket(Bucket=content["bucket"])
 
 
-def test_destroy_with_data_leaves_nothing(account: Account, outputs: dict[str, str]) -> None:
+def test_destroy_with_data_leaves_nothing(account: Account, content: dict[str, Any]) -> None:
     """All versions of all objects, the revisions and the stacks are gone."""
     s3, ecs = account.client("s3"), account.client("ecs")
     for body in (b"1", b"2"):
-        s3.put_object(Bucket=outputs["Bucket"], Key="launches.parquet", Body=body)
-    s3.delete_object(Bucket=outputs["Bucket"], Key="launches.parquet")
+        s3.put_object(Bucket=content["bucket"], Key="launches.parquet", Body=body)
+    s3.delete_object(Bucket=content["bucket"], Key="launches.parquet")
     for family in ("micro-etl-staging", "micro-etl-staging-2"):
         ecs.register_task_definition(
             family=family, containerDefinitions=[{"name": "micro-etl", "image": "x"}]
         )
     _destroy(account, console=Console(io.StringIO()), data=True)
     buckets = [item["Name"] for item in s3.list_buckets()["Buckets"]]
-    assert outputs["Bucket"] not in buckets
+    assert content["bucket"] not in buckets
     left = ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
     assert [arn.rsplit("/", 1)[-1] for arn in left] == ["micro-etl-staging-2:1"]
     ecs.deregister_task_definition(taskDefinition="micro-etl-staging-2:1")
@@ -265,14 +313,14 @@ def test_destroy_with_data_leaves_nothing(account: Account, outputs: dict[str, s
 
 def test_destroy_removes_what_could_not_be_made(account: Account) -> None:
     """A stack that failed has no outputs, and is in the way until it is gone."""
-    for stack in (COMPUTE, STORAGE):
+    for stack in (ENVIRONMENT, STORAGE):
         name = stack.name("staging")
         proposal = propose(account.cloud, name=name, body=BROKEN, values={})
         assert proposal
         with pytest.raises(NotLaunched):
             execute(account.cloud, proposal)
     removal = _destroy(account, console=Console(io.StringIO()), data=True)
-    assert removal.stacks == (COMPUTE, STORAGE)
+    assert removal.stacks == (ENVIRONMENT, STORAGE)
     assert present(account.cloud) == []
 
 
@@ -290,7 +338,7 @@ def test_a_stack_that_can_not_be_removed_says_why_and_that_it_is_still_there(
         "ResourceStatusReason": "it holds images",
     }
     del event["CreationTime"]
-    cloudformation = client("cloudformation", account.endpoint)
+    cloudformation = client("cloudformation", account.endpoint or "")
     with Stubber(cloudformation) as answers:  # the emulator removes everything
         answers.add_response("delete_stack", {})
         answers.add_response(
@@ -310,11 +358,9 @@ def test_destroying_what_is_not_there_is_refused(account: Account) -> None:
 
 def _destroy(account: Account, *, console: Console, data: bool, confirm: Any = None) -> Any:
     return destroy(
-        account.cloud,
-        ecs=account.client("ecs"),
-        s3=account.client("s3"),
-        ecr=account.client("ecr"),
+        account,
         environment="staging",
+        families=["micro-etl-staging"],
         data=data,
         console=console,
         confirm=confirm or (lambda _: True),

@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 
-from deploy.bootstrap import Wishes, bootstrap, environment_content
-from deploy.console import Console
-from deploy.discover import Target
-from deploy.environment import parse
-from deploy.policies import policies
+from deploy.account.access import Account
+from deploy.account.bootstrap import target_of
+from deploy.account.policies import policies
 from dev.rehearsal.roles import UNUSED, compare
-from tests.infra.conftest import ACCOUNT, REGION, Account
+from tests.infra.conftest import ACCOUNT, REGION, made
 
 Grant = tuple[str, str, str]
 
@@ -51,63 +49,76 @@ def trust(account: Account, role: str) -> Any:
     return account.client("iam").get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
 
 
-def target_of(outputs: dict[str, str], wishes: Wishes) -> Target:
-    """Return what deploy.sh makes of an environment, with its deploy role as the caller."""
-    content = environment_content(
-        outputs, wishes=wishes, existing={}, region=REGION, account=ACCOUNT
-    )
-    environment = parse(content, name=wishes.name, source="a test", environ={})
-    role = outputs["DeployRole"].rsplit("/", 1)[-1]
-    return Target(
-        environment=environment,
-        region=REGION,
-        account=ACCOUNT,
-        partition="aws",
-        caller=f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/github",
-        execution_role=environment.execution_role,
-        task_role=environment.task_role,
-    )
-
-
 def test_the_roles_of_a_task_are_what_deploy_sh_asks_for(
-    account: Account, outputs: dict[str, str]
+    account: Account, content: dict[str, Any]
 ) -> None:
-    """The templates and `verify --policy` grant the same, and trust the same."""
-    wanted = policies(target_of(outputs, Wishes(name="staging")))
-    assert granted(account, outputs["ExecutionRole"]) == grants([wanted["execution_role"]])
-    assert granted(account, outputs["TaskRole"]) == grants([wanted["task_role"]])
-    for role in ("ExecutionRole", "TaskRole"):
-        assert trust(account, outputs[role]) == wanted["trust_of_both_roles"]
+    """Bootstrap and `verify --policy` grant the same, and trust the same."""
+    wanted = policies(target_of(content, name="staging", account=account))
+    assert granted(account, content["execution_role"]) == grants([wanted["execution_role"]])
+    assert granted(account, content["task_role"]) == grants([wanted["task_role"]])
+    for role in ("execution_role", "task_role"):
+        assert trust(account, content[role]) == wanted["trust_of_both_roles"]
+
+
+def test_a_dataset_that_is_added_to_the_file_is_in_the_policies(
+    account: Account, content: dict[str, Any], said: io.StringIO
+) -> None:
+    """Its object, its source, its raw copies and its secrets, after another bootstrap."""
+    orders = {
+        "source_url": "s3://mirror/orders/",
+        "variables": {"RAW_URL": "s3://archive/raw/"},
+        "secrets": {"A": "prod/a", "B": "ssm:/prod/b"},
+    }
+    again = made(account, said, existing=content | {"datasets": {"orders": orders}})
+    task = {(action, resource) for action, resource, _ in granted(account, again["task_role"])}
+    bucket = f"arn:aws:s3:::{again['bucket']}"
+    assert {
+        ("s3:PutObject", f"{bucket}/launches.parquet"),
+        ("s3:PutObject", f"{bucket}/orders.parquet"),
+        ("s3:GetObject", "arn:aws:s3:::mirror/orders"),
+        ("s3:PutObject", "arn:aws:s3:::archive/raw/*"),
+    } <= task
+    execution = {item[:2] for item in granted(account, again["execution_role"])}
+    here = f"{REGION}:{ACCOUNT}"
+    assert {
+        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{here}:secret:prod/a-??????"),
+        ("ssm:GetParameters", f"arn:aws:ssm:{here}:parameter/prod/b"),
+    } <= execution
+    runs = {
+        item[1] for item in granted(account, again["schedule_role"]) if item[0] == "ecs:RunTask"
+    }
+    assert {arn.rsplit("/", 1)[-1] for arn in runs} == {
+        "micro-etl-staging:*",
+        "micro-etl-staging-orders:*",
+    }
 
 
 @pytest.mark.parametrize("promotes", [False, True])
 def test_the_deploy_role_is_what_deploy_sh_asks_for(
-    account: Account, outputs: dict[str, str], promotes: bool
+    account: Account, content: dict[str, Any], said: io.StringIO, promotes: bool
 ) -> None:
     """To the letter, both where images are built and where they are promoted."""
-    wishes = Wishes(name="staging", github="octo@1/micro-etl@2", promotes=promotes)
-    made = bootstrap(
-        account.cloud,
-        account.client("iam"),
-        wishes=wishes,
-        existing={},
-        console=Console(io.StringIO()),
-        confirm=lambda _: True,
-    )
-    target = target_of(outputs | made, wishes)
-    wanted = grants([policies(target)["caller"]])
-    # deploy.sh can't know a role's path from its session; the template does: there is none.
-    wanted = {grant for grant in wanted if ":role/*/" not in grant[1]}
-    assert granted(account, made["DeployRole"]) == wanted
-    actions = {action for action, *_ in granted(account, made["DeployRole"])}
+    again = made(account, said, existing=content, promotes=promotes)
+    wanted = grants([policies(target_of(again, name="staging", account=account))["caller"]])
+    assert granted(account, again["github_role"]) == wanted
+    actions = {action for action, *_ in granted(account, again["github_role"])}
     assert ("ecr:PutImage" in actions) is not promotes
+    (statement,) = trust(account, again["github_role"])["Statement"]
+    host = "token.actions.githubusercontent.com"
+    assert statement["Principal"] == {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"}
+    assert statement["Condition"] == {
+        "StringEquals": {
+            f"{host}:aud": "sts.amazonaws.com",
+            f"{host}:sub": "repo:octo@1/micro-etl@2:environment:staging",
+        }
+    }
 
 
 def test_the_schedule_may_start_this_task_and_nothing_else(
-    account: Account, outputs: dict[str, str]
+    account: Account, content: dict[str, Any]
 ) -> None:
     """Its role runs the family in the cluster, passes the task's roles, and fills its queue."""
-    target = target_of(outputs, Wishes(name="staging"))
+    target = target_of(content, name="staging", account=account)
     wanted = grants(
         [
             {
@@ -119,19 +130,19 @@ def test_the_schedule_may_start_this_task_and_nothing_else(
             }
         ]
     )
-    queue = ("sqs:SendMessage", outputs["LostRunsArn"], "{}")
-    assert granted(account, outputs["ScheduleRole"]) == wanted | {queue}
-    (statement,) = trust(account, outputs["ScheduleRole"])["Statement"]
+    queue = ("sqs:SendMessage", content["schedule_queue"], "{}")
+    assert granted(account, content["schedule_role"]) == wanted | {queue}
+    (statement,) = trust(account, content["schedule_role"])["Statement"]
     assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
-    group = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{outputs['ScheduleGroup']}"
+    group = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{content['schedule_group']}"
     assert statement["Condition"]["StringEquals"]["aws:SourceArn"] == group
 
 
 def test_an_environment_without_a_schedule_grants_nothing_for_one(
-    outputs: dict[str, str],
+    account: Account, content: dict[str, Any]
 ) -> None:
     """The assessment's environment asks for no permission that it does not use."""
-    target = target_of(outputs, Wishes(name="staging"))
+    target = target_of(content, name="staging", account=account)
     bare = replace(
         target.environment, schedule="", schedule_group="", schedule_role="", schedule_queue=""
     )

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.work import Limits
 from dev.ci.all_succeeded import not_succeeded
 from dev.ci.pin_base_image import pin_base_image
 from dev.rehearsal.pipeline import PLAYED
-from dev.rehearsal.workflows import FILES, FOLDER, read, run_steps
+from dev.rehearsal.workflows import FILES, FOLDER, ON_GITHUB_ALONE, read, run_steps
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
@@ -34,13 +35,11 @@ RUN_BELOW = {
     'dev/ci/open_pull_request.sh update-pins "Update pins"',
 }
 
-RUN_ON_GITHUB_ALONE = {"make audit": "asks a database of vulnerabilities on the internet"}
-
 
 def test_every_command_is_run_somewhere_or_has_a_reason() -> None:
     """No command of a workflow is new to GitHub, unless it can't be run here."""
     commands = {step.command for step in run_steps()}
-    tables = [RUN_BY_THE_GATE, PLAYED, RUN_BELOW, set(RUN_ON_GITHUB_ALONE)]
+    tables = [RUN_BY_THE_GATE, PLAYED, RUN_BELOW, set(ON_GITHUB_ALONE)]
     assert commands == set().union(*tables)
     gate = (ROOT / ".ci" / "run").read_text("utf-8")
     for command in RUN_BY_THE_GATE:
@@ -123,8 +122,49 @@ def test_two_deploys_never_cross_and_none_is_cut_short() -> None:
     assert set(jobs["production"]["needs"]) == {"build", "staging"}
     for name in ("staging", "production"):
         assert jobs[name]["environment"] == name
-        (variables,) = (step["env"] for step in jobs[name]["steps"] if "env" in step)
-        assert variables == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+        deploy = jobs[name]["steps"][-1]
+        assert deploy["env"] == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+
+
+def test_only_what_was_pushed_is_attested_and_only_what_is_attested_is_promoted() -> None:
+    """An image that was there already is not vouched for, and is verified like any other."""
+    jobs = read(FOLDER / "deploy.yml")["jobs"]
+    (attest,) = (
+        step for step in jobs["build"]["steps"] if "attest-build-provenance" in step.get("uses", "")
+    )
+    assert attest["if"] == "${{ steps.ship.outputs.pushed == 'true' }}"
+    commands = [step["run"] for step in jobs["staging"]["steps"] if "run" in step]
+    assert commands[0].startswith("dev/ci/verify_provenance.sh")
+    assert commands[1].startswith("./deploy.sh")
+    assert jobs["staging"]["permissions"]["attestations"] == "read"
+
+
+def test_what_ships_is_what_is_scanned() -> None:
+    """By its digest; an advisory without a fix stops no deploy."""
+    steps = read(FOLDER / "deploy.yml")["jobs"]["build"]["steps"]
+    (sbom,) = (step["with"] for step in steps if "sbom-action" in step.get("uses", ""))
+    assert sbom["image"] == "${{ steps.ship.outputs.name }}@${{ steps.ship.outputs.digest }}"
+    (scan,) = (step["with"] for step in steps if "scan-action" in step.get("uses", ""))
+    assert (scan["sbom"], scan["only-fixed"]) == (sbom["output-file"], "true")
+    assert "audit" not in read(FOLDER / "ci.yml")["jobs"]
+
+
+def test_only_main_is_deployed_and_each_change_is_judged_once() -> None:
+    """A dispatch from another branch does nothing; a push to a pull request starts one CI."""
+    deploy, ci = read(FOLDER / "deploy.yml"), read(FOLDER / "ci.yml")
+    assert deploy["jobs"]["ci"]["if"] == "${{ github.ref == 'refs/heads/main' }}"
+    assert deploy["jobs"]["build"]["needs"] == "ci"
+    assert "push" not in ci["on"]
+    assert "pull_request" in ci["on"]
+
+
+def test_a_job_may_take_as_long_as_what_it_runs() -> None:
+    """A run, its test, and those of a rollback, each to its limit, after a build."""
+    limits = Limits()
+    jobs = read(FOLDER / "deploy.yml")["jobs"]
+    for name in ("staging", "production"):
+        assert int(jobs[name]["timeout-minutes"]) * 60 > 2 * (limits.run + limits.test) + 1800
+    assert int(jobs["build"]["timeout-minutes"]) * 60 >= limits.build
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from micro_etl.dataset.toml import write_key, write_value
 _PATHS = ["a", "a.b", "a[0]", "[1].b", '""', '"a.b".c', "$", "m", "M", "id", "ID", "$.a", "$[0]"]
 _WILD = ["a[*].b", "a[*]", "[*].b", "a[*].b[0][*]"]
 _SIMPLE = [*type_names(), "decimal(12,2)", "decimal(38, 0)"]
-_TIMES = {"timezone": ["UTC", "-05:00"], "truncate": [True, False]}
+_TIMES: dict[str, list[Any]] = {"timezone": ["UTC", "-05:00"], "truncate": [True, False]}
 
 _COLUMN: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries(

@@ -44,6 +44,7 @@ class Answer:
         stall: send nothing for as long as the server runs.
         trickle: seconds between two bytes, of the headers too.
         trickle_body: seconds between two bytes of the body.
+        raw: what is sent instead of all of this, byte for byte.
     """
 
     status: int = 200
@@ -56,6 +57,7 @@ class Answer:
     stall: bool = False
     trickle: float = 0
     trickle_body: float = 0
+    raw: bytes | None = None
 
 
 Respond = Callable[[Request], Answer]
@@ -170,6 +172,12 @@ def redirect(location: str, status: int = 302) -> Answer:
     return Answer(status=status, headers={"Location": location}, body=b"")
 
 
+def headed(*lines: bytes, body: bytes, sent: int | None = None) -> Answer:
+    """An answer with these header lines before its length, of whose body so much is sent."""
+    head = [b"HTTP/1.1 200 OK", *lines, b"Content-Length: %d" % len(body), b"Connection: close"]
+    return Answer(raw=b"\r\n".join([*head, b"", body[:sent]]))
+
+
 def gzipped(body: bytes, **headers: str) -> Answer:
     """A compressed body, announced as such."""
     return Answer(body=gzip.compress(body), headers={"Content-Encoding": "gzip", **headers})
@@ -214,6 +222,8 @@ def _read(connection: socket.socket) -> Request | None:
 
 
 def _encode(answer: Answer) -> tuple[bytes, bytes]:
+    if answer.raw is not None:
+        return answer.raw, b""
     headers = {"Connection": "close"}
     body = answer.body
     if answer.chunked:

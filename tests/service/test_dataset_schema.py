@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import tomllib
 from datetime import date, datetime, time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,7 +69,12 @@ def _parameters(test: Any) -> list[Any]:
     return [getattr(case, "values", case) for case in mark.args[1]]
 
 
+CASES = Path(__file__).parents[1] / "cases"
 RIGHT = [
+    *(
+        file.read_text("utf-8").replace("{base}", "http://127.0.0.1")
+        for file in sorted(CASES.glob("*/*/dataset.toml"))
+    ),
     *(SCHEMA_FILE.with_name(f"{name}.toml").read_text("utf-8") for name in bundled_datasets()),
     *(
         f"{test_dataset_columns.SOURCE}\n[columns]\nc = {{ {text} }}"

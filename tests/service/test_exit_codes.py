@@ -112,6 +112,34 @@ def test_table_that_a_guard_refuses_ends_with_65_and_is_published_by_force(folde
     assert micro_etl(folder, "run", "--force", **settings).result["result"] == "published"
 
 
+def test_source_that_is_not_there_ends_with_66(folder: Path) -> None:
+    assert micro_etl(folder, "run", SOURCE_URL="nowhere.json").code == 66
+    assert micro_etl(folder, "run", SOURCE_URL="nowhere/*.json").code == 66
+    with serve(Answer(status=404)) as server:
+        assert micro_etl(folder, "run", SOURCE_URL=server.url).code == 66
+
+
+def test_source_url_with_a_line_break_ends_with_78(folder: Path) -> None:
+    for url in ("https://example.com/\n", "nowhere.json\r\n", "s3://bucket/key\n"):
+        ended = micro_etl(folder, "run", SOURCE_URL=url)
+        assert (ended.code, "\n" in ended.failure) == (78, False)
+
+
+def test_scratch_folder_that_is_not_utf8_ends_with_78(folder: Path) -> None:
+    (folder / "\udcff").mkdir()
+    ended = micro_etl(folder, "run", TMPDIR=str(folder / "\udcff"))
+    assert ended.code == 78
+    assert ended.failure.startswith("TMPDIR is ")
+
+
+@pytest.mark.parametrize("line", ["SOURCE URL=x", "=x", "SOURCE_URL='x", 'SOURCE_URL="s3cret'])
+def test_line_of_dotenv_that_can_not_be_read_ends_with_78(folder: Path, line: str) -> None:
+    (folder / ".env").write_text(f"SOURCE_URL=launches.json\n# a comment\n\n{line}\n")
+    ended = micro_etl(folder, "run")
+    assert ended.code == 78
+    assert ended.failure == "line 4 of .env can't be read; it should be NAME=value"
+
+
 def test_source_that_is_down_ends_with_69(folder: Path) -> None:
     source = f"http://me:s3cret@127.0.0.1:{free_port()}/?token=s3cret"
     environ = {"SOURCE_URL": source, "SOURCE_BACKOFF": "0.001", "SOURCE_ATTEMPTS": "3"}
@@ -204,7 +232,7 @@ def test_file_that_can_not_be_shown_or_checked_is_one_line(
 
 def test_name_that_is_not_utf8_is_no_defect(folder: Path) -> None:
     ended = micro_etl(folder, "run", SOURCE_URL="\udcff.json")
-    assert ended.code == 69
+    assert ended.code == 66
     assert "can't be read: No such file" in ended.failure
     assert micro_etl(folder, "show", "\udcff.parquet").code == 78
 

@@ -32,7 +32,8 @@ def keep(fetched: Extract, url: str) -> str:
     """Keep a response in the folder of a store."""
     folder = fetched.file.parent
     raw = Location.parse(url)
-    return keep_raw(fetched, raw, "launches", scratch=folder, timeout=5, deadline=5).text
+    name = f"launches/{fetched.sha256}.json"
+    return keep_raw(fetched, raw, name, scratch=folder, timeout=5, deadline=5).text
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -65,6 +66,27 @@ def test_same_response_gives_the_same_bytes_and_is_left_alone(
     before = first.stat().st_mtime_ns
     assert Path(keep(fetched, str(tmp_path / "one"))) == first
     assert first.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"", b"x", gzip.compress(BODY)[:-1], gzip.compress(BODY[:-1]), BODY[:-1]],
+    ids=["empty", "no-gzip", "cut", "another-body", "plain-and-cut"],
+)
+def test_copy_that_is_broken_is_replaced(fetched: Extract, tmp_path: Path, broken: bytes) -> None:
+    copy = tmp_path / "raw" / NAME
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(broken)
+    keep(fetched, str(tmp_path / "raw"))
+    assert gzip.decompress(copy.read_bytes()) == BODY
+
+
+def test_sound_copy_is_left_alone_however_it_was_packed(fetched: Extract, tmp_path: Path) -> None:
+    copy = tmp_path / "raw" / NAME
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(gzip.compress(BODY, 1))
+    keep(fetched, str(tmp_path / "raw"))
+    assert copy.read_bytes() == gzip.compress(BODY, 1)
 
 
 def test_what_was_kept_is_a_source(fetched: Extract, tmp_path: Path) -> None:

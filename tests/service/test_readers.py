@@ -35,7 +35,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readers")
     sample = resources.files("micro_etl") / "datasets" / "launches.sample.json"
     subprocess.run(
-        [sys.executable, "-m", "micro_etl", "run", "--source-url", str(sample)],
+        [
+            *(sys.executable, "-m", "micro_etl", "run"),
+            *("--source-url", str(sample), "--target-url", "out/launches.parquet"),
+        ],
         cwd=folder,
         check=True,
         capture_output=True,

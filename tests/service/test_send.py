@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from dev.loopback import free_port
-from micro_etl.errors import AccessDeniedError, ConfigError, SourceError
+from micro_etl.errors import AccessDeniedError, ConfigError, SourceError, SourceMissingError
 from micro_etl.location import Location
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.limits import HttpOptions
@@ -43,7 +43,7 @@ def fetch(url: str, **options: Any) -> tuple[bytes, list[tuple[int, str]]]:
 def ask(
     url: str,
     options: HttpOptions,
-    on_retry: Callable[[int, str], object] = lambda *_: None,
+    on_retry: Callable[[int, str], None] = lambda *_: None,
     **parts: Any,
 ) -> bytes:
     """The body that answers a request; `parts` are the request's."""
@@ -367,3 +367,151 @@ def test_host_of_no_proxy_is_asked_directly(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serve(GOOD) as server:
         assert fetch(server.url)[0] == GOOD.body
+
+
+def test_headers_and_a_body_go_to_their_own_origin_alone() -> None:
+    headers = {"Authorization": "Bearer s3cret", "X-Key": "s3cret"}
+    with serve(GOOD) as other, serve(redirect("/here"), redirect(other.url)) as server:
+        ask(server.url, HttpOptions(), headers=headers)
+    for request in server.requests:
+        assert (request.headers["authorization"], request.headers["x-key"]) == (
+            "Bearer s3cret",
+            "s3cret",
+        )
+    assert not {"authorization", "x-key"} & set(other.requests[0].headers)
+    assert other.requests[0].headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("status", "method"), [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")]
+)
+def test_a_body_is_posted_again_only_where_the_status_says_so(status: int, method: str) -> None:
+    parts: dict[str, Any] = {"headers": {"Content-Type": "application/json"}, "body": b"{}"}
+    with serve(redirect("/here", status), GOOD) as server:
+        ask(server.url, HttpOptions(), method="POST", **parts)
+    first, second = server.requests
+    assert (first.method, first.body) == ("POST", b"{}")
+    assert (second.method, second.body) == (method, b"{}" if method == "POST" else b"")
+    assert ("content-type" in second.headers) is (method == "POST")
+
+
+def test_a_body_is_not_posted_to_another_origin() -> None:
+    with serve(GOOD) as other, serve(redirect(other.url, 307)) as server:
+        with pytest.raises(SourceError, match="the request's body is for its own server"):
+            ask(server.url, HttpOptions(), method="POST", body=b"s3cret")
+        assert not other.requests
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r\nX-Other: b", "a\0b"])
+def test_a_header_that_can_not_be_sent_is_named_without_its_value(value: str) -> None:
+    with serve(GOOD) as server:
+        with pytest.raises(ConfigError, match=r"the header X-Key of .* can't be sent") as caught:
+            ask(server.url, HttpOptions(), headers={"X-Key": f"s3cret{value}"})
+        assert not server.requests
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/fl\u00c3\u00bcge?q=\u00e2\u0082\u00ac", "/fl%C3%BCge?q=%E2%82%AC"),
+        ("/caf\u00e9", "/caf%C3%A9"),
+        ("/there \t", "/there"),
+        ("there?a=b%20c", "/a/there?a=b%20c"),
+        ("//HOST/x#part", "/x"),
+    ],
+)
+def test_a_redirect_is_followed_however_it_is_written(location: str, path: str) -> None:
+    with serve(lambda request: GOOD if request.path == path else redirect(where)) as server:
+        where = location.replace("HOST", server.url.partition("//")[2])
+        assert fetch(f"{server.url}/a/start")[0] == GOOD.body
+
+
+def test_cookies_go_where_they_belong() -> None:
+    def setting(path: str, *cookies: str) -> Answer:
+        return Answer(status=302, headers={"Location": path, "Set-Cookie": ", ".join(cookies)})
+
+    with serve(setting("/a/x", "one=1; Path=/a"), setting("/b", "two=2; Path=/"), GOOD) as server:
+        fetch(server.url)
+        fetch(server.url)
+    sent = [request.headers.get("cookie") for request in server.requests]
+    assert sent == [None, "one=1", "two=2", None]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "169.254.1.1:8080",
+        "2852039166",
+        "0xa9.254.43518",
+        "[fe80::1]",
+        "[::ffff:a9fe:a9fe]",
+        "[fd00:ec2::254]",
+    ],
+)
+def test_a_redirect_to_a_link_local_address_is_refused(host: str) -> None:
+    with serve(redirect(f"http://{host}/latest/?s3cret")) as server:
+        with pytest.raises(SourceError, match="link-local") as caught:
+            fetch(server.url)
+        assert len(server.requests) == 1
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_name_that_resolves_to_a_link_local_address_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connection is looked at, not the name, which may resolve to something else each time."""
+    link_local = "micro_etl.source.follow.is_link_local"
+    with (
+        serve(GOOD) as inner,
+        serve(redirect(inner.url.replace("127.0.0.1", "localhost"))) as outer,
+    ):
+        monkeypatch.setattr(link_local, lambda host: host == "127.0.0.1" and inner_is_next())
+
+        def inner_is_next() -> bool:
+            return bool(outer.requests)
+
+        with pytest.raises(SourceError, match="link-local"):
+            fetch(outer.url)
+        assert not inner.requests
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_is_not_there_is_told_apart(status: int) -> None:
+    with (
+        serve(Answer(status=status)) as server,
+        pytest.raises(SourceMissingError, match=f"status {status}"),
+    ):
+        fetch(server.url)
+
+
+def test_401_shows_how_a_token_is_sent_where_none_was() -> None:
+    with serve(Answer(status=401)) as server:
+        with pytest.raises(AccessDeniedError, match=r"source\.headers = { Authorization"):
+            fetch(server.url)
+        with pytest.raises(AccessDeniedError) as caught:
+            ask(server.url, HttpOptions(), headers={"Authorization": "Bearer x"})
+    assert "source.headers" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "7"},
+        {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "7"},
+        {"RateLimit": '"default";r=0;t=7'},
+    ],
+)
+def test_a_rate_limit_is_waited_for(status: int, headers: dict[str, str]) -> None:
+    with serve(Answer(status=status, headers=headers)) as server:
+        assert _waits(server.url, HttpOptions(attempts=3)) == [7, 7]
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_rate_limit_beyond_the_longest_wait_ends_at_once(status: int) -> None:
+    with serve(Answer(status=status, headers={"Retry-After": "7200"})) as server:
+        with pytest.raises(SourceError, match=r"wait 7,200 s, and SOURCE_RETRY_AFTER_MAX is 60"):
+            ask(server.url, HttpOptions())
+        assert len(server.requests) == 1

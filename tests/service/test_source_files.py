@@ -13,13 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from micro_etl.dataset import bundled_dataset
-from micro_etl.errors import ConfigError, SourceError
+from micro_etl.errors import SourceError
 from micro_etl.location import Location
 from micro_etl.source.files import list_files
 from micro_etl.source.limits import ExtractOptions
 from tests.conftest import Bucket
 from tests.service.command import micro_etl
-from tests.service.conftest import dataset
 
 LAUNCHES = bundled_dataset("launches")
 FILES = ("2024/b.json.gz", "2024/a.json", "2025/a.ndjson", "_SUCCESS", ".part.crc", "2024/_tmp/x")
@@ -133,10 +132,19 @@ def test_a_link_to_a_folder_above_is_an_error(folder: Path) -> None:
         list_files(Location.parse(str(folder)), LAUNCHES, options=ExtractOptions())
 
 
-def test_records_inside_an_object_are_one_file(folder: Path) -> None:
-    wrapped = dataset('a = { type = "int32" }', records="items")
-    with pytest.raises(ConfigError, match=r"source\.records; its source should be one file"):
-        list_files(Location.parse(f"{folder}/"), wrapped, options=ExtractOptions())
+def test_records_inside_objects_are_files_too(tmp_path: Path) -> None:
+    (tmp_path / "dataset.toml").write_text(
+        'name = "t"\n[source]\nrecords = "items"\n[columns]\na = { type = "int32" }\n'
+    )
+    for name, items in (("1.json", [1, 2]), ("2.json", []), ("3.json", [3])):
+        body = {"items": [{"a": item} for item in items], "next": name}
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_text(json.dumps(body))
+    ended = micro_etl(
+        tmp_path, "run", DATASET="dataset.toml", SOURCE_URL="in/", TARGET_URL="t.parquet"
+    )
+    assert ended.code == 0, ended.failure
+    assert pq.read_table(tmp_path / "t.parquet")["a"].to_pylist() == [1, 2, 3]
 
 
 def test_a_folder_becomes_one_table(folder: Path, tmp_path: Path) -> None:
@@ -223,3 +231,42 @@ def test_each_file_is_kept_raw(folder: Path, tmp_path: Path) -> None:
     assert sorted(gzip.decompress(file.read_bytes()) for file in kept) == [
         text.encode() for text in (lines(1, 3), lines(4, 5), lines(6, 6))
     ]
+
+
+def test_lines_and_objects_of_any_layout_are_read_together(folder: Path, tmp_path: Path) -> None:
+    def write(name: str, text: str) -> None:
+        (folder / name).write_text(text)
+
+    write(FILES[0], "".join(json.dumps(record, indent=2) for record in records(4, 5)))
+    write(FILES[2], json.dumps(*records(6, 6), indent=2))
+    ended = micro_etl(tmp_path, "run", "--source-url", str(folder), "--target-url", "t.parquet")
+    assert ended.code == 0, ended.failure
+    assert pq.read_table(tmp_path / "t.parquet")["flight_number"].to_pylist() == [*range(1, 7)]
+
+
+def test_a_file_may_be_one_object(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for number in range(1, 4):
+        (tmp_path / "raw" / f"{number}.json").write_text(json.dumps(*records(number, number)))
+    ended = micro_etl(tmp_path, "run", "--source-url", "raw/", "--target-url", "t.parquet")
+    assert ended.code == 0, ended.failure
+    assert ended.result["rows"] == 3
+
+
+def test_a_target_in_the_source_is_refused_at_the_start(folder: Path, tmp_path: Path) -> None:
+    flags = ("--source-url", "raw/", "--target-url", "raw/launches.parquet")
+    ended = micro_etl(tmp_path, "run", *flags)
+    assert ended.code == 78
+    assert ended.failure.startswith("the target is raw/launches.parquet, which is part of the")
+    kept = micro_etl(tmp_path, "run", *flags[:2], "--target-url", "t", "--raw-url", "raw/kept")
+    assert kept.failure.startswith("RAW_URL is raw/kept, which is part of the source raw/")
+    assert not (folder / "kept").exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a?b#c"])
+def test_a_folder_may_be_a_url(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / "2024" / f"{name}.json").write_text(lines(7, 9))
+    url = f"file://{tmp_path}/r%61w/"
+    ended = micro_etl(tmp_path, "run", "--source-url", url, "--target-url", "t.parquet")
+    assert ended.code == 0, ended.failure
+    assert ended.result["rows"] == 9

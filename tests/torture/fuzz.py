@@ -19,6 +19,28 @@ SEEDS = {
         ),
         b'name = "t"\n[columns]\n"a\'; \\"b" = { from = \'"c.d"\', type = "json" }\n',
         b'name = "t"\n[columns]\na = { type = "date", unique = true }\n[publish]\nmin_rows = 0\n',
+        (
+            b'name = "t"\n[source]\nurl = "https://h/{s}?p=1"\nrecords = "a.*.b[0]"\n'
+            b'each = { s = ["A", 1] }\nheaders = { X = "${T}" }\nexpect = { ok = true }\n'
+            b'[source.pagination]\nkind = "page_number"\nparam = "p"\ntotal = "n"\n[columns]\n'
+            b'k = { from_key = "$.a.*", type = "string", unique = true }\ns = { from = "{s}", '
+            b'type = "string" }\nl = { from = "x[*].y", type = "decimal(9,2)[]" }\n'
+        ),
+        (
+            b'name = "t"\n[source]\nrecords = "h"\ncolumnar = true\n[columns]\n'
+            b't = { type = "timestamp", timezone = "-05:00", truncate = true }\n'
+            b'e = { from = "u[0]", type = "timestamp", format = "epoch_ms" }\n'
+            b'm = { type = "boolean", map = { 0 = false, Y = true }, null_values = ["", []] }\n'
+            b'p = { from = "$.v", type = "decimal(12,2)", format = "text" }\n'
+            b'[publish]\nunique = ["t", "e"]\n'
+        ),
+        (
+            b'name = "t"\n[source]\nurl = "https://h/q"\nempty_arrays_as_objects = true\n'
+            b'[source.body]\nq = { a = 1 }\n[source.oauth2]\ntoken_url = "https://h/t"\n'
+            b'client_id = "a"\nclient_secret = "${S}"\n[source.pagination]\nkind = "cursor"\n'
+            b'next = "n.c"\nparam = "q.c"\nhas_more = "m"\n[columns]\n'
+            b'i = { type = "int64", unique = true }\nM = { from = "i.M", type = "json" }\n'
+        ),
     ],
     "settings": [
         b"SOURCE_ATTEMPTS=3\nS3_BUCKET=b\nS3_KEY=a/b\nAWS_REGION=us-east-1\n",
@@ -48,7 +70,7 @@ w = { from = "l.w", type = "float64" }
 def fuzz_dataset(data: bytes) -> None:
     """A dataset file is read or refused in one line; one that is read compiles to sound SQL."""
     from micro_etl.body import Body, Layout, Part
-    from micro_etl.dataset import parse_dataset
+    from micro_etl.dataset import describe, parse_dataset
     from micro_etl.errors import ConfigError, MicroEtlError
     from micro_etl.table.transform import transform
 
@@ -57,10 +79,11 @@ def fuzz_dataset(data: bytes) -> None:
             dataset = parse_dataset(data.decode(), label="fuzz.toml")
         except ConfigError:
             return
+        describe(dataset, known=())
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "body")
-            layout = Layout.WRAPPED if dataset.records else Layout.ARRAY
-            file.write_text("{}" if dataset.records else "[{}]")
+            layout = Layout.WRAPPED if dataset.is_wrapped else Layout.ARRAY
+            file.write_text("{}" if dataset.is_wrapped else "[{}]")
             with suppress(MicroEtlError):
                 body = Body((Part(file, "body"),), layout, 1 << 20)
                 transform(body, dataset, scratch=Path(folder))

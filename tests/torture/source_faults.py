@@ -15,11 +15,9 @@ from dev.loopback import HOST, free_port
 from tests.service.command import launches
 from tests.service.servers import Answer, gzipped, redirect
 from tests.torture.faults import NEW, OLD, Fault
+from tests.torture.odd_answers import NDJSON, ODD
 
 _BOMB = gzip.compress(bytes(300 << 20))
-_NDJSON = b"\n".join(
-    line.rstrip(b",") for line in NEW[1:-1].replace(b"}}, ", b"}},\n").split(b"\n")
-)
 
 _source = partial(Fault, group="source")
 
@@ -167,11 +165,11 @@ _STATUS = [
             (401, 77, 1),
             (402, 69, 1),
             (403, 77, 1),
-            (404, 69, 1),
+            (404, 66, 1),
             (405, 69, 1),
             (406, 69, 1),
             (407, 69, 1),
-            (410, 69, 1),
+            (410, 66, 1),
             (418, 69, 1),
             (422, 69, 1),
             (451, 69, 1),
@@ -343,9 +341,9 @@ _BODY = [
     _source(name="[[]]", code=65, says="record 1: $ is []", answers=[Answer(body=b"[[]]")]),
     _source(
         name="byte order mark",
-        code=69,
-        says="byte order mark",
+        code=0,
         answers=[Answer(body=b"\xef\xbb\xbf" + NEW)],
+        published=True,
     ),
     _source(
         name="UTF-16", code=69, says="UTF-16", answers=[Answer(body=NEW.decode().encode("utf-16"))]
@@ -359,7 +357,7 @@ _BODY = [
     _source(
         name="NDJSON announced as an array",
         code=0,
-        answers=[Answer(body=_NDJSON, headers={"Content-Type": "application/json"})],
+        answers=[Answer(body=NDJSON, headers={"Content-Type": "application/json"})],
         published=True,
     ),
     _source(
@@ -402,4 +400,4 @@ _BODY = [
     ),
 ]
 
-SOURCE = [*_CONNECTION, *_STATUS, *_BODY]
+SOURCE = [*_CONNECTION, *_STATUS, *_BODY, *ODD]

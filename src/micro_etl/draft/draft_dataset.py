@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from micro_etl.body import Body, Layout, Part
-from micro_etl.dataset import EVERY, Dataset, Origin, Path, parse_dataset, write_records
+from micro_etl.dataset import EVERY, Dataset, Origin, Path, parse_dataset, write_path, write_records
 from micro_etl.draft.choose_key import choose_key
 from micro_etl.draft.find_records import Candidate, choose_records
 from micro_etl.draft.flatten import Leaf, flatten
@@ -31,7 +31,7 @@ from micro_etl.source.evidence import find_evidence
 from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.layout import largest_record
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.page import Found, find_records, parse_page, write_json
+from micro_etl.source.page import Found, find_records, is_same, parse_page, value_at, write_json
 from micro_etl.source.pagination import PageRequest, set_param
 from micro_etl.source.request import first_requests, request_headers, secrets_of, to_request
 from micro_etl.table.transform import transform
@@ -142,9 +142,9 @@ def draft_dataset(
     if guesses and not key:
         why_pages = "there are other pages, but no column of this one could be their key"
     draft = Draft(
-        name=name or _name_of(source.location),
+        name=_slug(name or "") or _name_of(source.location),
         notes=_notes(chosen, others, columns, key),
-        source=_source_keys(request, chosen),
+        source=_source_keys(request, chosen) | _expected(fetched.page),
         body=request.body,
         pagination=guess.keys if guess else {},
         why_pages=why_pages,
@@ -184,6 +184,17 @@ def _source_keys(request: DraftRequest, chosen: Candidate | None) -> dict[str, A
         keys |= records_key(chosen.path)
         keys |= {"columnar": True} if chosen.columnar else {}
     return keys
+
+
+def _expected(page: Any) -> dict[str, Any]:
+    """What a page says of its own success, as Slack and Elasticsearch have it."""
+    if not isinstance(page, dict):
+        return {}
+    expected: dict[str, Any] = {}
+    for path, right in ((("ok",), True), (("timed_out",), False), (("_shards", "failed"), 0)):
+        if is_same(value_at(page, path), right):
+            expected[write_path(path)] = right
+    return {"expect": expected} if expected else {}
 
 
 def _find_columns(
@@ -333,8 +344,11 @@ def _loosen(draft: Draft, error: ContractError) -> Draft:
 def _name_of(location: Location) -> str:
     """Name a dataset after its URL: the last word of the path that says something."""
     parts = urlsplit(location.text)
-    words = [re.sub(r"\.\w+$", "", word) for word in parts.path.split("/")]
-    words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in words]
+    words = [_slug(re.sub(r"\.\w+$", "", word)) for word in parts.path.split("/")]
     saying = [word for word in words if word and not _NO_NAME.fullmatch(word)]
-    host = re.sub(r"[^a-z0-9]+", "-", (parts.hostname or "").lower()).strip("-")
-    return (saying[-1] if saying else host or "records")[:60]
+    return saying[-1] if saying else _slug(parts.hostname or "") or "records"
+
+
+def _slug(text: str) -> str:
+    """Make of a text what a dataset may be called; nothing where no letter is left."""
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")[:60]

@@ -131,8 +131,8 @@ def _goes_on(said: Said, total: tuple[Path, int] | None, first: FirstPage) -> bo
     """Whether the page says, or suggests by being full, that there are others."""
     if said.more:
         return said.more[0][1]
-    if total:
-        return total[1] > first.found.elements
+    if total or said.totals:
+        return any(value > first.found.elements for _, value in said.totals)
     if said.is_next_null:
         return False
     return any(value == first.found.elements for _, value in _limits(first.request))
@@ -158,10 +158,16 @@ def _guesses(first: FirstPage, said: Said, *, has_more: bool) -> Iterator[Guess]
             "Elasticsearch goes on after the sort values of the last hit",
         )
         return
-    for path, value in said.next:
+    cursors = [*said.next, *_end_cursors(first)]
+    for path, value in cursors:
         yield from _by_cursor(first, path, value)
-    if said.more and isinstance(last, dict) and "id" in last:
-        yield from _by_last_record(first, last["id"], has_more=has_more)
+    if said.more and isinstance(last, dict) and "id" in last and not cursors:
+        if first.page.get("object") == "list":
+            keys = {"kind": "last_record", "field": "id", "param": "starting_after"}
+            yield Guess(keys, "an object of type list with has_more, as Stripe has it")
+            return
+        if has_more:
+            yield from _by_last_record(first, last["id"])
     if has_more:
         yield from _by_counting(first, said)
 
@@ -181,15 +187,18 @@ def _by_cursor(first: FirstPage, path: Path, value: Any) -> Iterator[Guess]:
         yield Guess(keys, f"{write_path(path)} holds what looks like a cursor", (placed, value))
 
 
-def _by_last_record(first: FirstPage, last_id: Any, *, has_more: bool) -> Iterator[Guess]:
+def _end_cursors(first: FirstPage) -> Iterator[tuple[Path, Any]]:
+    """The cursors of GraphQL's connections."""
+    for path, scope in scopes(first.page, first.path):
+        if isinstance(scope.get("endCursor"), str):
+            yield (*path, "endCursor"), scope["endCursor"]
+
+
+def _by_last_record(first: FirstPage, last_id: Any) -> Iterator[Guess]:
     for name in _AFTER_PARAMS:
         param = _place(first.request, name)
         keys: dict[str, str | int] = {"kind": "last_record", "field": "id", "param": param}
-        if first.page.get("object") == "list":
-            yield Guess(keys, "an object of type list with has_more, as Stripe has it")
-            return
-        if has_more:
-            yield Guess(keys, "the page says whether there are more", (param, last_id))
+        yield Guess(keys, "the page says that there are more", (param, last_id))
 
 
 def _by_counting(first: FirstPage, said: Said) -> Iterator[Guess]:
@@ -248,7 +257,8 @@ def _chooser(name: str) -> str:
 def _place(request: PageRequest, param: str) -> str:
     """Where a parameter belongs: in a body, beside the one that bounds a page."""
     for name, value in (request.body or {}).items():
-        if isinstance(value, dict) and (param in value or any(map(_chooser, value))):
+        is_graphql = name == "variables" and "query" in (request.body or {})
+        if isinstance(value, dict) and (is_graphql or param in value or any(map(_chooser, value))):
             return write_path((name, param))
     return param if request.body is None else write_path((param,))
 

@@ -13,7 +13,13 @@ from urllib.parse import unquote_plus
 from micro_etl.dataset.section import VARIABLE
 from micro_etl.errors import UsageError
 
-_IS_SECRET = re.compile(r"auth|token|key|secret|password|passwd|cookie|session|signature", re.I)
+_IS_SECRET_HEADER = re.compile(r"auth|token|key|secret|password|cookie|session|signature", re.I)
+_IS_SECRET = re.compile(
+    r"((api|app|access|auth|private|subscription|license)[_-]?)?key|app[_-]?id|passw(or)?d|secret"
+    r"|((api|access|auth|bearer)[_-]?)?token|client[_-]?secret|sig(nature)?|session",
+    re.IGNORECASE,
+)
+_SHORTEST = 6
 _PASSWORD = re.compile(r"(?<=://)([^/?#@:]*):([^/?#@]*)@")
 
 
@@ -54,7 +60,7 @@ def read_request(url: str, headers: Iterable[str], body: str | None) -> DraftReq
             raise UsageError(f"-H is {name!r}; it should be like 'Accept: application/json'")
         request.headers[name.strip()] = _hide_header(request, name.strip(), value.strip())
     if body is not None:
-        request.body = _read_body(body)
+        request.body = _hide_member(request, "", _read_body(body))
     return request
 
 
@@ -72,14 +78,21 @@ def _hide(request: DraftRequest, name: str, value: str) -> str:
 def _hide_pair(request: DraftRequest, pair: str) -> str:
     name, equals, value = pair.partition("=")
     plain = unquote_plus(name)
-    if not _IS_SECRET.search(plain) or len(value) < 6 or re.fullmatch(r"[a-z_]+", value):
-        return pair
-    variable = re.sub(r"\W+", "_", plain).strip("_").upper()
-    return f"{name}{equals}{_hide(request, variable, value)}"
+    return f"{name}{equals}{_hide_member(request, plain, value)}"
+
+
+def _hide_member(request: DraftRequest, name: str, value: Any) -> Any:
+    """Hide a parameter, or what is secret in the value of a body."""
+    if isinstance(value, dict):
+        return {key: _hide_member(request, key, member) for key, member in value.items()}
+    is_text = isinstance(value, str) and len(value) >= _SHORTEST
+    if not is_text or not _IS_SECRET.fullmatch(name):
+        return value
+    return _hide(request, re.sub(r"\W+", "_", name).upper(), value)
 
 
 def _hide_header(request: DraftRequest, name: str, value: str) -> str:
-    if not _IS_SECRET.search(name):
+    if not _IS_SECRET_HEADER.search(name):
         return value
     if name.lower() == "authorization" and " " in value:
         scheme, _, credentials = value.partition(" ")

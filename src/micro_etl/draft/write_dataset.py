@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Any
 
 from micro_etl.dataset import Origin, Path, write_path, write_records
 from micro_etl.dataset.toml import write_key, write_value
+from micro_etl.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,30 @@ def write_dataset(draft: Draft) -> str:
         unique = f"unique = {write_value(list(draft.key))}"
         parts.append(f"{_comment(draft.why_key)}[publish]\n{unique}")
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def check_new(file: FilePath) -> None:
+    """Refuse a file that is there already.
+
+    Raises:
+        UsageError: it is there.
+    """
+    if file.exists():
+        raise UsageError(f"-o is {file}, which is there; it should be a new file")
+
+
+def write_new(file: FilePath, text: str) -> None:
+    """Write a file that is not there yet; its folder is made.
+
+    Raises:
+        UsageError: it is there, or can't be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError as error:
+        raise UsageError(f"-o is {file}, which can't be written: {error.strerror}") from None
 
 
 def name_columns(paths: Sequence[Path]) -> list[str]:

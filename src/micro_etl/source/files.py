@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import obstore
 
-from micro_etl.dataset import Dataset
+from micro_etl.dataset import Dataset, Each
 from micro_etl.errors import ConfigError, SourceMissingError, TargetError
 from micro_etl.location import Location
 from micro_etl.source.fetch import Extract, extract, ignore, source_error
@@ -45,6 +46,8 @@ def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> l
 
     A folder means every file below it. In a pattern, ``*`` stands for any characters of one
     name. Names that start with ``_`` or ``.`` are left out, as in Hadoop: they are no records.
+    Where the dataset has ``each``, the files of one of its values are in a folder such as
+    ``series=A``, as `raw_name` makes it, and the values come in the order of the dataset file.
 
     Args:
         url: a folder or pattern on this machine or in a store.
@@ -54,13 +57,8 @@ def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> l
     Raises:
         SourceMissingError: no file is there.
         SourceError: the store can't be read.
-        ConfigError: the records of the dataset lie inside an object, which one body alone has.
+        ConfigError: the dataset has ``each``, and a file is in no folder of one of its values.
     """
-    if dataset.records:
-        raise ConfigError(
-            f"SOURCE_URL is {url.shown}, which means several files, and dataset {dataset.name} "
-            "has source.records; its source should be one file"
-        )
     base, wanted = parse_pattern(url)
     try:
         sizes = _list_local(base, wanted) if url.is_local else _list_store(base, wanted, options)
@@ -70,10 +68,46 @@ def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> l
         raise SourceMissingError(
             f"{url.shown} has no files; it should be a folder or a pattern of some"
         )
-    return [
+    files = [
         SourceFile(Location(f"{base}/{name}", url.scheme), name, size)
         for name, size in sorted(sizes.items())
     ]
+    return files if dataset.each is None else _in_order(files, dataset, dataset.each)
+
+
+def raw_name(number: int, dataset: Dataset, series: str | None) -> str:
+    """Name the copy of a page, so that a folder of them is a source again, in the same order."""
+    folder = "" if dataset.each is None or series is None else f"{_folder(dataset.each, series)}/"
+    return f"{folder}page-{number:06}.json"
+
+
+def series_of(name: str, dataset: Dataset) -> str | None:
+    """The value of ``each`` that a file is for, by its folder; none where there is none."""
+    if dataset.each is None:
+        return None
+    folders = name.split("/")[:-1]
+    return next(
+        (value for value in dataset.each.values if _folder(dataset.each, value) in folders), None
+    )
+
+
+def _folder(each: Each, value: str) -> str:
+    return f"{each.name}={quote(value, safe='')}"
+
+
+def _in_order(files: list[SourceFile], dataset: Dataset, each: Each) -> list[SourceFile]:
+    """Sort files by the values of ``each``, then by name."""
+    places = {value: place for place, value in enumerate(each.values)}
+    sorted_files = []
+    for file in files:
+        series = series_of(file.name, dataset)
+        if series is None:
+            raise ConfigError(
+                f"{file.name} is in no folder such as {_folder(each, each.values[0])}, which says "
+                f"what value of source.each it is for; dataset {dataset.name} has several"
+            )
+        sorted_files.append((places[series], file))
+    return [file for _, file in sorted(sorted_files, key=lambda one: one[0])]
 
 
 def _list_store(

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from micro_etl.dataset import EVERY, Column, Dataset, Origin
-from micro_etl.source.page import Bindings, Found, Number, is_same, value_at, write_json
+from micro_etl.dataset import EVERY, Column, Dataset, Origin, Path
+from micro_etl.source.page import Bindings, Found, is_same, value_at, write_json
+
+Read = Callable[[Any, Found], list[Any]]
+"""Gives a column's value of each record."""
 
 
 class SeenKeys:
     """The keys of all pages of one series.
 
-    Of each key it keeps a hash of 8 bytes, as a number in a set: a million keys take 70 to 105 MB.
+    Of each key it keeps a hash of 8 bytes, or a whole number itself, in a set: 80 MB a million.
     Two different keys of a million have the same hash once in 37 million runs; the series is then
-    read again, with nothing lost. Keys are compared as they are written; nulls are not compared.
+    read again, with nothing lost. Keys are compared as they are written, nulls are not compared.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         columns = _key_columns(dataset)
-        self._readers = tuple(_reader(column) for column in columns)
+        self._readers = tuple((_reader(column), column.null_values) for column in columns)
         self._seen: set[int] = set()
 
     def add(self, page: Any, found: Found) -> bool:
@@ -29,27 +32,26 @@ class SeenKeys:
             page: the parsed page.
             found: its records.
         """
-        hashes = set(self._hashes(page, found)) if self._readers else set()
+        hashes = self._hashes(page, found)
         repeats = not self._seen.isdisjoint(hashes)
         self._seen |= hashes
         return repeats
 
-    def _hashes(self, page: Any, found: Found) -> Iterator[int]:
-        if len(self._readers) == 1:
-            (read,) = self._readers
-            for bindings, record in found.records:
-                text = read(page, bindings, record)
-                if text is not None:
-                    yield hash(text)
-            return
-        for bindings, record in found.records:
-            texts = tuple(read(page, bindings, record) for read in self._readers)
-            if None not in texts:
-                yield hash(texts)
+    def has_all(self, page: Any, found: Found) -> bool:
+        """Whether each record of a page has a key that came before; so it is without records."""
+        columns = self._columns(page, found)
+        are_keys = bool(columns) and not any(None in column for column in columns)
+        return not found.records or (are_keys and self._hashes(page, found) <= self._seen)
 
+    def _columns(self, page: Any, found: Found) -> list[list[Any]]:
+        return [_comparable(read(page, found), nulls) for read, nulls in self._readers]
 
-Reader = Callable[[Any, Bindings, Any], str | None]
-"""Gives a column's value of a record as text, or none where it is null."""
+    def _hashes(self, page: Any, found: Found) -> set[int]:
+        columns = self._columns(page, found)
+        if len(columns) == 1:
+            return {one if type(one) is int else hash(one) for one in columns[0] if one is not None}
+        # Not of the tuple: the hashes of -1 and -2 are the same.
+        return {hash(repr(key)) for key in zip(*columns, strict=True) if None not in key}
 
 
 def _key_columns(dataset: Dataset) -> tuple[Column, ...]:
@@ -61,36 +63,37 @@ def _key_columns(dataset: Dataset) -> tuple[Column, ...]:
     return tuple(one for one in keys[0] if one.origin is not Origin.SERIES) if keys else ()
 
 
-def _reader(column: Column) -> Reader:
+def _reader(column: Column) -> Read:
     path = column.path
+    first = path[0] if path else ""
 
-    def from_record(_page: Any, _bindings: Bindings, record: Any) -> Any:
-        return value_at(record, path)
+    def from_member(_: Any, found: Found) -> list[Any]:
+        return [one.get(first) if isinstance(one, dict) else None for _, one in found.records]
 
-    def from_member(_page: Any, _bindings: Bindings, record: Any) -> Any:
-        return record.get(path[0]) if isinstance(record, dict) else None
+    def from_record(_: Any, found: Found) -> list[Any]:
+        return [value_at(record, path) for _, record in found.records]
 
-    def from_root(page: Any, bindings: Bindings, _record: Any) -> Any:
-        bound = iter(bindings)
-        return value_at(page, tuple(next(bound, "") if one is EVERY else one for one in path))
+    def from_root(page: Any, found: Found) -> list[Any]:
+        return [value_at(page, _bind(path, bindings)) for bindings, _ in found.records]
 
-    def from_key(_page: Any, bindings: Bindings, _record: Any) -> Any:
+    def from_key(_: Any, found: Found) -> list[Any]:
         at = path.count(EVERY) - 1
-        return bindings[at] if 0 <= at < len(bindings) else None
+        return [bindings[at] for bindings, _ in found.records]
 
-    read = {
-        Origin.ROOT: from_root,
-        Origin.KEY: from_key,
-    }.get(
-        column.origin, from_member if len(path) == 1 and isinstance(path[0], str) else from_record
-    )
+    if column.origin is Origin.ROOT:
+        return from_root
+    if column.origin is Origin.KEY:
+        return from_key
+    return from_member if len(path) == 1 and isinstance(first, str) else from_record
 
-    def as_text(page: Any, bindings: Bindings, record: Any) -> str | None:
-        value = read(page, bindings, record)
-        if value is None or any(is_same(value, null) for null in column.null_values):
-            return None
-        if isinstance(value, str) and not isinstance(value, Number):
-            return value
-        return str(value) if type(value) is int else write_json(value)
 
-    return as_text
+def _bind(path: Path, bindings: Bindings) -> Path:
+    bound = iter(bindings)
+    return tuple(next(bound, "") if step is EVERY else step for step in path)
+
+
+def _comparable(values: list[Any], nulls: tuple[object, ...]) -> list[Any]:
+    """Values that are equal where they are written alike; what means null is none."""
+    if nulls:
+        values = [None if any(is_same(one, null) for null in nulls) else one for one in values]
+    return [one if isinstance(one, str | int | None) else write_json(one) for one in values]

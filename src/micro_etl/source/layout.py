@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 from micro_etl.body import Layout
 from micro_etl.errors import SourceError
 from micro_etl.source.recognize import recognize
+from micro_etl.source.unpack import BYTE_ORDER_MARK
 from micro_etl.text import show_bytes
 
 LARGEST_RECORD = 16 << 20
@@ -72,7 +73,12 @@ def find_layout(
                 f"{show_bytes(tail)}"
             )
         first = _first_object(file, start, largest) if head.startswith(b"{") else None
-    if first is None or first.followed_by not in (b"", b"{"):
+    if first and first.followed_by == BYTE_ORDER_MARK:
+        raise SourceError(
+            f"{source} has a byte order mark before its second record; "
+            "it should be nowhere but at the start"
+        )
+    if first is None or first.followed_by[:1] not in (b"", b"{"):
         raise _unexpected(source, head, "an array of records, or one record a line")
     if not (first.followed_by or one_line):
         raise _unexpected(source, head, "an array of records, not one object")
@@ -107,7 +113,7 @@ class _FirstObject(NamedTuple):
 
     Attributes:
         is_line: it is on one line, and nothing else is on that line.
-        followed_by: the first character after it, empty where there is none.
+        followed_by: the first characters after it, empty where there are none.
     """
 
     is_line: bool
@@ -148,7 +154,7 @@ def _look_behind(file: BinaryIO, rest: bytes, *, is_line: bool) -> _FirstObject:
         follows = rest.lstrip(_WHITESPACE)
         ended = ended or b"\n" in rest[: len(rest) - len(follows)]
         if follows:
-            return _FirstObject(is_line and ended, follows[:1])
+            return _FirstObject(is_line and ended, follows[: len(BYTE_ORDER_MARK)])
         rest = b""
     return _FirstObject(is_line, b"")
 

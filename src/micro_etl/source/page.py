@@ -108,17 +108,20 @@ def find_records(page: Any, path: Path, *, columnar: bool = False) -> Found | No
         path: the path that leads to the records.
         columnar: they are an object of arrays, a record a position.
     """
-    is_every_member = path[-1:] == (EVERY,)
+    is_every_member = path[-1:] == (EVERY,) and not columnar
     holders = path[:-1] if is_every_member else path
     records: list[tuple[Bindings, Any]] = []
     for bindings, holder in _walk(page, holders):
-        members = _columns(holder) if columnar else _members(holder)
-        if members is None or not (columnar or is_every_member or isinstance(holder, list)):
-            return None
         if is_every_member:
+            members = _members(holder)
+            if members is None:
+                return None
             records += [((*bindings, step), one) for step, one in members]
-        else:
-            records += [(bindings, one) for _, one in members]
+            continue
+        rows = _rows(holder) if columnar else holder
+        if not isinstance(rows, list):
+            return None
+        records += [(bindings, one) for one in rows]
     if EVERY not in holders:
         return Found(records, len(records))
     outermost = value_at(page, holders[: holders.index(EVERY)])
@@ -146,13 +149,10 @@ def _members(value: Any) -> list[tuple[Step, Any]] | None:
     return list(value.items()) if isinstance(value, dict) else None
 
 
-def _columns(value: Any) -> list[tuple[Step, Any]] | None:
+def _rows(value: Any) -> list[Any] | None:
     """The records of an object of arrays of one length."""
     if not isinstance(value, dict) or not all(isinstance(one, list) for one in value.values()):
         return None
-    lengths = {len(one) for one in value.values()}
-    if len(lengths) > 1:
+    if len({len(one) for one in value.values()}) > 1:
         return None
-    return [
-        (at, {key: one[at] for key, one in value.items()}) for at in range(max(lengths, default=0))
-    ]
+    return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]

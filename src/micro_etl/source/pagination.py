@@ -140,7 +140,9 @@ def _by_link_header(_: Pagination, first: PageRequest, arrived: Arrived) -> Page
             f"{arrived.name}: the Link header names a next page, but can't be read; it should be "
             'like <https://host/path>; rel="next"'
         ) from None
-    return _follow(link, first, arrived) if link else "has no Link header with rel=next"
+    if link is None:
+        return "has no Link header with rel=next"
+    return _follow(link, first, arrived)
 
 
 def _by_next_url(pagination: Pagination, first: PageRequest, arrived: Arrived) -> PageRequest | str:

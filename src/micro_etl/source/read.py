@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import Dataset
@@ -61,7 +60,8 @@ class Forget:
 
 def is_paged(dataset: Dataset, source: Location) -> bool:
     """Whether a source is read page after page; what is no server has its pages as files."""
-    return source.is_http and (dataset.is_paged or bool(dataset.expect))
+    has_total = dataset.pagination is not None and dataset.pagination.total is not None
+    return source.is_http and (dataset.is_paged or bool(dataset.expect) or has_total)
 
 
 def read_source(
@@ -100,6 +100,7 @@ def read_source(
         MachineError: a file can't be written.
     """
     if is_paged(dataset, source):
+        from micro_etl.source.files import raw_name
         from micro_etl.source.pages import Page, fetch_pages
 
         for one in fetch_pages(
@@ -114,19 +115,19 @@ def read_source(
             mask=mask,
         ):
             if isinstance(one, Page):
-                key = f"{_prefix(dataset, one.series)}page-{one.number:06}.json"
+                key = raw_name(one.number, dataset, one.series)
                 part = Part(one.extract.file, one.name, one.series)
                 yield _arrive(dataset, source, one.extract, part, key, max_record, one.records)
             else:
                 yield Forget(one.first - 1)
     elif source.is_folder:
-        from micro_etl.source.files import extract_files
+        from micro_etl.source.files import extract_files, series_of
 
         files = extract_files(
             source, dataset, folder, options=options, on_progress=on_progress, on_retry=on_retry
         )
         for name, fetched in files.items():
-            part = Part(fetched.file, name)
+            part = Part(fetched.file, name, series_of(name, dataset))
             yield _arrive(dataset, source, fetched, part, name, max_record, is_file=True)
     else:
         request: Location | Request = source
@@ -176,10 +177,3 @@ def _arrive(
     )
     largest = largest_record(layout, max_record, size=fetched.size)
     return Arrived(fetched, part, layout, key, largest, records)
-
-
-def _prefix(dataset: Dataset, series: str | None) -> str:
-    """The folder of a series among the keys of pages."""
-    if dataset.each is None or series is None:
-        return ""
-    return f"{dataset.each.name}={quote(series, safe='')}/"

@@ -26,12 +26,13 @@ _NEXT = re.compile(
 _PREVIOUS = re.compile(r"prev(ious)?(page|set)?(url|uri|link|token|cursor)?")
 _MORE = re.compile(
     r"(has|is|are)?more(results|items|records|pages|data|available|itemsincollection)?"
-    r"|has(more|next)\w*|(is)?truncated|exceededtransferlimit|next|incomplete(results|search)"
+    r"|has(more|next)\w*|(is)?truncated|exceededtransferlimit|next"
 )
+_INCOMPLETE = re.compile(r"incomplete(results|search)")
 _LAST = re.compile(r"(is)?(last|lastpage|final|done|complete|endofrecords|endreached)|finished")
 _COUNTED = r"(results?|items?|elements?|records?|hits|docs|documents|rows|entries|objects|count)"
 _TOTAL = re.compile(
-    rf"(opensearch)?(total|nb|num|number)?(of)?{_COUNTED}(count|found|available)?"
+    rf"(opensearch|estimated|approximate)?(total|nb|n|num|number)?(of)?{_COUNTED}(count|found|available)?"
     r"|total|totalsize|found|numfound|(total)?matches"
 )
 _PAGES = re.compile(
@@ -54,7 +55,7 @@ class Said:
         totals: how many records there are on all pages.
         pages: how many pages there are.
         is_next_null: a next page has a place, which is empty.
-        has_previous: there is a page before.
+        is_first: it has no page before it.
         page: its own number.
         counts_from_0: whether that number is likely to count from 0.
         offset: how many records are before it.
@@ -67,7 +68,7 @@ class Said:
     totals: list[tuple[Path, int]] = field(default_factory=list)
     pages: list[tuple[Path, int]] = field(default_factory=list)
     is_next_null: bool = False
-    has_previous: bool = False
+    is_first: bool = False
     page: int | None = None
     counts_from_0: bool = False
     offset: int | None = None
@@ -83,7 +84,7 @@ class Said:
             elif number is not None and self._add_number(name, number):
                 continue
             elif _PREVIOUS.fullmatch(name):
-                self.has_previous |= names_page(value)
+                self.is_first |= not names_page(value)
             elif _NEXT.fullmatch(name) or name == "offset":  # Airtable's is a token
                 if names_page(value):
                     self.next.append((here, value))
@@ -100,14 +101,18 @@ class Said:
             self.more.append((here, value))
         elif _LAST.fullmatch(name):
             self.more.append((here, not value))
+        elif value and _INCOMPLETE.fullmatch(name):
+            self.more.append((here, True))
 
     def _add_number(self, name: str, number: int) -> bool:
         """Take a number that says where the page is; the first of a kind counts."""
         if _PAGE.fullmatch(name):
             self.counts_from_0 |= name == "number" or number == 0
             self.page = number if self.page is None else self.page
+            self.is_first |= number <= 1 and name != "number"
         elif _OFFSET.fullmatch(name):
             self.offset = number if self.offset is None else self.offset
+            self.is_first |= number == 0
         elif _LIMIT.fullmatch(name):
             self.limit = number if self.limit is None else self.limit
         elif name == "to":

@@ -1,0 +1,1 @@
+"""Makes, checks and removes what an environment is made of in an AWS account."""

@@ -1,0 +1,1 @@
+"""Builds the image of a commit and pushes it to ECR."""

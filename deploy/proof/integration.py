@@ -1,0 +1,129 @@
+"""Runs the integration test against what was published, as a second reading of the dataset."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+from deploy.outcome import Unproven
+from deploy.target import Target
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of the integration test."""
+
+    passed: int
+    failed: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+def integration_test(target: Target, *, root: Path, expected_run_id: str, timeout: float) -> Report:
+    """Run the integration test against what was published.
+
+    Where no run is expected, the test of which run it was can only be skipped.
+
+    Raises:
+        Unproven: A test failed, was skipped although a run is expected, or none ran.
+    """
+    with tempfile.TemporaryDirectory(prefix="micro-etl-") as folder:
+        report = Path(folder) / "report.xml"
+        try:
+            done = subprocess.run(
+                pytest_command(report),
+                cwd=root,
+                env=pytest_variables(target, os.environ, expected_run_id=expected_run_id),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired:
+            raise Unproven(
+                f"the integration test was not done after {timeout:.0f} s",
+                advice="--test-timeout gives it longer",
+            ) from None
+        if not report.exists():
+            end = "\n".join(done.stdout.strip().splitlines()[-10:])
+            raise Unproven(f"the integration test did not start:\n{end}")
+        found = read_report(report.read_text(encoding="utf-8"))
+    if found.failed:
+        raise Unproven("the integration test failed:\n" + "\n".join(found.failed))
+    if found.skipped and expected_run_id:
+        raise Unproven("the integration test could not tell:\n" + "\n".join(found.skipped))
+    if not found.passed:
+        raise Unproven("the integration test holds no test")
+    return found
+
+
+def pytest_command(report: Path) -> list[str]:
+    """Return the command that runs the integration test, with no other test's settings."""
+    return [
+        *(sys.executable, "-m", "pytest", "tests/integration", "--quiet"),
+        *("--confcutdir", "tests/integration", "--junit-xml", str(report)),
+        *("-p", "no:cacheprovider", "-o", "addopts=", "-o", "filterwarnings="),
+    ]
+
+
+NOT_PASSED_ON = {
+    *("SOURCE_URL", "TARGET_URL", "RAW_URL", "DATASET"),
+    *("EXPECTED_RUN_ID", "PYTEST_ADDOPTS"),
+}
+
+
+def pytest_variables(
+    target: Target, environ: Mapping[str, str], *, expected_run_id: str
+) -> dict[str, str]:
+    """Return the variables that tell the integration test where to look."""
+    environment = target.environment
+    # What the user's own shell names is not what the task was given, nor how it is tested.
+    kept = {name: text for name, text in environ.items() if name not in NOT_PASSED_ON}
+    variables = kept | {
+        "DATASET": environment.dataset,
+        "S3_BUCKET": environment.bucket,
+        "S3_KEY": environment.key,
+        "AWS_REGION": target.region,
+        "AWS_DEFAULT_REGION": target.region,
+    }
+    if environment.source_url:
+        variables["SOURCE_URL"] = environment.source_url
+    if raw := environment.variables.get("RAW_URL"):
+        variables["RAW_URL"] = raw
+    if expected_run_id:
+        variables["EXPECTED_RUN_ID"] = expected_run_id
+    return variables
+
+
+def read_report(xml: str) -> Report:
+    """Read the report that pytest wrote: names of tests, and the first line of each message."""
+    passed = 0
+    failed: list[str] = []
+    skipped: list[str] = []
+    for case in Xml.fromstring(xml).iter("testcase"):  # noqa: S314
+        name = case.get("name", "?")
+        trouble = case.find("failure")
+        if trouble is None:
+            trouble = case.find("error")
+        skip = case.find("skipped")
+        if trouble is not None:
+            failed.append(f"{name}: {_first_line(trouble)}")
+        elif skip is not None:
+            skipped.append(f"{name}: {_first_line(skip)}")
+        else:
+            passed += 1
+    return Report(passed=passed, failed=tuple(failed), skipped=tuple(skipped))
+
+
+def _first_line(element: Xml.Element) -> str:
+    """Return what pytest says of a test in one line, even where the test could not be read."""
+    lines = (element.text or "").splitlines()
+    if element.get("message") == "collection failure":
+        return next((line[1:].strip() for line in reversed(lines) if line.startswith("E")), "")
+    return (element.get("message") or "\n".join(lines)).strip().partition("\n")[0]

@@ -1,0 +1,134 @@
+"""Proves what a task did: that the pushed image ran, and that it wrote or kept the object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from deploy.aws import ERRORS, is_denied, message_of
+from deploy.outcome import Unproven
+from deploy.target import Target
+from deploy.task.follow import TaskRun
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def prove_digest(
+    run: TaskRun, *, container: str, pushed: str, children: Callable[[], set[str]] = set
+) -> str:
+    """Return in words that the image that ran is the one that was pushed.
+
+    Args:
+        run: The run.
+        container: The name of the container.
+        pushed: The digest that was pushed.
+        children: Returns the digests of the images that it is an index of. ECS can report the one
+            that fits the platform.
+
+    Raises:
+        Unproven: Another one ran.
+    """
+    found = next(item for item in run.task["containers"] if item["name"] == container)
+    ran = found.get("imageDigest", "")
+    if ran and ran != pushed and ran not in children():
+        raise Unproven(
+            f"another image ran: {ran}, pushed was {pushed}",
+            advice="look for another deploy at the same time: `./deploy.sh status`",
+        )
+    if ran:
+        return f"the pushed image ran: {short(pushed)}"
+    # Fargate reports the digest that it ran. Where ECS does not, the reference tells: the task
+    # names its image by digest, and no engine runs anything else under one.
+    if found.get("image", "").partition("@")[2] != pushed:
+        raise Unproven(
+            f"the task ran {found.get('image', 'an unknown image')}, pushed was {pushed}"
+        )
+    return f"the pushed image ran, by its reference: {short(pushed)}"
+
+
+def prove_written(
+    s3: S3Client, target: Target, run: TaskRun, *, before: str = ""
+) -> tuple[str, str]:
+    """Return in words that this run wrote the object, and the run id that the object must have.
+
+    An unchanged table is not written again. Then the object must be the one that the run compared
+    with, by its log; or, since a log can lose lines and may not be readable, the one from before
+    the run, which ended well.
+
+    Args:
+        s3: Has the object.
+        target: Says where it is.
+        run: The run, which ended well.
+        before: The object's ETag before the run, where it is known.
+
+    Raises:
+        Unproven: The object is missing, or of another run.
+    """
+    head = head_object(s3, target)
+    writer = head["Metadata"].get("run-id", "")
+    where = target.object_url
+    if writer == run.run_id:
+        return f"this run wrote {where}", run.run_id
+    finished = run.finished
+    if finished.get("result") == "unchanged":
+        if _plain(str(finished.get("etag", ""))) == _plain(head["ETag"]):
+            return f"nothing had changed: {where} is what this run compared with", writer
+        raise Unproven(
+            f"{where} was replaced after this run had found it unchanged",
+            advice="look for another run at the same time, and test again: `./deploy.sh test`",
+        )
+    if not finished and before and before == head["ETag"]:
+        return (
+            f"nothing had changed: {where} is as it was before this run, which ended well",
+            writer,
+        )
+    whose = f"{where} is not of this run ({run.run_id}), but of {writer or 'one without an id'}"
+    if finished:
+        raise Unproven(
+            whose, advice="look for another run at the same time, and run again: `./deploy.sh run`"
+        )
+    raise Unproven(
+        f"{whose}; whether this run found it unchanged can't be told without the end of its log",
+        advice="the caller needs logs:GetLogEvents"
+        if run.log_denied
+        else "the log came too late, or not at all: `./deploy.sh logs`, then run again",
+    )
+
+
+def head_object(s3: S3Client, target: Target) -> Mapping[str, Any]:
+    """Return the published object's description.
+
+    Raises:
+        Unproven: It is not there, or may not be looked at.
+    """
+    where = target.object_url
+    try:
+        return s3.head_object(Bucket=target.environment.bucket, Key=target.environment.key)
+    except ClientError as error:
+        if is_denied(error):
+            raise Unproven(
+                f"{where} may not be read", advice="the caller needs s3:GetObject on it"
+            ) from None
+        raise Unproven(f"{where} is not there: {message_of(error)}") from None
+
+
+def find_etag(s3: S3Client, target: Target) -> str:
+    """Return the published object's ETag, or an empty string where there is none to be seen."""
+    try:
+        return str(
+            s3.head_object(Bucket=target.environment.bucket, Key=target.environment.key)["ETag"]
+        )
+    except ERRORS:
+        return ""
+
+
+def _plain(etag: str) -> str:
+    return etag.strip('"')
+
+
+def short(digest: str) -> str:
+    """Return a digest as short as people can still tell it from others."""
+    return digest[:19]

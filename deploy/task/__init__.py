@@ -1,0 +1,1 @@
+"""Defines a task, runs it, follows it to its end and explains that end."""

@@ -1,0 +1,208 @@
+"""The revisions of the task definition: which are ours, which is deployed, which are good.
+
+The marks are tags on the revisions themselves, so that any machine sees the same:
+
+- `micro-etl:passed`: when the revision passed its test.
+- `micro-etl:withdrawn`: when a rollback left the revision behind.
+
+The deployed revision is the newest that is not withdrawn; the good one, the newest of those that
+passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from deploy.aws import NotAllowed, code_of, look
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+
+    from deploy.environment import Environment
+
+PASSED = "micro-etl:passed"
+WITHDRAWN = "micro-etl:withdrawn"
+LOOK_BACK = 100
+"""How many revisions are looked at, from the newest on."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision of the task definition."""
+
+    definition: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return str(self.definition["taskDefinitionArn"])
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return int(self.definition["revision"])
+
+    @property
+    def label(self) -> str:
+        """The family and the number."""
+        return f"{self.definition['family']}:{self.number or '(new)'}"
+
+    @property
+    def image(self) -> str:
+        """The image that it runs, by digest."""
+        return str(self.definition["containerDefinitions"][0]["image"])
+
+    @property
+    def digest(self) -> str:
+        """The digest of that image."""
+        return self.image.partition("@")[2]
+
+    @property
+    def planned(self) -> bool:
+        """Whether it is not registered, because this is a dry run."""
+        return self.number == 0
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still registered."""
+        return bool(self.definition.get("status", "ACTIVE") == "ACTIVE")
+
+    @property
+    def passed(self) -> bool:
+        """Whether it once passed its test."""
+        return PASSED in self.tags
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether a rollback left it behind."""
+        return WITHDRAWN in self.tags
+
+
+class Revisions(list[Revision]):
+    """The family's revisions that this tool registered, newest first.
+
+    Attributes:
+        unseen: What AWS said when it refused to show all of them, or empty.
+    """
+
+    unseen: str = ""
+
+    def there_is_none(self, what: str) -> str:
+        """Return in words that there is no such revision, or why that is not known."""
+        if self.unseen:
+            return f"{what} can't be told: {self.unseen}"
+        return f"there is none: {what}"
+
+
+def describe(ecs: ECSClient, reference: str) -> Revision | None:
+    """Return one revision, or the family's latest; nothing where there is none."""
+    try:
+        answer = ecs.describe_task_definition(taskDefinition=reference, include=["TAGS"])
+    except ClientError as error:
+        if code_of(error) in {"ClientException", "InvalidParameterException"}:
+            return None
+        raise
+    return Revision(
+        definition=answer["taskDefinition"],
+        tags={tag["key"]: tag["value"] for tag in answer.get("tags", [])},
+    )
+
+
+def last_of_family(ecs: ECSClient, family: str) -> Mapping[str, Any] | None:
+    """Return the family's latest revision, registered by any means; nothing where there is none.
+
+    Raises:
+        NotAllowed: The caller may not look.
+    """
+    revision = look("ecs:DescribeTaskDefinition", lambda: describe(ecs, family))
+    return revision.definition if revision else None
+
+
+def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
+    """Return the family's active revisions that this tool registered, newest first.
+
+    A family may hold revisions that were registered by other means; those are not ours to compare
+    with or to roll back to. A caller who may not list them sees the latest alone.
+    """
+    found = Revisions()
+    try:
+        references = look("ecs:ListTaskDefinitions", lambda: _family(ecs, environment.family))
+    except NotAllowed as denied:
+        found.unseen = denied.words
+        references = [environment.family]
+    try:
+        for reference in references:
+            revision = look("ecs:DescribeTaskDefinition", lambda: describe(ecs, reference))  # noqa: B023
+            if revision and is_ours(revision, environment):
+                found.append(revision)
+    except NotAllowed as denied:
+        found.unseen = denied.words
+    return found
+
+
+def _family(ecs: ECSClient, family: str) -> list[str]:
+    """Return the ARNs of a family's active revisions, newest first."""
+    pages = ecs.get_paginator("list_task_definitions").paginate(
+        familyPrefix=family, status="ACTIVE", sort="DESC"
+    )
+    arns = (arn for page in pages for arn in page["taskDefinitionArns"])
+    found = [arn for arn in islice(arns, LOOK_BACK) if family_of(arn) == family]
+    return sorted(found, key=lambda arn: int(arn.rsplit(":", 1)[-1]), reverse=True)
+
+
+def family_of(arn: str) -> str:
+    """Return the family in a task definition's ARN."""
+    return arn.rsplit("/", 1)[-1].rpartition(":")[0]
+
+
+def is_ours(revision: Revision, environment: Environment) -> bool:
+    """Tell whether a revision is one that this tool registers: one container, by digest."""
+    containers = revision.definition["containerDefinitions"]
+    address = revision.image.partition("@")[0]
+    return (
+        len(containers) == 1
+        and containers[0]["name"] == environment.container
+        and address.partition("/")[2] == environment.repository
+        and revision.digest.startswith("sha256:")
+    )
+
+
+def deployed(revisions: Iterable[Revision]) -> Revision | None:
+    """Return the deployed revision, of revisions from the newest on."""
+    return next((revision for revision in revisions if not revision.withdrawn), None)
+
+
+def good(revisions: Iterable[Revision]) -> Revision | None:
+    """Return the good revision, of revisions from the newest on."""
+    return next(
+        (revision for revision in revisions if revision.passed and not revision.withdrawn), None
+    )
+
+
+def rollback_target(revisions: Sequence[Revision]) -> Revision | None:
+    """Return the last revision that passed its test before the deployed one."""
+    now = deployed(revisions)
+    return good([item for item in revisions if now is None or item.number < now.number])
+
+
+def mark_passed(ecs: ECSClient, revision: Revision) -> None:
+    """Mark a revision as one that passed its test, and so as the deployed one again."""
+    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": PASSED, "value": _now()}])
+    if revision.withdrawn:
+        ecs.untag_resource(resourceArn=revision.arn, tagKeys=[WITHDRAWN])
+
+
+def mark_withdrawn(ecs: ECSClient, revision: Revision) -> None:
+    """Mark a revision as left behind by a rollback."""
+    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": WITHDRAWN, "value": _now()}])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
