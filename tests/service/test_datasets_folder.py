@@ -128,3 +128,24 @@ def test_the_documentation_explains_the_example_as_it_is() -> None:
     assert shown
     text = (ROOT / "datasets" / "boosters.toml").read_text("utf-8")
     assert shown[1] == text.partition("\n")[2]
+
+
+def test_a_total_is_compared_where_no_page_follows_too(tmp_path: Path) -> None:
+    body = json.dumps({"items": [{"id": 1}], "count": 2}).encode()
+    with serve(Answer(body=body)) as server:
+        source = f'url = "{server.url}"\nrecords = "items"\npagination = {{ kind = "none"'
+        columns = '[columns]\nid = { type = "int64" }\n'
+        for name, total in (("t", ', total = "count" }'), ("u", " }")):
+            text = f'name = "{name}"\n[source]\n{source}{total}\n{columns}'
+            (tmp_path / f"{name}.toml").write_text(text)
+            ended = micro_etl(
+                tmp_path,
+                "run",
+                "--dataset",
+                f"{name}.toml",
+                "--target-url",
+                "t.parquet",
+                SOURCE_ATTEMPTS="1",
+            )
+            assert ended.code == (69 if name == "t" else 0), ended.out
+            assert (tmp_path / "t.parquet").exists() == (name == "u")

@@ -32,7 +32,8 @@ def keep(fetched: Extract, url: str) -> str:
     """Keep a response in the folder of a store."""
     folder = fetched.file.parent
     raw = Location.parse(url)
-    return keep_raw(fetched, raw, "launches", scratch=folder, timeout=5, deadline=5).text
+    name = f"launches/{fetched.sha256}.json"
+    return keep_raw(fetched, raw, name, scratch=folder, timeout=5, deadline=5).text
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -16,6 +16,7 @@ from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.limits import ExtractOptions, HttpOptions
 from micro_etl.source.pages import Page, Restart, fetch_pages
+from micro_etl.source.read import is_paged
 from tests.cases.replay import serve_case
 from tests.service.servers import Answer, Request, Server, redirect, serve
 
@@ -162,6 +163,14 @@ def test_total_that_is_not_kept_is_refused(answers: list[Answer], reader: Reader
     assert len(reader.restarts) == 4
 
 
+def test_only_answer_is_compared_with_its_total(reader: Reader) -> None:
+    with serve(page(1, total=2)) as server:
+        text = dataset(server, '[source.pagination]\nkind = "none"\ntotal = "total"')
+        assert is_paged(parse_dataset(text, label="t.toml"), Location.parse(server.url))
+        with pytest.raises(SourceError, match="2 records were promised, 1 came"):
+            reader.read(text)
+
+
 def test_total_that_no_page_has_is_refused(reader: Reader) -> None:
     with serve(page(1)) as server, pytest.raises(SourceError, match="no page has count"):
         reader.read(dataset(server, BY_NEXT + 'total = "count"'))
@@ -170,6 +179,31 @@ def test_total_that_no_page_has_is_refused(reader: Reader) -> None:
 def test_total_that_is_on_the_first_page_alone_is_enough(reader: Reader) -> None:
     with serve(page(1, total=2, next="?p=2"), page(2)) as server:
         assert reader.read(dataset(server, BY_NEXT + 'total = "total"')) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "after_all",
+    [
+        page(total=2, next="?p=4"),  # an empty page, with a next one for ever
+        page(1, total=2, next="?p=2"),  # from the start
+        page(2, next="?p=3"),
+    ],
+)
+def test_next_page_after_the_total_ends_where_it_has_nothing_new(
+    after_all: Answer, reader: Reader
+) -> None:
+    answers = [page(1, total=2, next="?p=2"), page(2, total=2, next="?p=3"), after_all]
+    with serve(*answers) as server:
+        assert reader.read(dataset(server, BY_NEXT + 'total = "total"')) == [1, 2]
+        assert len(server.requests) == 3
+    assert not reader.restarts
+    assert {page.extract.file for page in reader.pages} == {*reader.folder.iterdir()}
+
+
+def test_request_that_was_sent_before_ends_what_is_complete(reader: Reader) -> None:
+    with serve(page(1, total=2, next="?p=2"), page(2, total=2, next="?p=2")) as server:
+        assert reader.read(dataset(server, BY_NEXT + 'total = "total"')) == [1, 2]
+        assert len(server.requests) == 2
 
 
 def test_only_the_series_whose_rows_moved_starts_again(reader: Reader) -> None:

@@ -118,7 +118,7 @@ def test_table_is_of_one_state_or_not_published(
     plan, url, sequences = server.start(seed)
     (tmp_path / "t.toml").write_text(plan.dataset(url), "utf-8")
     ended = micro_etl(
-        tmp_path, "run", DATASET="t.toml", TARGET_URL="t.parquet", SOURCE_BACKOFF="0.001"
+        tmp_path, "run", "--force", DATASET="t.toml", TARGET_URL="t.parquet", SOURCE_BACKOFF="0.001"
     )
     if ended.code == 0:
         rows: list[dict[str, Any]] = pq.read_table(tmp_path / "t.parquet").to_pylist()

@@ -40,6 +40,7 @@ def first(source: str) -> list[PageRequest]:
         ("https://a/x?key=${TOKEN}", "https://a/x?key=t0p/secret%2B="),
         ("https://a/${TOKEN}/x", "https://a/t0p/secret%2B=/x"),
         ("https://a/x?q={other}", "https://a/x?q={other}"),
+        ("https://me:${TOKEN}@a/${TOKEN}", "https://me:t0p%2Fsecret%2B%3D@a/t0p/secret%2B="),
     ],
 )
 def test_variables_are_put_into_the_url(url: str, expected: str) -> None:

@@ -64,3 +64,13 @@ def test_what_a_body_holds(body: bytes, holds: bytes, size: int) -> None:
 def test_a_stream_that_is_not_whole_is_refused(body: bytes, message: str, size: int) -> None:
     with pytest.raises(SourceError, match=f"the source: the {message}"):
         unpacked(body, size)
+
+
+@pytest.mark.parametrize("encoding", ["deflate", " Deflate"])
+@pytest.mark.parametrize(
+    "body",
+    [BODY, PACKED, zlib.compress(BODY), zlib.compress(BODY, wbits=-15)],
+    ids=["plain", "gzip", "zlib", "raw"],
+)
+def test_what_is_announced_as_deflate_may_be_any_of_them(body: bytes, encoding: str) -> None:
+    assert b"".join(unpack(iter([body]), "the source", encoding=encoding)) == BODY

@@ -57,11 +57,9 @@ _HEADS = [
             ("header line without a colon", b"X-Foo"),
             ("two words and no colon", b"X-Foo bar"),
             ("tab in a header's name", b"X-Foo\t: bar"),
-            ("first header line that is folded", b" X-Foo: bar"),
             ("carriage return within a header", b"X-Foo: bar\rX-Bar: foo"),
             ("NUL in a header", b"X-Foo: b\0r"),
             ("second status line", b"HTTP/1.1 200 OK"),
-            ("mail's From line", b"From me Thu Jan  1 00:00:00 1970"),
         ]
     ),
     *(
@@ -75,7 +73,20 @@ _HEADS = [
         for what, line in [
             ("header whose name is not ASCII", b"X-F\xc3\xbc: bar"),
             ("header without a name", b": bar"),
+            ("first header line that is folded", b" X-Foo: bar"),
+            ("mail's From line", b"From me Thu Jan  1 00:00:00 1970"),
         ]
+    ),
+    _source(
+        name="length on a folded first line, of a body that is cut",
+        code=69,
+        says="may be the body's length",
+        answers=[
+            Answer(
+                raw=b"HTTP/1.1 200 OK\r\n Content-Length: %d\r\nConnection: close\r\n\r\n%s"
+                % (len(NDJSON), NDJSON[:_CUT])
+            )
+        ],
     ),
     _source(
         name="two lengths",
@@ -95,6 +106,9 @@ _HEADS = [
         for what, lines in [
             ("folded header", [b"X-Foo: bar", b"  more"]),
             ("header that is not ASCII", [b"X-F\xc3\xbc: b\xc3\xa4r", b": no name", b"X-Empty:"]),
+            ("first header line that is folded", [b" X-Foo: bar"]),
+            ("mail's From line", [b"From me Thu Jan  1 00:00:00 1970"]),
+            ("media type of several parts", [b"Content-Type: multipart/mixed"]),
             ("300 headers", [b"X-%d: y" % number for number in range(300)]),
             ("length twice, the same", [b"Content-Length: %d" % len(NEW)]),
         ]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from micro_etl.body import Body, Layout, Part
-from micro_etl.dataset import EVERY, Dataset, Origin, Path, parse_dataset, write_records
+from micro_etl.dataset import EVERY, Dataset, Origin, Path, parse_dataset, write_path, write_records
 from micro_etl.draft.choose_key import choose_key
 from micro_etl.draft.find_records import Candidate, choose_records
 from micro_etl.draft.flatten import Leaf, flatten
@@ -31,7 +31,7 @@ from micro_etl.source.evidence import find_evidence
 from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.layout import largest_record
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.page import Found, find_records, parse_page, write_json
+from micro_etl.source.page import Found, find_records, is_same, parse_page, value_at, write_json
 from micro_etl.source.pagination import PageRequest, set_param
 from micro_etl.source.request import first_requests, request_headers, secrets_of, to_request
 from micro_etl.table.transform import transform
@@ -144,7 +144,7 @@ def draft_dataset(
     draft = Draft(
         name=_slug(name or "") or _name_of(source.location),
         notes=_notes(chosen, others, columns, key),
-        source=_source_keys(request, chosen),
+        source=_source_keys(request, chosen) | _expected(fetched.page),
         body=request.body,
         pagination=guess.keys if guess else {},
         why_pages=why_pages,
@@ -186,14 +186,25 @@ def _source_keys(request: DraftRequest, chosen: Candidate | None) -> dict[str, A
     return keys
 
 
+def _expected(page: Any) -> dict[str, Any]:
+    """What a page says of its own success, as Slack and Elasticsearch have it."""
+    if not isinstance(page, dict):
+        return {}
+    expected: dict[str, Any] = {}
+    for path, right in ((("ok",), True), (("timed_out",), False), (("_shards", "failed"), 0)):
+        if is_same(value_at(page, path), right):
+            expected[write_path(path)] = right
+    return {"expect": expected} if expected else {}
+
+
 def _find_columns(
     chosen: Candidate, found: Found, page: Any, scratch: FilePath
 ) -> tuple[list[DraftColumn], list[Leaf]]:
     """Find the columns of the records, and of what is around them."""
-    records = found.records
+    records = [record for _, record in found.records]
     root: list[tuple[Leaf, Origin]] = []
-    if chosen.path[-1:] == (EVERY,) and isinstance(found.bindings[0][-1], str):
-        keys = [bindings[-1] for bindings in found.bindings]
+    if chosen.path[-1:] == (EVERY,) and isinstance(found.records[0][0][-1], str):
+        keys = [bindings[-1] for bindings, _ in found.records]
         root.append((Leaf(chosen.path, keys, 0), Origin.KEY))
     if chosen.are_values:
         there = [record for record in records if record is not None]
@@ -274,8 +285,8 @@ def _brings_others(
     found = find_records(page, chosen.path, columnar=chosen.columnar)
     if found is None:
         return False
-    before = set(map(write_json, first.found.records))
-    return not any(write_json(record) in before for record in found.records)
+    before = {write_json(record) for _, record in first.found.records}
+    return not any(write_json(record) in before for _, record in found.records)
 
 
 def _notes(

@@ -150,7 +150,7 @@ def _guesses(first: FirstPage, said: Said, *, has_more: bool) -> Iterator[Guess]
                 {"kind": "next_url", "next": write_path(where)}, f"{write_path(where)} holds a URL"
             )
             return
-    last = first.found.records[-1] if first.found.records else None
+    last = first.found.last
     if first.path[-2:] == ("hits", "hits") and first.request.body and value_at(last, ("sort",)):
         keys: dict[str, str | int] = {"kind": "last_record", "field": "sort"}
         yield Guess(
@@ -257,7 +257,8 @@ def _chooser(name: str) -> str:
 def _place(request: PageRequest, param: str) -> str:
     """Where a parameter belongs: in a body, beside the one that bounds a page."""
     for name, value in (request.body or {}).items():
-        if isinstance(value, dict) and (param in value or any(map(_chooser, value))):
+        is_graphql = name == "variables" and "query" in (request.body or {})
+        if isinstance(value, dict) and (is_graphql or param in value or any(map(_chooser, value))):
             return write_path((name, param))
     return param if request.body is None else write_path((param,))
 

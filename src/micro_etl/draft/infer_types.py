@@ -16,7 +16,7 @@ from micro_etl.table.engine import connect, machine_errors
 from micro_etl.table.sql import literal
 from micro_etl.table.values import is_valid
 
-_MOST_DECIMALS = 6
+_MONEY, _MOST_DECIMALS = 4, 8  # decimals
 _EXACT_DIGITS = 15  # that a double has at least
 _TRIED = {
     **{name: Column(name, (), name) for name in ("string", "boolean", "int64", "float64")},
@@ -162,7 +162,8 @@ def _choose_number_in_text(leaf: Leaf, name: str) -> Inferred:
     if not is_plain or decimals > _MOST_DECIMALS or _IS_PLACE.search(name):
         return Inferred("float64", {"format": "text"}, "a number in text in each record")
     why = f"a number in text, with at most {decimals} decimals on this page"
-    return Inferred(f"decimal(18,{decimals})", {"format": "text"}, why)
+    digits = 18 if decimals <= _MONEY else 38
+    return Inferred(f"decimal({digits},{decimals})", {"format": "text"}, why)
 
 
 def _choose_number(leaf: Leaf, name: str, passes: set[str]) -> Inferred:

@@ -10,11 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from micro_etl.dataset import Path, write_path
+from micro_etl.dataset import Dataset, Path, write_path
+from micro_etl.errors import DataError
 from micro_etl.source.links import next_link
 from micro_etl.source.spellings import Said, is_url, scopes, whole
+
+if TYPE_CHECKING:  # it imports an HTTP client, which a source of files does without
+    from micro_etl.source.pagination import Arrived
 
 _NEXT_HEADERS = (
     "x-next-page",
@@ -26,6 +30,7 @@ _NEXT_HEADERS = (
     "x-ms-continuationtoken",
 )
 _TOTAL_HEADERS = ("x-total", "x-total-count", "x-wp-total", "x-total-results", "total-count")
+_LINKED = frozenset({"link_header", "next_url", "cursor"})
 _KEYS = {"next_url": "next", "cursor": "next", "offset": "total", "page_number": "last_page"}
 
 
@@ -169,3 +174,26 @@ def _add_json_header(said: Said, text: str) -> None:
         return
     if isinstance(value, dict):
         said.add(("X-Pagination",), value)
+
+
+def refuse_first_page(dataset: Dataset, arrived: Arrived) -> None:
+    """Refuse a page that says there are more, where the dataset file says nothing of pages.
+
+    Where ``next`` leads nowhere on the only page of a series, that path may be wrong.
+
+    Args:
+        dataset: the contract.
+        arrived: the page that was taken for the last.
+
+    Raises:
+        DataError: it says that there are more.
+    """
+    pagination = dataset.pagination
+    is_doubtful = pagination is None or (
+        pagination.kind in _LINKED and pagination.has_more is None and arrived.pages == 1
+    )
+    if not is_doubtful:
+        return
+    found = find_evidence(arrived.headers, arrived.page, arrived.elements, records=dataset.records)
+    if found and (pagination is None or found.kind in _LINKED):
+        raise DataError(f"{arrived.name} {found.advice}")

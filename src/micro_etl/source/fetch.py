@@ -59,7 +59,9 @@ class Extract:
 class _Spool(Protocol):
     """`spool` with all but the body given."""
 
-    def __call__(self, chunks: Iterable[bytes], total: int | None, /) -> Spooled: ...
+    def __call__(
+        self, chunks: Iterable[bytes], total: int | None, /, *, encoding: str = ""
+    ) -> Spooled: ...
 
 
 def ignore(*_: object) -> None:
@@ -131,7 +133,11 @@ def _consume(file: Path, write: _Spool, response: BaseHTTPResponse) -> Extract:
     chunks = iter(lambda: response.read1(_CHUNK), b"")  # each as it comes, for the progress
     return Extract(
         file,
-        *write(chunks, int(length[0]) if length else None),
+        *write(
+            chunks,
+            int(length[0]) if length else None,
+            encoding=headers.get("Content-Encoding", ""),
+        ),
         etag=headers.get("ETag"),
         last_modified=headers.get("Last-Modified"),
         content_type=headers.get("Content-Type"),

@@ -72,18 +72,29 @@ def parse_head(lines: list[bytes]) -> list[tuple[str, str]]:
         BadHeadError: a line is malformed, or two lengths differ.
     """
     headers: list[tuple[str, str]] = []
+    lost = 0
     for number, line in enumerate(lines, 1):
         name, colon, value = line.partition(b":")
         folded = line[:1] in b" \t"
-        if _BARE.search(line) or (folded and not headers):
+        if _BARE.search(line):
             raise BadHeadError(f"header line {number} is malformed")
-        if folded:
+        if (folded and not headers) or line.startswith(b"From "):
+            lost = number
+        elif folded:
             before, text = headers[-1]
             headers[-1] = before, f"{text} {_text(line)}"
         elif not colon or re.search(rb"\s", name):
             raise BadHeadError(f"header line {number} should be a name, a colon and a value")
         elif name:
             headers.append((name.decode("latin-1").lower(), _text(value)))
+    framed = _frame(headers)
+    if lost and not any(name in ("content-length", "transfer-encoding") for name, _ in framed):
+        raise BadHeadError(f"header line {lost} may be the body's length")
+    return framed
+
+
+def _frame(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers, of which one at most says where the body ends."""
     codings = [value.lower() for name, value in headers if name == "transfer-encoding"]
     if ",".join(codings).rpartition(",")[2].strip() == "chunked":
         others = [one for one in headers if one[0] not in ("content-length", "transfer-encoding")]

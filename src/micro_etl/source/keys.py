@@ -37,8 +37,17 @@ class SeenKeys:
         self._seen |= hashes
         return repeats
 
+    def has_all(self, page: Any, found: Found) -> bool:
+        """Whether each record of a page has a key that came before; so it is without records."""
+        columns = self._columns(page, found)
+        are_keys = bool(columns) and not any(None in column for column in columns)
+        return not found.records or (are_keys and self._hashes(page, found) <= self._seen)
+
+    def _columns(self, page: Any, found: Found) -> list[list[Any]]:
+        return [_comparable(read(page, found), nulls) for read, nulls in self._readers]
+
     def _hashes(self, page: Any, found: Found) -> set[int]:
-        columns = [_comparable(read(page, found), nulls) for read, nulls in self._readers]
+        columns = self._columns(page, found)
         if len(columns) == 1:
             return {one if type(one) is int else hash(one) for one in columns[0] if one is not None}
         # Not of the tuple: the hashes of -1 and -2 are the same.

@@ -9,24 +9,22 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from micro_etl.dataset import Dataset, Pagination, write_path
-from micro_etl.errors import ContractError, DataError, MicroEtlError, SourceError, scratch_errors
+from micro_etl.dataset import Dataset
+from micro_etl.errors import ContractError, MicroEtlError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.ahead import ahead
 from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
-from micro_etl.source.evidence import find_evidence
+from micro_etl.source.evidence import refuse_first_page
 from micro_etl.source.fetch import Extract, ignore
-from micro_etl.source.keys import SeenKeys
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.one_page import FetchedPage, PageFetcher
-from micro_etl.source.pagination import Arrived, PageRequest, find_next, read_total
+from micro_etl.source.pagination import Arrived, PageRequest, find_next
+from micro_etl.source.progress import MovedError, Progress
 from micro_etl.source.request import Series, first_requests, secrets_of
 from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
-
-_LINKED = frozenset({"link_header", "next_url", "cursor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,6 @@ class Restart:
 
 OnPage = Callable[[Page], None]
 """Called with each page that has come."""
-
-
-class _MovedError(Exception):
-    """The pages of a series are not of one state of the source."""
 
 
 def fetch_pages(
@@ -221,7 +215,7 @@ class _SeriesReader:
             try:
                 yield from self._read_once()
                 return
-            except _MovedError as error:
+            except MovedError as error:
                 reason = str(error)
             if attempt >= http.attempts:
                 raise SourceError(f"{reason}, in each of {attempt} attempts")
@@ -234,42 +228,33 @@ class _SeriesReader:
         """Fetch the series once.
 
         Raises:
-            _MovedError: its pages are not of one state of the source.
+            MovedError: its pages are not of one state of the source.
         """
-        pagination, keys = self.dataset.pagination, SeenKeys(self.dataset)
-        sent: dict[int, int] = {}
-        promised, elements = None, 0
-        request: PageRequest | None = self.series.first
+        pagination, first = self.dataset.pagination, self.series.first
+        shown = self.mask.clean(Location.parse(first.url).shown)
+        progress = Progress(self.dataset, shown=shown)
+        request: PageRequest | None = first
         for number in count(1):
-            if request is None:
+            name = "" if request is None else self._name(request, number)
+            if request is None or not progress.begin_page(request, number, name=name):
                 break
-            name = self._name(request, number)
-            before = sent.setdefault(request.identity, number)
-            if before != number:
-                raise SourceError(
-                    f"the pages go round: {name} is the same request as page {before}, which was "
-                    "sent before"
-                )
             fetched = self._fetch(request, name)
-            total = read_total(pagination, fetched.page, name=name)
-            if promised is not None and total not in (None, promised):
-                fetched.extract.file.unlink()
-                raise _MovedError(
-                    f"{name}: the total is {total:,}, and was {promised:,} on the pages before it"
-                )
-            promised = total if promised is None else promised
-            if self.dataset.is_paged and keys.add(fetched.page, fetched.found):
-                fetched.extract.file.unlink()
-                raise _MovedError(f"{name} repeats a key of an earlier page: rows moved")
-            elements += fetched.found.elements
+            is_counted = False
+            try:
+                is_counted = progress.add_page(fetched.page, fetched.found, name=name)
+            finally:
+                if not is_counted:
+                    fetched.extract.file.unlink()
+            if not is_counted:
+                break
             records = len(fetched.found.records)
             yield Page(fetched.extract, name, self.series.value, records, self.following)
             self.following += 1
-            arrived = _arrived(fetched, name, request, number, elements)
-            request = find_next(pagination, self.series.first, arrived)
+            arrived = _arrived(fetched, name, request, number, progress.elements)
+            request = find_next(pagination, first, arrived)
             if request is None:
-                _check_evidence(self.dataset, arrived)
-        self._check_total(pagination, promised, elements)
+                refuse_first_page(self.dataset, arrived)
+        progress.check_end()
 
     def _fetch(self, request: PageRequest, name: str) -> FetchedPage:
         if self.following > self.max_pages:
@@ -277,19 +262,6 @@ class _SeriesReader:
                 f"there are more than {self.max_pages:,} pages; SOURCE_MAX_PAGES allows no more"
             )
         return self.fetcher.fetch(request, next(self.files), name=name)
-
-    def _check_total(
-        self, pagination: Pagination | None, promised: int | None, elements: int
-    ) -> None:
-        """Compare the records that came with those that were promised."""
-        shown = self.mask.clean(Location.parse(self.series.first.url).shown)
-        if promised is not None and promised != elements:
-            raise _MovedError(f"{shown}: {promised:,} records were promised, {elements:,} came")
-        if promised is None and pagination and pagination.total is not None:
-            raise SourceError(
-                f"{shown}: no page has {write_path(pagination.total)}, which is "
-                "source.pagination.total"
-            )
 
     def _name(self, request: PageRequest, number: int) -> str:
         shown = self.mask.clean(Location.parse(request.url).shown)
@@ -313,19 +285,3 @@ def _arrived(
         pages=number,
         total_elements=elements,
     )
-
-
-def _check_evidence(dataset: Dataset, arrived: Arrived) -> None:
-    """Refuse a page that says there are more, where the dataset file says nothing of pages.
-
-    Where ``next`` leads nowhere on the only page of a series, that path may be wrong.
-    """
-    pagination = dataset.pagination
-    is_doubtful = pagination is None or (
-        pagination.kind in _LINKED and pagination.has_more is None and arrived.pages == 1
-    )
-    if not is_doubtful:
-        return
-    found = find_evidence(arrived.headers, arrived.page, arrived.elements, records=dataset.records)
-    if found and (pagination is None or found.kind in _LINKED):
-        raise DataError(f"{arrived.name} {found.advice}")

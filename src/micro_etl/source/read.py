@@ -60,7 +60,8 @@ class Forget:
 
 def is_paged(dataset: Dataset, source: Location) -> bool:
     """Whether a source is read page after page; what is no server has its pages as files."""
-    return source.is_http and (dataset.is_paged or bool(dataset.expect))
+    has_total = dataset.pagination is not None and dataset.pagination.total is not None
+    return source.is_http and (dataset.is_paged or bool(dataset.expect) or has_total)
 
 
 def read_source(

@@ -20,6 +20,7 @@ from micro_etl.source.send import Request
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _JSON = "application/json"
+_USER = re.compile(r"\w+://[^/?#]*@")  # and a password, before the host
 # What means something in a URL stays as it is, apart from what would begin another part of it.
 _SAFE_IN_URL = "/:@!$'()*,;=-._~%"
 
@@ -200,12 +201,16 @@ def _fill(value: Any, environ: Mapping[str, str], series: Mapping[str, str]) -> 
 
 def _fill_url(text: str, environ: Mapping[str, str], series: Mapping[str, str]) -> str:
     """Fill a URL; what begins it is a URL itself, anything else is encoded where it has to be."""
+    user = _USER.match(text)
 
     def value(found: re.Match[str]) -> str:
         if found[1] is None:
             return quote(series[found[2]], safe="")
         filled = _one_line(found[1], environ)
-        return filled if found.start() == 0 else quote(filled, safe=_SAFE_IN_URL)
+        if found.start() == 0:
+            return filled
+        is_user = user is not None and found.start() < user.end()
+        return quote(filled, safe="" if is_user else _SAFE_IN_URL)
 
     return _pattern(series).sub(value, text)
 

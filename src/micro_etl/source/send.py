@@ -222,14 +222,15 @@ def _check_status(
     """Raise what a status other than 200 means, or an encoding that can't be decoded."""
     status, headers = response.status, response.headers
     if status == 200:
-        encoding = headers.get("content-encoding", "")
-        if not _UNREADABLE.isdisjoint(re.split(r"[\s,]+", encoding.lower())):
+        if not _is_readable(headers):
+            encoding = headers["content-encoding"]
             raise SourceError(f"{shown}: content encoding {encoding}; it should be gzip or none")
         return
     said = f"{shown}: status {status} {response.reason or ''}".rstrip()
-    with suppress(HTTPError):  # the status says enough
-        body = response.read(200, decode_content=True)
-        said += f", {show_bytes(body)}" if body else ""
+    if _is_readable(headers):
+        with suppress(HTTPError):  # the status says enough
+            body = response.read(200, decode_content=True)
+            said += f", {show_bytes(body)}" if body else ""
     wait = wait_asked_for(headers, now=time.time()) if status in {403, *MAY_PASS} else None
     if status in MAY_PASS or wait is not None:
         if wait and wait > options.retry_after_max:
@@ -246,6 +247,12 @@ def _check_status(
             '{ Authorization = "Bearer ${API_TOKEN}" }'
         )
     raise _ERRORS.get(status, SourceError)(said)
+
+
+def _is_readable(headers: Mapping[str, str]) -> bool:
+    """Whether the encoding that is announced is none whose first bytes say nothing."""
+    encodings = re.split(r"[\s,]+", headers.get("content-encoding", "").lower())
+    return _UNREADABLE.isdisjoint(encodings)
 
 
 def _reason(error: Exception) -> str:

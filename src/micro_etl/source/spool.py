@@ -48,6 +48,7 @@ def spool(
     options: ExtractOptions,
     deadline: Deadline,
     on_progress: OnProgress,
+    encoding: str = "",
 ) -> Spooled:
     """Write a body into a file.
 
@@ -59,6 +60,7 @@ def spool(
         options: the largest sizes.
         deadline: when to stop.
         on_progress: told of each chunk.
+        encoding: how it is compressed, as it was announced; its first bytes say more.
 
     Raises:
         SourceError: the body is too large, too slow, or not what it starts as.
@@ -82,7 +84,7 @@ def spool(
     try:
         with scratch_errors(), file.open("wb") as written:
             hashing = hasher.submit(_hash, file.open("rb"), complete, shown)
-            for piece in unpack(counted(), shown):
+            for piece in unpack(counted(), shown, encoding=encoding):
                 deadline.check()
                 size += len(piece)
                 if size > options.max_unpacked_bytes:

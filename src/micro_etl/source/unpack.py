@@ -16,16 +16,21 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Of UTF-8, with which some programs begin what they write."""
 
 
-def unpack(chunks: Iterator[bytes], shown: str) -> Iterator[bytes]:
+def unpack(chunks: Iterator[bytes], shown: str, *, encoding: str = "") -> Iterator[bytes]:
     """Give a body in pieces: decompressed, and without a UTF-8 byte order mark at its start.
 
     Args:
         chunks: the body as it came; it may be gzip or zlib, twice at most.
         shown: what messages call it.
+        encoding: what was announced, which counts for raw deflate alone, since its first bytes
+            say nothing.
 
     Raises:
         SourceError: the compressed stream is broken or cut short.
     """
+    head, chunks = _peek(chunks, len(_GZIP))
+    if encoding.strip().lower() == "deflate" and not (_is_packed(head) or _may_be_json(head)):
+        chunks = _decompress(chunks, "deflate", -zlib.MAX_WBITS, shown)
     for _ in range(_LAYERS):
         head, chunks = _peek(chunks, len(_GZIP))
         if head.startswith(_GZIP):
@@ -48,6 +53,14 @@ def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
         if len(head) >= size:
             break
     return head, chain((head,), chunks)
+
+
+def _is_packed(head: bytes) -> bool:
+    return head.startswith(_GZIP) or _is_zlib(head)
+
+
+def _may_be_json(head: bytes) -> bool:
+    return not head.strip(b" \t\r\n") or head.lstrip(b" \t\r\n")[:1] in (b"[", b"{", b"\xef")
 
 
 def _is_zlib(head: bytes) -> bool:

@@ -211,6 +211,7 @@ def plan_job(dataset: Dataset, settings: Settings, source: Location, parts: Loca
         timeout=settings.target_timeout,
         deadline=settings.target_deadline,
         environ={name: os.environ[name] for name in _STORE_VARIABLES if name in os.environ},
+        is_folder=source.is_folder,
     )
 
 

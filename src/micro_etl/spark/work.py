@@ -76,6 +76,7 @@ class Job:
         timeout: seconds for one request to its store.
         deadline: seconds for a request with its retries.
         environ: variables that tell a task's machine what the driver's knows of its stores.
+        is_folder: whether the source is one, in whose files a single object is a record.
     """
 
     dataset: Dataset
@@ -86,6 +87,7 @@ class Job:
     timeout: float
     deadline: float
     environ: dict[str, str] = field(default_factory=dict)
+    is_folder: bool = False
 
 
 def stage(job: Job) -> Callable[[Rows], Rows]:
@@ -295,8 +297,14 @@ def _body(fetched: Extract, split: Split, job: Job) -> Body:
         layout = find_layout(
             fetched.file,
             wrapped=bool(job.dataset.records),
-            one_line=split.end is not None or split.location.names_lines(fetched.content_type),
+            in_array=bool(job.dataset.records) and not isinstance(job.dataset.records[0], str),
+            one_line=(
+                job.is_folder
+                or split.end is not None
+                or split.location.names_lines(fetched.content_type)
+            ),
             source=split.name,
+            largest=job.max_record,
         )
     largest = largest_record(layout, job.max_record, size=fetched.size)
     return Body((Part(fetched.file, split.name),), layout, largest)
