@@ -72,9 +72,6 @@ def follow(work: Work, run: TaskRun, stop: Stop) -> None:
     """Follow a task to its end and its log to the last line; fill in `run`.
 
     When the time is up, the user interrupts, or following fails for good, the task is stopped.
-
-    Raises:
-        RunFailed: The task can't be stopped.
     """
     pace = work.pace
     stream = log_stream(work.target, run.id)
@@ -146,11 +143,7 @@ def _look(work: Work, run: TaskRun) -> Trouble | None:
 
 
 def stop_task(work: Work, run: TaskRun, *, patience: float) -> None:
-    """Tell ECS to stop the task, which it may not know in the first moments.
-
-    Raises:
-        RunFailed: It can't be stopped.
-    """
+    """Tell ECS to stop the task, which it may not know in the first moments."""
     why = run.cut_short or "following it failed"
     reason = f"deploy.sh: {why}"[:REASON_LENGTH]
     deadline = time.monotonic() + patience

@@ -104,11 +104,7 @@ def describe(ecs: ECSClient, reference: str) -> Revision | None:
 
 
 def last_of_family(ecs: ECSClient, family: str) -> Mapping[str, Any] | None:
-    """Return the family's latest revision, registered by any means; nothing where there is none.
-
-    Raises:
-        NotAllowed: The caller may not look.
-    """
+    """Return the family's latest revision, registered by any means; nothing where there is none."""
     revision = look("ecs:DescribeTaskDefinition", lambda: describe(ecs, family))
     return revision.definition if revision else None
 

@@ -45,10 +45,6 @@ def start_task(work: Work, revision: str, *, run_id: str, names: Names) -> TaskR
     The run's id is the client token as well: the same call, sent again, starts no second task, and
     answers with the one that it started before. So the call is repeated for a while after a
     throttle, without capacity, and where no answer came.
-
-    Raises:
-        NotLaunched: ECS started none; with the cause, and what to do.
-        RunFailed: Whether ECS started one is not known.
     """
     call: Any = {
         "cluster": work.environment.cluster,
