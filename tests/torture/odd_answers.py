@@ -73,8 +73,8 @@ _HEADS = [
         for what, line in [
             ("header whose name is not ASCII", b"X-F\xc3\xbc: bar"),
             ("header without a name", b": bar"),
-            ("first header line that is folded", [b" X-Foo: bar"]),
-            ("mail's From line", [b"From me Thu Jan  1 00:00:00 1970"]),
+            ("first header line that is folded", b" X-Foo: bar"),
+            ("mail's From line", b"From me Thu Jan  1 00:00:00 1970"),
         ]
     ),
     _source(
@@ -108,7 +108,7 @@ _HEADS = [
             ("header that is not ASCII", [b"X-F\xc3\xbc: b\xc3\xa4r", b": no name", b"X-Empty:"]),
             ("first header line that is folded", [b" X-Foo: bar"]),
             ("mail's From line", [b"From me Thu Jan  1 00:00:00 1970"]),
-            ("media type of several parts", b"Content-Type: multipart/mixed"),
+            ("media type of several parts", [b"Content-Type: multipart/mixed"]),
             ("300 headers", [b"X-%d: y" % number for number in range(300)]),
             ("length twice, the same", [b"Content-Length: %d" % len(NEW)]),
         ]
