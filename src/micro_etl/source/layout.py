@@ -78,6 +78,12 @@ def find_layout(
             f"{source} has a byte order mark before its second record; "
             "it should be nowhere but at the start"
         )
+    if first is None and head.startswith(b"{") and end - start > largest:
+        raise SourceError(
+            f"{source} answered with {show_bytes(head)}, which does not end within "
+            f"SOURCE_MAX_RECORD_BYTES, {largest:,} bytes; it should be an array of records, or one "
+            "record a line"
+        )
     if first is None or first.followed_by[:1] not in (b"", b"{"):
         raise _unexpected(source, head, "an array of records, or one record a line")
     if not (first.followed_by or one_line):
