@@ -20,6 +20,8 @@ RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user
     && find /layers/dependencies -exec touch --no-dereference --date=@0 {} +
 
 COPY src/micro_etl /layers/source/app/source/micro_etl
+# The project's own datasets stand beside the bundled ones: DATASET names them in the same way.
+COPY datasets /layers/source/app/source/micro_etl/datasets
 RUN python -m compileall -q --invalidation-mode=unchecked-hash -s /layers/source /layers/source/app \
     && chmod -R u=rwX,go=rX /layers/source \
     && find /layers/source -exec touch --no-dereference --date=@0 {} +

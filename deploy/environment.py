@@ -134,11 +134,7 @@ def load(reference: str, *, environ: Mapping[str, str]) -> Environment:
 def parse(
     content: Mapping[str, Any], *, name: str, source: str, environ: Mapping[str, str]
 ) -> Environment:
-    """Turn a file's content and the `DEPLOY_…` variables into an environment.
-
-    Raises:
-        Refused: In one line that names the file or variable, the key, and what is allowed.
-    """
+    """Turn a file's content and the `DEPLOY_…` variables into an environment."""
     tables = content.get("datasets", {})
     keys = TYPES.keys() - {"name", "datasets"}
     values: dict[str, Any] = {}

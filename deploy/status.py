@@ -88,13 +88,14 @@ def _object(work: Work) -> dict[str, Any] | None:
     }
 
 
-def last_task(work: Work) -> Mapping[str, Any] | None:
+def last_task(work: Work, *statuses: str) -> Mapping[str, Any] | None:
     """Return the family's newest task; ECS forgets a stopped one after an hour."""
-    ecs, cluster, family = work.clients.ecs, work.environment.cluster, work.environment.family
+    ecs: Any = work.clients.ecs
+    cluster, family = work.environment.cluster, work.environment.family
     try:
         arns = [
             arn
-            for status in ("RUNNING", "STOPPED")
+            for status in statuses or ("RUNNING", "STOPPED")
             for arn in ecs.list_tasks(cluster=cluster, family=family, desiredStatus=status)[
                 "taskArns"
             ]

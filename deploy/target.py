@@ -93,11 +93,7 @@ class Target:
 def discover(
     environment: Environment, *, environ: Mapping[str, str] = os.environ
 ) -> tuple[Target, Clients]:
-    """Find the region and the account, and connect.
-
-    Raises:
-        Refused: Something can't be found, or the credentials belong to another account.
-    """
+    """Find the region and the account, and connect."""
     try:
         session = boto3.Session()
     except ProfileNotFound as error:
@@ -133,11 +129,7 @@ def discover(
 def find_region(
     environment: Environment, *, session: boto3.Session, environ: Mapping[str, str]
 ) -> str:
-    """Return the region: the environment's, else the one that the SDK is configured for.
-
-    Raises:
-        Refused: Neither names one.
-    """
+    """Return the region: the environment's, else the one that the SDK is configured for."""
     # The SDK for Python reads AWS_DEFAULT_REGION and the profile; every other SDK, and ECS inside
     # a task, uses AWS_REGION, so that users expect it to work here as well.
     configured = environment.region or environ.get("AWS_REGION") or session.region_name

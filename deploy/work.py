@@ -77,11 +77,7 @@ def begin(
     dataset: str = "",
     force: bool = False,
 ) -> list[Work]:
-    """Find the region, the account and the roles, and say what they are; return work a dataset.
-
-    Raises:
-        Refused: The environment publishes no dataset of this name, or AWS can't be reached.
-    """
+    """Find the region, the account and the roles, and say what they are; return work a dataset."""
     chosen = [item for item in environment.each() if dataset in {"", item.dataset}]
     if not chosen:
         known = ", ".join(item.dataset for item in environment.each())
@@ -123,11 +119,7 @@ def begin(
 
 
 def for_each(works: Sequence[Work], step: Callable[[Work], None]) -> None:
-    """Do the same for each dataset; one that fails leaves the others alone.
-
-    Raises:
-        DeployError: The only one's error, or how many failed and the worst of their exit codes.
-    """
+    """Do the same for each dataset; one that fails leaves the others alone."""
     if len(works) == 1:
         return step(works[0])
     failed: dict[str, DeployError] = {}
@@ -158,11 +150,7 @@ def for_each(works: Sequence[Work], step: Callable[[Work], None]) -> None:
 
 
 def only(works: Sequence[Work], what: str) -> Work:
-    """Return the work of the only dataset.
-
-    Raises:
-        Refused: The environment publishes several, and none was named.
-    """
+    """Return the work of the only dataset."""
     if len(works) > 1:
         known = ", ".join(work.environment.dataset for work in works)
         raise Refused(f"{what}: of which dataset? {known}", advice="--dataset NAME says it")

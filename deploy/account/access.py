@@ -50,9 +50,6 @@ def find_account(existing: Mapping[str, Any]) -> Account:
 
     Args:
         existing: The file's content, where there is one.
-
-    Raises:
-        Refused: There is no region, or the file is of another account.
     """
     session = boto3.Session()
     region = existing.get("region") or os.environ.get("AWS_REGION") or session.region_name
@@ -71,11 +68,7 @@ def find_account(existing: Mapping[str, Any]) -> Account:
 
 
 def file_of(name: str) -> Path:
-    """Return the file of an environment.
-
-    Raises:
-        Refused: The name can't be part of the names of AWS resources.
-    """
+    """Return the file of an environment."""
     if not NAME.fullmatch(name):
         raise Refused(
             f"{name!r} is no name for an environment",

@@ -77,10 +77,6 @@ def bootstrap(
 
     Returns:
         The content of the environment's file.
-
-    Raises:
-        Refused: The answer was no, or a stack can't be changed.
-        NotLaunched: CloudFormation failed.
     """
     values = {"Environment": wishes.name}
     if wishes.email:
@@ -140,12 +136,7 @@ def apply(
     console: Console,
     confirm: Confirm,
 ) -> dict[str, str]:
-    """Show what would change in a stack, ask, do it, and return the stack's outputs.
-
-    Raises:
-        Refused: The answer was no, or the stack can't be changed.
-        NotLaunched: CloudFormation failed.
-    """
+    """Show what would change in a stack, ask, do it, and return the stack's outputs."""
     cloud, name = account.cloud, stack.name(values["Environment"])
     proposal = propose(cloud, name=name, body=body, values=values)
     if proposal is None:

@@ -61,12 +61,7 @@ def destroy(
     console: Console,
     confirm: Confirm,
 ) -> Removal:
-    """Remove an environment's stacks, its revisions and, if asked, its data; return which.
-
-    Raises:
-        Refused: There is nothing to remove, a task is running, or the answer was no.
-        NotLaunched: CloudFormation failed.
-    """
+    """Remove an environment's stacks, its revisions and, if asked, its data; return which."""
     cloud, ecs = account.cloud, account.client("ecs")
     removal = plan(present(cloud), environment=environment, data=data)
     for stack, reason in removal.kept:

@@ -130,11 +130,7 @@ def _holds(now: Any, wanted: Any) -> bool:
 
 
 def must_find(scheduler: EventBridgeSchedulerClient, environment: Environment) -> Schedule:
-    """Return the environment's schedule.
-
-    Raises:
-        Refused: There is none yet.
-    """
+    """Return the environment's schedule."""
     found = find(scheduler, environment)
     if found is None:
         raise Refused(
@@ -147,11 +143,7 @@ def must_find(scheduler: EventBridgeSchedulerClient, environment: Environment) -
 def switch(
     scheduler: EventBridgeSchedulerClient, environment: Environment, *, state: str
 ) -> Schedule:
-    """Pause or resume the schedule, and change nothing else of it.
-
-    Raises:
-        Refused: There is none.
-    """
+    """Pause or resume the schedule, and change nothing else of it."""
     now = must_find(scheduler, environment)
     wanted = {key: value for key, value in now.items() if key not in GIVEN_BY_AWS}
     wanted["State"] = state
@@ -161,11 +153,7 @@ def switch(
 
 
 def must_have(environment: Environment) -> None:
-    """Return if the environment has a place for a schedule.
-
-    Raises:
-        Refused: It has none.
-    """
+    """Return if the environment has a place for a schedule."""
     if not has_schedule(environment):
         raise Refused(
             f"schedule: environment {environment.name} has none for {environment.dataset}",

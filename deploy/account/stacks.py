@@ -120,11 +120,7 @@ def changes_in_words(changes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str
 
 
 def propose(cloud: Cloud, *, name: str, body: str, values: Mapping[str, str]) -> Proposal | None:
-    """Make a change set for a stack, and return it, or nothing where nothing would change.
-
-    Raises:
-        Refused: The stack is in a state that can't be changed, or CloudFormation refuses.
-    """
+    """Make a change set for a stack, and return it, or nothing where nothing would change."""
     stack = describe(cloud, name) or {}
     status = stack.get("StackStatus", "")
     if status.startswith("ROLLBACK_") or status.endswith("_FAILED"):

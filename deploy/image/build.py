@@ -59,9 +59,6 @@ def build(
         source: What the image is named after.
         context: A folder that holds the source.
         timeout: In seconds.
-
-    Raises:
-        Refused: The build failed, or the image is for another architecture or runs as root.
     """
     reference = f"micro-etl:{source.tag(environment.architecture)}"
     command = build_command(
@@ -88,11 +85,7 @@ def build(
 
 
 def inspect_image(engine: Engine, *, environment: Environment, reference: str) -> Image:
-    """Return what was built, if a task can run it.
-
-    Raises:
-        Refused: It is for another architecture, or its user is root.
-    """
+    """Return what was built, if a task can run it."""
     done = subprocess.run(
         [engine.command, "image", "inspect", reference], capture_output=True, text=True, timeout=60
     )
@@ -128,11 +121,7 @@ def smoke_command(engine: Engine, image: Image) -> list[str]:
 
 
 def smoke_run(engine: Engine, image: Image) -> None:
-    """Run the image once, so that an image that can't start is never pushed.
-
-    Raises:
-        Refused: It did not start, or failed.
-    """
+    """Run the image once, so that an image that can't start is never pushed."""
     try:
         done = subprocess.run(
             smoke_command(engine, image),

@@ -41,9 +41,6 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """Return the first engine that works: `CONTAINER_ENGINE`, else any `docker`, else `podman`.
 
     More than one `docker` can be on the path, and the first may lack what the second has.
-
-    Raises:
-        Refused: None works, with what each of them lacks.
     """
     named = environ.get("CONTAINER_ENGINE", "")
     candidates = (
@@ -63,11 +60,7 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
 
 
 def inspect(command: str) -> Engine:
-    """Return what kind of engine a command is.
-
-    Raises:
-        Refused: It is missing, its daemon does not answer, or it can't build.
-    """
+    """Return what kind of engine a command is."""
     if not shutil.which(command):
         raise Refused(f"{command} is not installed")
     words = _ask(command, "--version")

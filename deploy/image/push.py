@@ -35,9 +35,6 @@ def digest_of(ecr: ECRClient, *, repository: str, tag: str) -> str:
     """Return the digest of a tag in the repository, or an empty string where it is not there.
 
     Two actions can tell it. Whoever may push has the second one at least.
-
-    Raises:
-        Refused: The repository is missing, or may not be read.
     """
     named: ImageIdentifierTypeDef = {"imageTag": tag}
     try:
@@ -62,11 +59,7 @@ def digest_of(ecr: ECRClient, *, repository: str, tag: str) -> str:
 def push(
     ecr: ECRClient, engine: Engine, *, image: Image, address: str, repository: str, tag: str
 ) -> str:
-    """Push an image and return its digest, as the repository knows it.
-
-    Raises:
-        NotLaunched: The login, the push, or the look at what arrived failed.
-    """
+    """Push an image and return its digest, as the repository knows it."""
     registry = address.partition("/")[0]
     remote = f"{address}:{tag}"
     with logged_in(ecr, registry=registry) as variables:
@@ -84,9 +77,6 @@ def logged_in(ecr: ECRClient, *, registry: str) -> Iterator[dict[str, str]]:
 
     The login lives in a folder of its own for as long as the push takes. So it works beside any
     credential helper, and neither replaces nor ends the user's own sessions.
-
-    Raises:
-        NotLaunched: ECR gives no token.
     """
     try:
         grant = ecr.get_authorization_token()["authorizationData"][0]

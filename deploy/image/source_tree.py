@@ -71,11 +71,7 @@ class Source:
 
 
 def read_source(root: Path) -> Source:
-    """Read the state of the source tree: from git where it is a checkout, else from its content.
-
-    Raises:
-        Refused: git does not answer, or the checkout has no commit.
-    """
+    """Read the state of the source tree: from git where it is a checkout, else from its content."""
     if not _is_checkout(root):
         return Source(root, "", _hash_files(root), (), _version(root), "")
     commit, prefix = _git(root, "rev-parse", "--verify", "HEAD"), _prefix(root)

@@ -28,9 +28,6 @@ def integration_test(target: Target, *, root: Path, expected_run_id: str, timeou
     """Run the integration test against what was published.
 
     Where no run is expected, the test of which run it was can only be skipped.
-
-    Raises:
-        Unproven: A test failed, was skipped although a run is expected, or none ran.
     """
     with tempfile.TemporaryDirectory(prefix="micro-etl-") as folder:
         report = Path(folder) / "report.xml"

@@ -27,9 +27,6 @@ def prove_digest(
         pushed: The digest that was pushed.
         children: Returns the digests of the images that it is an index of. ECS can report the one
             that fits the platform.
-
-    Raises:
-        Unproven: Another one ran.
     """
     found = next(item for item in run.task["containers"] if item["name"] == container)
     ran = found.get("imageDigest", "")
@@ -63,9 +60,6 @@ def prove_written(
         target: Says where it is.
         run: The run, which ended well.
         before: The object's ETag before the run, where it is known.
-
-    Raises:
-        Unproven: The object is missing, or of another run.
     """
     head = head_object(s3, target)
     writer = head["Metadata"].get("run-id", "")
@@ -99,11 +93,7 @@ def prove_written(
 
 
 def head_object(s3: S3Client, target: Target) -> Mapping[str, Any]:
-    """Return the published object's description.
-
-    Raises:
-        Unproven: It is not there, or may not be looked at.
-    """
+    """Return the published object's description."""
     where = target.object_url
     try:
         return s3.head_object(Bucket=target.environment.bucket, Key=target.environment.key)

@@ -174,7 +174,9 @@ def _walk_item(item: Mapping[str, Any], path: str, found: dict[str, str]) -> Non
     if rest.keys() <= {"value", "sourceVolume", "valueFrom"}:
         value = str(next(iter(rest.values()), "(empty)"))
         # A revision that was registered by other means can hold a secret in plain text.
-        found[where] = "(hidden)" if "value" in rest and looks_secret(where, value) else value
+        found[where] = (
+            "(hidden)" if "value" in rest and looks_secret(str(item[named_by]), value) else value
+        )
     else:
         _walk(rest, where, found)
 

@@ -17,52 +17,39 @@ from deploy.task.ending import FROM_OUTSIDE, Ending, Names, event_of
 
 @dataclass(frozen=True)
 class Explanation:
-    """A cause, and what to do about it.
-
-    Attributes:
-        row: The row of the table that recognized it.
-    """
+    """A cause and what to do about it, and the row of the table that recognized it."""
 
     row: str
     cause: str
     advice: str
 
 
-@dataclass(frozen=True)
-class Row:
-    """How one kind of ending is recognized, and how it is explained."""
-
-    name: str
-    recognizes: Callable[[Ending], bool]
-    cause: Callable[[Ending, Names], str]
-    advice: Callable[[Ending, Names], str]
+Texts = tuple[str, str]
+"""A cause, and what to do about it."""
 
 
 def explain(ending: Ending, names: Names) -> Explanation | None:
     """Return the cause of an ending and what to do about it, or nothing for a success."""
     if ending.exit_code == 0 and ending.stop_code not in FROM_OUTSIDE:
         return None
-    for row in ROWS:
-        if row.recognizes(ending):
-            return Explanation(row.name, row.cause(ending, names), row.advice(ending, names))
-    raise AssertionError("the last row recognizes every ending")
+    row, texts = next((row, texts) for row, recognizes, texts in ROWS if recognizes(ending))
+    return Explanation(row, *texts(ending, names))
 
 
-SERVICE_CODES = {
+POLICY = "`./deploy.sh verify --policy` prints"
+SAME = "the object is as it was before"
+SERVICE_CODES: dict[int, Texts] = {
     64: ("wrong flags", "check the command of the image"),
     65: (
         "the data breaks the dataset's contract, or a guard refused the table",
-        "look at the violations in the log; the object is as it was before; `./deploy.sh --force` "
-        "publishes a change of columns or a smaller table that is meant",
+        f"look at the violations in the log; {SAME}; where a change of columns or a much smaller "
+        "table is meant, `./deploy.sh --force` publishes it",
     ),
     66: (
         "the source is not there",
         "check the address: `url` in the dataset file, or source_url in the environment file",
     ),
-    69: (
-        "the source is down or answers wrongly, after all retries",
-        "try again later; the object is as it was before",
-    ),
+    69: ("the source is down or answers wrongly, after all retries", f"try again later; {SAME}"),
     70: ("a defect in the service", "report it with the log above"),
     71: (
         "out of memory or disk, or no scratch folder",
@@ -72,12 +59,12 @@ SERVICE_CODES = {
     75: ("another run published first", "nothing to do: the object is of the other run"),
     77: (
         "access denied",
-        "check the task role: `./deploy.sh verify --policy` prints what it needs; "
-        "`./deploy.sh bootstrap NAME` gives it that, in an environment that it made",
+        f"check the task role: {POLICY} what it needs; in an environment that it made, "
+        "`./deploy.sh bootstrap NAME` grants that",
     ),
     78: ("a wrong or missing setting or dataset file", "correct it in the environment file"),
     130: ("the service was interrupted", "run it again"),
-    143: ("the service was stopped by SIGTERM", "run it again; the object is as it was before"),
+    143: ("the service was stopped by SIGTERM", f"run it again; {SAME}"),
 }
 """The service's own exit codes: what they mean, and what to do."""
 
@@ -86,289 +73,248 @@ NO_CAPACITY = "no capacity"
 OUTSIDE = "stopped from outside"
 LARGEST_MEMORY = 122_880
 """The most MiB that Fargate sells."""
-QUOTA = re.compile(r"limit on the number of vCPUs|vCPU limit|concurrent tasks", re.IGNORECASE)
-CAPACITY = re.compile(r"capacity|RESOURCE:", re.IGNORECASE)
-PULL = re.compile(r"CannotPull|unable to pull image")
-ABSENT = re.compile(
-    r"not found|manifest unknown|does not exist|\b403\b|forbidden|denied|not authorized",
-    re.IGNORECASE,
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+QUOTA = _pattern(r"limit on the number of vCPUs|vCPU limit|concurrent tasks")
+CAPACITY = _pattern(r"capacity|RESOURCE:")
+PULL = _pattern(r"CannotPull|unable to pull image")
+ABSENT = _pattern(
+    r"not found|manifest unknown|does not exist|\b403\b|forbidden|denied|not authorized"
 )
-NO_WAY = re.compile(
+NO_WAY = _pattern(
     r"i/o timeout|request canceled|deadline exceeded|connection refused|no such host|"
-    r"TLS handshake timeout|connection issue|dial tcp",
-    re.IGNORECASE,
+    r"TLS handshake timeout|connection issue|dial tcp"
 )
-PLATFORM = re.compile(
-    r"descriptor matching platform|no matching manifest|exec format error", re.IGNORECASE
-)
-REGISTRY_AUTH = re.compile(r"unable to pull secrets or registry auth|cannot pull registry auth")
-LOGGER = re.compile(
+PLATFORM = _pattern(r"descriptor matching platform|no matching manifest|exec format error")
+REGISTRY_AUTH = _pattern(r"unable to pull secrets or registry auth|cannot pull registry auth")
+SECRET = _pattern(r"retrieve secret|secretsmanager|ssm:GetParameters|ResourceNotFound.*secret")
+LOGGER = _pattern(
     r"failed to validate logger args|log group does not exist|"
-    r"cannot find the Amazon CloudWatch log group|failed to initialize logging driver",
-    re.IGNORECASE,
+    r"cannot find the Amazon CloudWatch log group|failed to initialize logging driver"
 )
-ROLE = re.compile(
-    r"Role is not valid|iam:PassRole|unable to assume the role|trust relationship", re.IGNORECASE
-)
-DENIED = re.compile(r"AccessDenied|not authorized", re.IGNORECASE)
-NO_GROUP = re.compile(r"does not exist|ResourceNotFound|cannot find", re.IGNORECASE)
-PULL_PERMISSIONS = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer"
+ROLE = _pattern(r"Role is not valid|iam:PassRole|unable to assume the role|trust relationship")
+DENIED = _pattern(r"AccessDenied|not authorized")
+NO_GROUP = _pattern(r"does not exist|ResourceNotFound|cannot find")
 
 
 def _network_advice(names: Names) -> str:
-    endpoints = "endpoints for ecr.api, ecr.dkr, s3 and logs"
+    needs = "a NAT gateway, or endpoints for ecr.api, ecr.dkr, s3 and logs"
     if names.assign_public_ip:
         return (
             "the task has a public IP: check that its subnet is public (a route to an internet "
-            f"gateway); a private one needs a NAT gateway, or {endpoints}; and that the security "
-            "group lets port 443 out"
+            f"gateway); a private one needs {needs}; and that the security group lets port 443 out"
         )
     return (
-        "public subnet: set assign_public_ip = true; private subnet: it needs a NAT gateway, or "
-        f"{endpoints}; and the security group must let port 443 out"
+        "public subnet: set assign_public_ip = true; private subnet: it needs "
+        f"{needs}; and the security group must let port 443 out"
     )
 
 
-def _all_failures(ending: Ending) -> str:
-    return "; ".join(
-        reason + (f" ({detail})" if detail else "") for reason, detail in ending.failures
-    )
+def _failures(ending: Ending) -> str:
+    """Return all that ECS says of an answer without a task, or of the ending."""
+    texts = (reason + (f" ({detail})" if detail else "") for reason, detail in ending.failures)
+    return "; ".join(texts) or ending.reason
 
 
-def _platform_cause(_: Ending, names: Names) -> str:
-    image = names.image_architecture or "another architecture"
-    wanted = ARCHITECTURES[names.architecture]
-    return (
-        f"the image is for {image}, the task definition says {names.architecture} ({wanted}): "
-        f"{names.image}"
-    )
-
-
-def _role_cause(ending: Ending, names: Names) -> str:
-    what = (
-        "the caller may not pass the roles"
-        if "iam:PassRole" in ending.reason
-        else "ECS can't use a role"
-    )
-    return f"{what} ({names.execution_role}, {names.task_role}): {ending.reason}"
-
-
-def _role_advice(ending: Ending, names: Names) -> str:
-    if "iam:PassRole" in ending.reason:
-        return f"the caller's policy needs this statement: {names.pass_role}"
-    return (
-        "check that both roles exist and trust ecs-tasks.amazonaws.com, and that the caller's "
-        f"policy has this statement: {names.pass_role}"
-    )
-
-
-def _memory_advice(_: Ending, names: Names) -> str:
+def _memory_advice(names: Names) -> str:
     if names.memory >= LARGEST_MEMORY:
         return "the task already has the largest size that Fargate sells"
-    # Up to 8 times the CPU in memory is sold; the smallest size has a pair of its own.
+    # Fargate sells up to 8 times the CPU in memory.
     memory = min(2 * names.memory, LARGEST_MEMORY)
     cpu = f"cpu = {2 * names.cpu} and " if memory > 8 * names.cpu else ""
     return f"double it: {cpu}memory = {memory} in the environment file"
 
 
-def _auth_cause(ending: Ending, names: Names) -> str:
-    if DENIED.search(ending.reason):
-        return f"the execution role {names.execution_role} may not log in to ECR: {ending.reason}"
-    if NO_WAY.search(ending.reason):
-        return f"no way out of the subnet to ECR: {ending.reason}"
-    return f"ECS could not log in to ECR, its role or the network: {ending.reason}"
-
-
-def _auth_advice(ending: Ending, names: Names) -> str:
-    role = (
-        "allow the role ecr:GetAuthorizationToken on *; `./deploy.sh verify --policy` prints "
-        "its whole policy"
-    )
-    if DENIED.search(ending.reason):
-        return role
-    if NO_WAY.search(ending.reason):
-        return _network_advice(names)
-    return f"unknown which: {role}; {_network_advice(names)}"
-
-
-def _logger_cause(ending: Ending, names: Names) -> str:
-    if NO_WAY.search(ending.reason):
-        return f"no way out of the subnet to CloudWatch Logs: {ending.reason}"
-    if DENIED.search(ending.reason):
-        return f"the execution role {names.execution_role} may not write the log: {ending.reason}"
-    if NO_GROUP.search(ending.reason):
-        return f"the log group {names.log_group} does not exist in {names.region}"
-    return f"ECS could not open the log group {names.log_group}: {ending.reason}"
-
-
-def _logger_advice(ending: Ending, names: Names) -> str:
-    if NO_WAY.search(ending.reason):
-        return _network_advice(names)
-    if DENIED.search(ending.reason):
-        return f"allow the role logs:CreateLogStream and logs:PutLogEvents on {names.log_group}"
-    create = f"aws logs create-log-group --log-group-name {names.log_group} --region {names.region}"
-    if NO_GROUP.search(ending.reason):
-        return create
+def _role(ending: Ending, names: Names) -> Texts:
+    roles = f"({names.execution_role}, {names.task_role}): {ending.reason}"
+    if "iam:PassRole" in ending.reason:
+        return (
+            f"the caller may not pass the roles {roles}",
+            f"the caller's policy needs this statement: {names.pass_role}",
+        )
     return (
+        f"ECS can't use a role {roles}",
+        "check that both roles exist and trust ecs-tasks.amazonaws.com, and that the caller's "
+        f"policy has this statement: {names.pass_role}",
+    )
+
+
+def _outside(ending: Ending, _: Names) -> Texts:
+    reason = f": {ending.stopped_reason}" if ending.stopped_reason else ""
+    code = (
+        "" if ending.exit_code is None else f"; its exit code {ending.exit_code} says nothing then"
+    )
+    cause = f"{FROM_OUTSIDE[ending.stop_code]} ({ending.stop_code}{reason}){code}"
+    return cause, "run it again: `./deploy.sh run`"
+
+
+def _platform(_: Ending, names: Names) -> Texts:
+    image = names.image_architecture or "another architecture"
+    wanted = ARCHITECTURES[names.architecture]
+    return (
+        f"the image is for {image}, the task definition says {names.architecture} ({wanted}): "
+        f"{names.image}",
+        f"build for {wanted}, or set architecture in the environment to the image's",
+    )
+
+
+def _auth(ending: Ending, names: Names) -> Texts:
+    role = f"allow the role ecr:GetAuthorizationToken on *; {POLICY} its whole policy"
+    network = _network_advice(names)
+    if DENIED.search(ending.reason):
+        who = f"the execution role {names.execution_role}"
+        return f"{who} may not log in to ECR: {ending.reason}", role
+    if NO_WAY.search(ending.reason):
+        return f"no way out of the subnet to ECR: {ending.reason}", network
+    cause = f"ECS could not log in to ECR, its role or the network: {ending.reason}"
+    return cause, f"unknown which: {role}; {network}"
+
+
+def _secret(ending: Ending, names: Names) -> Texts:
+    cause = f"ECS could not read a secret with {names.execution_role}: {ending.reason}"
+    return cause, f"`./deploy.sh verify` looks for each secret; {POLICY} what the role needs"
+
+
+def _logger(ending: Ending, names: Names) -> Texts:
+    group, network = names.log_group, _network_advice(names)
+    create = f"aws logs create-log-group --log-group-name {group} --region {names.region}"
+    if NO_WAY.search(ending.reason):
+        return f"no way out of the subnet to CloudWatch Logs: {ending.reason}", network
+    if DENIED.search(ending.reason):
+        return (
+            f"the execution role {names.execution_role} may not write the log: {ending.reason}",
+            f"allow the role logs:CreateLogStream and logs:PutLogEvents on {group}",
+        )
+    if NO_GROUP.search(ending.reason):
+        return f"the log group {group} does not exist in {names.region}", create
+    return (
+        f"ECS could not open the log group {group}: {ending.reason}",
         f"unknown which: it does not exist ({create}), or there is no way to CloudWatch Logs "
-        f"({_network_advice(names)})"
+        f"({network})",
     )
 
 
-def _service_cause(ending: Ending, _: Names) -> str:
-    meaning = SERVICE_CODES[ending.exit_code or 0][0]
-    reason = event_of(ending.log, "run_failed").get("error", "")
-    return f"the service ended with {ending.exit_code}, {meaning}" + (
-        f": {reason}" if reason else ""
+def _absent(ending: Ending, names: Names) -> Texts:
+    return (
+        f"{names.image} is not in the repository, or the execution role {names.execution_role} "
+        f"may not pull it: {ending.reason}",
+        "check the digest with `./deploy.sh status`; the role needs ecr:BatchCheckLayerAvailability"
+        ", ecr:BatchGetImage, ecr:GetDownloadUrlForLayer on the repository",
     )
 
 
-def _other_cause(ending: Ending, _: Names) -> str:
-    if ending.exit_code is None:
-        return f"no container ran: {ending.reason or 'ECS gives no reason'}"
-    reason = f": {ending.container_reason}" if ending.container_reason else ""
-    return f"the container ended with {ending.exit_code}{reason}"
-
-
-def _killed_cause(ending: Ending, names: Names) -> str:
+def _killed(ending: Ending, names: Names) -> Texts:
     if ending.stop_code == "EssentialContainerExited":
         return (
             "killed with SIGKILL, though the task was not stopped: likely by the kernel, for the "
-            f"{names.memory} MiB that the task has"
+            f"{names.memory} MiB that the task has",
+            _memory_advice(names),
         )
     return (
         "killed with SIGKILL: it had not ended by itself within stopTimeout, "
-        f"{names.stop_timeout} s after SIGTERM" + (f" ({ending.reason})" if ending.reason else "")
+        f"{names.stop_timeout} s after SIGTERM" + (f" ({ending.reason})" if ending.reason else ""),
+        "look for who stopped it; stop_timeout in the environment gives it longer, 120 s at most",
     )
 
 
-def _killed_advice(ending: Ending, names: Names) -> str:
-    if ending.stop_code == "EssentialContainerExited":
-        return _memory_advice(ending, names)
-    return "look for who stopped it; stop_timeout in the environment gives it longer, 120 s at most"
+def _service(ending: Ending, _: Names) -> Texts:
+    meaning, advice = SERVICE_CODES[ending.exit_code or 0]
+    reason = event_of(ending.log, "run_failed").get("error", "")
+    cause = f"the service ended with {ending.exit_code}, {meaning}"
+    return cause + (f": {reason}" if reason else ""), advice
 
 
-ROWS: tuple[Row, ...] = (
-    Row(
-        "role",
-        lambda ending: ending.exit_code is None and bool(ROLE.search(ending.reason)),
-        _role_cause,
-        _role_advice,
-    ),
-    Row(
+def _other(ending: Ending, _: Names) -> Texts:
+    if ending.exit_code is None:
+        look = "`./deploy.sh verify` looks at everything that the task refers to"
+        return f"no container ran: {ending.reason or 'ECS gives no reason'}", look
+    reason = f": {ending.container_reason}" if ending.container_reason else ""
+    return f"the container ended with {ending.exit_code}{reason}", "look at the log above"
+
+
+def _no_container(pattern: re.Pattern[str]) -> Callable[[Ending], bool]:
+    """Recognize an ending without an exit code by what AWS says of it."""
+    return lambda ending: ending.exit_code is None and bool(pattern.search(_failures(ending)))
+
+
+def _is_platform(ending: Ending) -> bool:
+    in_log = ending.exit_code and any(PLATFORM.search(line) for line in ending.log)
+    return bool(PLATFORM.search(ending.reason) or in_log)
+
+
+ROWS: tuple[tuple[str, Callable[[Ending], bool], Callable[[Ending, Names], Texts]], ...] = (
+    ("role", _no_container(ROLE), _role),
+    (
         "caller",
-        lambda ending: bool(ending.error_code in DENIED_CODES),
-        lambda ending, _: f"the caller may not do this: {ending.reason}",
-        lambda *_: "`./deploy.sh verify --policy` prints the policy that the caller needs",
+        lambda ending: ending.error_code in DENIED_CODES,
+        lambda ending, _: (
+            f"the caller may not do this: {ending.reason}",
+            f"{POLICY} the policy that the caller needs",
+        ),
     ),
-    Row(
+    (
         "quota",
-        lambda ending: (
-            ending.exit_code is None
-            and bool(QUOTA.search(f"{_all_failures(ending)} {ending.reason}"))
-        ),
-        lambda ending, _: f"a quota of the account: {_all_failures(ending) or ending.reason}",
-        lambda *_: (
+        _no_container(QUOTA),
+        lambda ending, _: (
+            f"a quota of the account: {_failures(ending)}",
             "wait for other tasks to end, or ask for more in Service Quotas: Fargate On-Demand "
-            "vCPU resource count"
+            "vCPU resource count",
         ),
     ),
-    Row(
+    (
         NO_CAPACITY,
         lambda ending: (
             ending.exit_code is None
-            and (
-                any(CAPACITY.search(" ".join(failure)) for failure in ending.failures)
-                or "Capacity is unavailable" in ending.reason
+            and bool(
+                CAPACITY.search(_failures(ending))
+                if ending.failures
+                else "Capacity is unavailable" in ending.reason
             )
         ),
-        lambda ending, _: f"no capacity: {_all_failures(ending) or ending.reason}",
-        lambda *_: "try again in a few minutes, or add subnets in other zones to the environment",
+        lambda ending, _: (
+            f"no capacity: {_failures(ending)}",
+            "try again in a few minutes, or add subnets in other zones to the environment",
+        ),
     ),
-    Row(
+    (
         "failures",
         lambda ending: bool(ending.failures),
-        lambda ending, _: f"ECS started no task: {_all_failures(ending)}",
-        lambda *_: "check what it names: `./deploy.sh verify` looks at each of them",
-    ),
-    Row(
-        OUTSIDE,
-        lambda ending: ending.stop_code in FROM_OUTSIDE,
         lambda ending, _: (
-            f"{FROM_OUTSIDE[ending.stop_code]} ({ending.stop_code}"
-            + (f": {ending.stopped_reason}" if ending.stopped_reason else "")
-            + ")"
-            + (
-                f"; its exit code {ending.exit_code} says nothing then"
-                if ending.exit_code is not None
-                else ""
-            )
-        ),
-        lambda *_: "run it again: `./deploy.sh run`",
-    ),
-    Row(
-        OTHER_ARCHITECTURE,
-        lambda ending: bool(
-            PLATFORM.search(ending.reason)
-            or (ending.exit_code and any(PLATFORM.search(line) for line in ending.log))
-        ),
-        _platform_cause,
-        lambda _, names: (
-            f"build for {ARCHITECTURES[names.architecture]}, or set architecture in the "
-            "environment to the image's"
+            f"ECS started no task: {_failures(ending)}",
+            "check what it names: `./deploy.sh verify` looks at each of them",
         ),
     ),
-    Row(
-        "registry login",
-        lambda ending: ending.exit_code is None and bool(REGISTRY_AUTH.search(ending.reason)),
-        _auth_cause,
-        _auth_advice,
-    ),
-    Row(
-        "log group",
-        lambda ending: ending.exit_code is None and bool(LOGGER.search(ending.reason)),
-        _logger_cause,
-        _logger_advice,
-    ),
-    Row(
+    (OUTSIDE, lambda ending: ending.stop_code in FROM_OUTSIDE, _outside),
+    (OTHER_ARCHITECTURE, _is_platform, _platform),
+    ("secret", _no_container(SECRET), _secret),
+    ("registry login", _no_container(REGISTRY_AUTH), _auth),
+    ("log group", _no_container(LOGGER), _logger),
+    (
         "no way to the image",
         lambda ending: bool(PULL.search(ending.reason) and NO_WAY.search(ending.reason)),
-        lambda ending, _: f"no way out of the subnet to ECR: {ending.reason}",
-        lambda _, names: _network_advice(names),
+        lambda ending, names: (
+            f"no way out of the subnet to ECR: {ending.reason}",
+            _network_advice(names),
+        ),
     ),
-    Row(
+    (
         "no such image",
         lambda ending: bool(PULL.search(ending.reason) and ABSENT.search(ending.reason)),
-        lambda ending, names: (
-            f"{names.image} is not in the repository, or the execution role "
-            f"{names.execution_role} may not pull it: {ending.reason}"
-        ),
-        lambda *_: (
-            f"check the digest with `./deploy.sh status`; the role needs {PULL_PERMISSIONS} on "
-            "the repository"
-        ),
+        _absent,
     ),
-    Row(
+    (
         "out of memory",
         lambda ending: "OutOfMemory" in ending.reason,
-        lambda _, names: f"out of memory: the task has {names.memory} MiB",
-        _memory_advice,
-    ),
-    Row("killed", lambda ending: ending.exit_code == 137, _killed_cause, _killed_advice),
-    Row(
-        "service",
-        lambda ending: ending.exit_code in SERVICE_CODES,
-        _service_cause,
-        lambda ending, _: SERVICE_CODES[ending.exit_code or 0][1],
-    ),
-    Row(
-        "any other",
-        lambda _: True,
-        _other_cause,
-        lambda ending, _: (
-            "look at the log above"
-            if ending.exit_code is not None
-            else "`./deploy.sh verify` looks at everything that the task refers to"
+        lambda _, names: (
+            f"out of memory: the task has {names.memory} MiB",
+            _memory_advice(names),
         ),
     ),
+    ("killed", lambda ending: ending.exit_code == 137, _killed),
+    ("service", lambda ending: ending.exit_code in SERVICE_CODES, _service),
+    ("any other", lambda _: True, _other),
 )

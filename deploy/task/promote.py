@@ -80,11 +80,7 @@ def leave_behind(work: Work, revisions: Sequence[Revision]) -> None:
 
 
 def schedule_step(work: Work, revision: Revision, *, dry_run: bool = False) -> None:
-    """Let the schedule run this revision, where the environment has one.
-
-    Raises:
-        NotMoved: It could not be moved: what runs from now on is not what was just proven.
-    """
+    """Let the schedule run this revision, where the environment has one."""
     if not has_schedule(work.environment):
         return
     try:

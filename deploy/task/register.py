@@ -64,9 +64,6 @@ def register(
     """Return the revision that holds this definition, and how it differs from the current one.
 
     Without a difference that is the current revision, and nothing is registered.
-
-    Raises:
-        NotLaunched: ECS refused it; with the cause, and what to do.
     """
     changes = difference(current.definition if current else None, definition)
     if current is not None and not changes:

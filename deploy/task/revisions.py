@@ -65,11 +65,6 @@ class Revision:
         return self.image.partition("@")[2]
 
     @property
-    def planned(self) -> bool:
-        """Whether it is not registered, because this is a dry run."""
-        return self.number == 0
-
-    @property
     def active(self) -> bool:
         """Whether it is still registered."""
         return bool(self.definition.get("status", "ACTIVE") == "ACTIVE")
@@ -88,17 +83,10 @@ class Revision:
 class Revisions(list[Revision]):
     """The family's revisions that this tool registered, newest first.
 
-    Attributes:
-        unseen: What AWS said when it refused to show all of them, or empty.
+    `unseen` is what AWS said when it refused to show all of them, or empty.
     """
 
     unseen: str = ""
-
-    def there_is_none(self, what: str) -> str:
-        """Return in words that there is no such revision, or why that is not known."""
-        if self.unseen:
-            return f"{what} can't be told: {self.unseen}"
-        return f"there is none: {what}"
 
 
 def describe(ecs: ECSClient, reference: str) -> Revision | None:
@@ -116,11 +104,7 @@ def describe(ecs: ECSClient, reference: str) -> Revision | None:
 
 
 def last_of_family(ecs: ECSClient, family: str) -> Mapping[str, Any] | None:
-    """Return the family's latest revision, registered by any means; nothing where there is none.
-
-    Raises:
-        NotAllowed: The caller may not look.
-    """
+    """Return the family's latest revision, registered by any means; nothing where there is none."""
     revision = look("ecs:DescribeTaskDefinition", lambda: describe(ecs, family))
     return revision.definition if revision else None
 

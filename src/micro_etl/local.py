@@ -13,12 +13,12 @@ from micro_etl.engine import Fetched, Made, Task
 from micro_etl.errors import AccessDeniedError, DataError, SourceError
 from micro_etl.events import SourceRetry
 from micro_etl.publication import State
+from micro_etl.table.around import Around, read_around
 from micro_etl.table.engine import start
 from micro_etl.table.parquet import describe
 from micro_etl.table.show import head
 from micro_etl.table.staging import Staging
 from micro_etl.table.transform import write_table
-from micro_etl.table.wrapper import read_wrapper
 from micro_etl.target.outcome import Outcome, Previous
 
 if TYPE_CHECKING:
@@ -204,7 +204,8 @@ class LocalEngine:
         To free a gigabyte takes the system a tenth of a second, once no file of it is open: it is
         done in the background.
         """
-        if self._is_single and self._task.dataset.pagination is None:
+        pagination = self._task.dataset.pagination
+        if self._is_single and (pagination is None or pagination.kind != "none"):
             self._refuse_first_page()
         files = [one.part.file for one in self._parts]
         held = os.open(files[0], os.O_RDONLY)
@@ -225,14 +226,15 @@ class LocalEngine:
             return
         from micro_etl.source.evidence import find_evidence  # its patterns take 6 ms
 
-        page = {}
+        around = Around({}, None)
         if dataset.is_wrapped:
             connection = self._staging.connection().cursor()
-            page = read_wrapper(connection, dataset, one.body)
+            around = read_around(connection, dataset, one.body)
+        headers = one.extract.headers
         evidence = find_evidence(
-            {name.lower(): value for name, value in one.extract.headers.items()},
-            page,
-            self._staging.rows,
+            {name.lower(): headers[name] for name in headers},
+            around.page,
+            self._staging.rows if around.elements is None else around.elements,
             records=dataset.records,
         )
         if evidence:

@@ -135,7 +135,10 @@ def is_attended() -> bool:
 
 def _open_engine(task: Task) -> Engine:
     if task.settings.engine == "spark":
-        from micro_etl.spark.engine import SparkEngine  # an optional package
+        from micro_etl.spark.session import refuse_without_spark
+
+        refuse_without_spark()
+        from micro_etl.spark.engine import SparkEngine  # imports what the extra installs
 
         return SparkEngine(task)
     return LocalEngine(task)

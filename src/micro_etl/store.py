@@ -37,8 +37,11 @@ ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 """What may name another S3 than AWS's."""
 GCS_EMULATOR = "STORAGE_EMULATOR_HOST"
 """What names an emulator of GCS, as for Google's own libraries."""
-AZURE_VARIABLES = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
-"""What may name another Blob Storage than Azure's."""
+_ENDPOINTS = {
+    "s3": ENDPOINT_VARIABLES,
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL",),
+}
 _ENDPOINT = re.compile(r"https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?", re.IGNORECASE)
 _LAST_PORT = 65_535
 _SLOWEST_UPLOAD = 256 << 10  # bytes a second
@@ -163,7 +166,7 @@ def _remote(
             "read_timeout": timedelta(seconds=read_timeout),
             "timeout": timedelta(seconds=timeout),
             "connect_timeout": timedelta(seconds=min(read_timeout, 10)),
-            "allow_http": _is_any_endpoint_plain(environ),
+            "allow_http": _is_endpoint_plain(scheme, environ),
             "allow_invalid_certificates": False,  # whatever the environment says
         },
         "retry_config": {"max_retries": 8, "retry_timeout": timedelta(seconds=deadline)},
@@ -193,18 +196,16 @@ def _check_variables(environ: Mapping[str, str]) -> None:
             )
 
 
-def _is_any_endpoint_plain(environ: Mapping[str, str]) -> bool:
-    names = (*ENDPOINT_VARIABLES, *AZURE_VARIABLES, GCS_EMULATOR)
-    endpoints = {name: environ[name] for name in names if environ.get(name)}
+def _is_endpoint_plain(scheme: str, environ: Mapping[str, str]) -> bool:
+    endpoints = {name: environ[name] for name in _ENDPOINTS[scheme] if environ.get(name)}
     for name, value in endpoints.items():
-        if name == GCS_EMULATOR and "://" not in value:
-            value = endpoints[name] = f"http://{value}"
         found = _ENDPOINT.fullmatch(value)
         if not found or int((found[2] or ":0")[1:]) > _LAST_PORT:
             raise ConfigError(
                 f"{name} is {Location.parse(value).shown!r}; it should be like https://host:port"
             )
-    return any(value.lower().startswith("http:") for value in endpoints.values())
+    emulator = scheme == "gs" and bool(environ.get(GCS_EMULATOR))
+    return emulator or any(value.lower().startswith("http:") for value in endpoints.values())
 
 
 def _wants_profile(environ: Mapping[str, str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -249,3 +250,19 @@ def environment_of(target: Target, **keys: Any) -> Environment:
         "family": environment.family,
     }
     return parse(content | keys, name="trial", source="a test", environ={})
+
+
+def test_a_scheduled_run_gets_what_the_tested_one_got(target: Target) -> None:
+    """Its run variables, as the overrides of the task; the service makes the run's id."""
+    environment = environment_of(target, **KEYS, run_variables={"SOURCE_MAX_PAGES": "5"})
+
+    wanted = request(replace(target, environment=environment), revision="arn:r", state=ENABLED)
+
+    assert json.loads(wanted["Target"]["Input"]) == {
+        "containerOverrides": [
+            {
+                "name": "micro-etl",
+                "environment": [{"name": "SOURCE_MAX_PAGES", "value": "5"}],
+            }
+        ]
+    }

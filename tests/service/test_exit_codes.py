@@ -153,7 +153,7 @@ def test_source_that_is_down_ends_with_69(folder: Path) -> None:
 
 def test_defect_ends_with_70_and_alone_shows_a_traceback(folder: Path) -> None:
     (folder / "sitecustomize.py").write_text(
-        "import micro_etl.run\ndef broken(*_, **__): raise KeyError('oops')\n"
+        "import micro_etl.pipeline\ndef broken(*_, **__): raise KeyError('oops')\n"
         "micro_etl.pipeline.run = broken\n"
     )
     ended = micro_etl(folder, "run", PYTHONPATH=str(folder))

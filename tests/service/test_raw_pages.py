@@ -32,6 +32,18 @@ def test_kept_pages_give_the_same_table(case: str, tmp_path: Path) -> None:
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
 
 
+def test_one_kept_page_of_several_is_not_all(tmp_path: Path) -> None:
+    with serve_case(APIS / "pokeapi") as served:
+        (tmp_path / "dataset.toml").write_text(served.dataset(), "utf-8")
+    page = (APIS / "pokeapi" / "page-1.json").read_text("utf-8")
+    (tmp_path / "page.json").write_text(page, "utf-8")
+    ended = micro_etl(
+        tmp_path, "run", DATASET="dataset.toml", SOURCE_URL="page.json", TARGET_URL="t.parquet"
+    )
+    assert ended.code == 65
+    assert "page.json is one of several: next names a next page" in ended.failure
+
+
 DATASET = parse_dataset(
     'name = "t"\n[source]\nurl = "https://a/{s}"\nrecords = "items"\n[source.each]\n'
     's = ["b/1", "a"]\n[columns]\nid = { type = "int64" }\n',

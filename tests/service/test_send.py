@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import email.utils
 import gc
+import socket
 import ssl
+import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable
@@ -458,23 +460,25 @@ def test_a_redirect_to_a_link_local_address_is_refused(host: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="has 127.0.0.9 from the start")
 def test_a_name_that_resolves_to_a_link_local_address_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The connection is looked at, not the name, which may resolve to something else each time."""
-    link_local = "micro_etl.source.follow.is_link_local"
-    with (
-        serve(GOOD) as inner,
-        serve(redirect(inner.url.replace("127.0.0.1", "localhost"))) as outer,
-    ):
-        monkeypatch.setattr(link_local, lambda host: host == "127.0.0.1" and inner_is_next())
+    resolve = socket.getaddrinfo
 
-        def inner_is_next() -> bool:
-            return bool(outer.requests)
+    def as_told(host: str, *rest: Any, **options: Any) -> Any:
+        return resolve("127.0.0.9" if host == "metadata.test" else host, *rest, **options)
 
-        with pytest.raises(SourceError, match="link-local"):
+    monkeypatch.setattr("socket.getaddrinfo", as_told)
+    monkeypatch.setattr("micro_etl.source.follow.is_link_local", lambda host: host == "127.0.0.9")
+    with socket.create_server(("127.0.0.9", 0)) as inner:
+        there = f"http://metadata.test:{inner.getsockname()[1]}/"
+        with serve(redirect(there)) as outer, pytest.raises(SourceError, match="link-local"):
             fetch(outer.url)
-        assert not inner.requests
+        connection, _ = inner.accept()
+        with connection:
+            assert connection.recv(1) == b""
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -33,6 +33,8 @@ def scan(body: bytes, size: int) -> str | None:
         b'["]  {"]',
         b'{"a": null}\n{"a": []}\n{"nan": "inf"}',
         b'[{"info": "]"},\n {"b": [1] }\n]',
+        b'{"a": 1}\n[114]\n{"a": 2}',  # a line that is no record, which a violation names
+        b' \r\n{"a": 1}\n[114]\n{"a": 2}',
     ],
 )
 def test_json_is_left_alone(body: bytes, size: int) -> None:

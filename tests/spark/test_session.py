@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,29 @@ def test_spark_that_runs_already_needs_no_java_here() -> None:
     assert missing({"PATH": "", "PYSPARK_GATEWAY_PORT": "1"}) is None
 
 
+FLAGS = ("--engine", "spark", "--source-url", "launches.json")
+
+
 def test_without_it_a_run_ends_with_78_and_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "launches.json").write_bytes(launches(5))
-    flags = ("--engine", "spark", "--source-url", "launches.json")
-    ended = micro_etl(tmp_path, "run", *flags, JAVA_HOME="/nowhere")
+    ended = micro_etl(tmp_path, "run", *FLAGS, JAVA_HOME="/nowhere")
     assert ended.code == 78
     assert ended.failure.startswith("ENGINE is spark, which needs ")
+    assert made(tmp_path) == set()
+
+
+@pytest.mark.parametrize("modules", [("pyspark", "pyarrow", "pandas"), ("pyarrow",), ("pandas",)])
+def test_without_the_extra_a_run_ends_with_78_and_says_what_to_install(
+    tmp_path: Path, modules: tuple[str, ...]
+) -> None:
+    """Python imports `sitecustomize` at its start: here it makes these modules look missing."""
+    hidden = f"import sys\nsys.modules |= dict.fromkeys({modules})\n"
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "sitecustomize.py").write_text(hidden)
+    (tmp_path / "launches.json").write_bytes(launches(5))
+    ended = micro_etl(tmp_path, "run", *FLAGS, PYTHONPATH=str(tmp_path / "scratch"))
+    assert (ended.code, ended.err) == (78, "")
+    assert re.fullmatch(
+        r"ENGINE is spark, which needs \w+: pip install 'micro-etl\[spark\]'", ended.failure
+    )
     assert made(tmp_path) == set()

@@ -17,23 +17,21 @@ from micro_etl.draft.flatten import Leaf, flatten
 from micro_etl.draft.guess_pagination import FirstPage, Guess, guess_pagination
 from micro_etl.draft.infer_types import infer_types
 from micro_etl.draft.request import DraftRequest
+from micro_etl.draft.source import Page, Source, source_keys
 from micro_etl.draft.write_dataset import (
     Draft,
     DraftColumn,
     name_columns,
-    records_key,
     write_dataset,
 )
 from micro_etl.errors import ContractError, DataError, SourceError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.evidence import find_evidence
-from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.layout import largest_record
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.page import Found, find_records, is_same, parse_page, value_at, write_json
+from micro_etl.source.page import Found, find_records, is_same, value_at, write_json
 from micro_etl.source.pagination import PageRequest, set_param
-from micro_etl.source.request import first_requests, request_headers, secrets_of, to_request
 from micro_etl.table.transform import transform
 from micro_etl.tablefile import Table
 
@@ -57,48 +55,6 @@ class Drafted:
     dataset: Dataset
     table: Table
     found: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    extract: Extract
-    request: PageRequest
-    page: Any
-
-
-class _Source:
-    """Asks an API for pages."""
-
-    def __init__(
-        self,
-        request: DraftRequest,
-        environ: Mapping[str, str],
-        *,
-        scratch: FilePath,
-        options: ExtractOptions,
-        mask: Mask,
-    ) -> None:
-        self._environ = {**environ, **request.variables}
-        self._scratch, self._options, self._count = scratch, options, 0
-        dataset = parse_dataset(write_dataset(_empty(request)), label="the request")
-        self.location = Location.parse(request.url)
-        mask.add(secrets_of(dataset, self._environ))
-        mask.add(self.location.secrets)
-        self._headers = request_headers(dataset, self._environ)
-        (series,) = first_requests(dataset, self.location, self._environ)
-        self.first = series.first
-        self.shown = mask.clean(self.location.shown)
-
-    def fetch(self, request: PageRequest) -> _Page:
-        """Fetch a page and parse it."""
-        self._count += 1
-        file = self._scratch / f"page-{self._count}.json"
-        location = Location.parse(request.url)
-        asked = to_request(request, self._headers) if location.is_http else location
-        fetched = extract(asked, file, options=self._options)
-        is_lines = location.names_lines(fetched.content_type)
-        page = parse_page(file.read_bytes(), name=self.shown, lines=is_lines)
-        return _Page(fetched, request, page)
 
 
 def draft_dataset(
@@ -127,7 +83,7 @@ def draft_dataset(
         SourceError: the source can't be read.
         ConfigError: a variable is missing, or the URL is not one.
     """
-    source = _Source(request, environ, scratch=scratch, options=options, mask=mask)
+    source = Source(request, environ, scratch=scratch, options=options, mask=mask)
     fetched = source.fetch(source.first)
     chosen, others = choose_records(fetched.page, shown=source.shown)
     found = find_records(fetched.page, chosen.path, columnar=chosen.columnar)
@@ -144,7 +100,7 @@ def draft_dataset(
     draft = Draft(
         name=_slug(name or "") or _name_of(source.location),
         notes=_notes(chosen, others, columns, key),
-        source=_source_keys(request, chosen) | _expected(fetched.page),
+        source=source_keys(request, chosen) | _expected(fetched.page),
         body=request.body,
         pagination=guess.keys if guess else {},
         why_pages=why_pages,
@@ -160,30 +116,6 @@ def draft_dataset(
     lines.append(f"key         {' + '.join(dataset.keys[0]) if dataset.keys else 'none'}")
     lines += [f"needs       {name}, which was given" for name in request.variables]
     return Drafted(text, dataset, table, tuple(lines))
-
-
-def _empty(request: DraftRequest) -> Draft:
-    return Draft(
-        name="draft",
-        notes=(),
-        source=_source_keys(request, None),
-        body=request.body,
-        pagination={},
-        why_pages="",
-        columns=(DraftColumn("x", ("x",), "json"),),
-        key=(),
-        why_key="",
-    )
-
-
-def _source_keys(request: DraftRequest, chosen: Candidate | None) -> dict[str, Any]:
-    keys: dict[str, Any] = {"url": request.url}
-    if request.headers:
-        keys["headers"] = request.headers
-    if chosen:
-        keys |= records_key(chosen.path)
-        keys |= {"columnar": True} if chosen.columnar else {}
-    return keys
 
 
 def _expected(page: Any) -> dict[str, Any]:
@@ -252,7 +184,7 @@ def _find_key(
 
 
 def _find_pages(
-    source: _Source, first: FirstPage, chosen: Candidate, guesses: list[Guess]
+    source: Source, first: FirstPage, chosen: Candidate, guesses: list[Guess]
 ) -> tuple[Guess | None, str]:
     """Find the first guess that holds; one that needs a test is tested."""
     tried = []
@@ -275,7 +207,7 @@ def _find_pages(
 
 
 def _brings_others(
-    source: _Source, first: FirstPage, chosen: Candidate, request: PageRequest
+    source: Source, first: FirstPage, chosen: Candidate, request: PageRequest
 ) -> bool:
     """Whether a request brings a page whose records are not those of the first."""
     try:
@@ -305,7 +237,7 @@ def _notes(
 
 
 def _check(
-    draft: Draft, fetched: _Page, chosen: Candidate, shown: str, scratch: FilePath
+    draft: Draft, fetched: Page, chosen: Candidate, shown: str, scratch: FilePath
 ) -> tuple[str, Dataset, Table]:
     """Write the file and make the table of the first page; what it refuses becomes json."""
     is_wrapped = bool(chosen.path) or chosen.columnar

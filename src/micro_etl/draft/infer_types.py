@@ -16,6 +16,7 @@ from micro_etl.table.engine import connect, machine_errors
 from micro_etl.table.sql import literal
 from micro_etl.table.values import is_valid
 
+_NULLS = ("", ".", "-", "N/A", "n/a", "NA", "null", "None", "NaN")  # texts that may mean null
 _MONEY, _MOST_DECIMALS = 4, 8  # decimals
 _EXACT_DIGITS = 15  # that a double has at least
 _TRIED = {
@@ -74,21 +75,22 @@ def infer_types(leaves: Sequence[Leaf], *, scratch: FilePath, in_utc: bool) -> l
     """
     passed = _test(leaves, scratch)
     return [
-        _choose(leaf, passes, but_empty, in_utc=in_utc)
-        for leaf, (passes, but_empty) in zip(leaves, passed, strict=True)
+        _choose(leaf, passes, but_nulls, in_utc=in_utc)
+        for leaf, (passes, but_nulls) in zip(leaves, passed, strict=True)
     ]
 
 
 def _test(leaves: Sequence[Leaf], scratch: FilePath) -> list[tuple[set[str], set[str]]]:
-    """Find the forms that all values of each leaf have: of all, and of those that are not empty."""
+    """Find the forms that all values of each leaf have: of all, and of all but `_NULLS`."""
     file = scratch / "leaves.json"
     with file.open("w", encoding="utf-8") as lines:
         for number, leaf in enumerate(leaves):
             for text in dict.fromkeys(map(write_json, leaf.values)):
                 lines.write(json.dumps({"leaf": number, "value": text}) + "\n")
+    nulls = ", ".join(literal(json.dumps(text)) for text in _NULLS)
     tests = ", ".join(
         f"coalesce(bool_and(coalesce({test}, false)) {only}, false)"
-        for only in ("", "FILTER (WHERE CAST(value AS VARCHAR) <> '\"\"')")
+        for only in ("", f"FILTER (WHERE CAST(value AS VARCHAR) NOT IN ({nulls}))")
         for test in (f"({is_valid(column, 'value')})" for column in _TRIED.values())
     )
     query = (
@@ -107,7 +109,7 @@ def _test(leaves: Sequence[Leaf], scratch: FilePath) -> list[tuple[set[str], set
     return found
 
 
-def _choose(leaf: Leaf, passes: set[str], but_empty: set[str], *, in_utc: bool) -> Inferred:
+def _choose(leaf: Leaf, passes: set[str], but_nulls: set[str], *, in_utc: bool) -> Inferred:
     if not leaf.values:
         return Inferred("json", why="null in every record of this page, so its type is not known")
     if isinstance(leaf.values[0], dict):
@@ -115,11 +117,12 @@ def _choose(leaf: Leaf, passes: set[str], but_empty: set[str], *, in_utc: bool) 
     name = _words(leaf)
     if "string" in passes:
         chosen = _choose_text(leaf, name, passes, in_utc=in_utc)
-        if chosen is None and "" in leaf.values:
-            chosen = _choose_text(leaf, name, but_empty, in_utc=in_utc)
+        nulls = [text for text in _NULLS if text in leaf.values]
+        if chosen is None and nulls:
+            chosen = _choose_text(leaf, name, but_nulls, in_utc=in_utc)
             if chosen and chosen.type != "string":
-                options = {**chosen.options, "null_values": [""]}
-                return Inferred(chosen.type, options, chosen.why or "some are empty texts")
+                options = {**chosen.options, "null_values": nulls}
+                return Inferred(chosen.type, options, chosen.why or "the others mean null")
             return Inferred("string")
         return chosen or Inferred("string")
     if "boolean" in passes:
@@ -156,7 +159,7 @@ def _choose_text(leaf: Leaf, name: str, passes: set[str], *, in_utc: bool) -> In
 
 
 def _choose_number_in_text(leaf: Leaf, name: str) -> Inferred:
-    texts = [text for text in leaf.values if text]
+    texts = [text for text in leaf.values if text not in _NULLS]
     decimals = max(len(text.partition(".")[2]) for text in texts)
     is_plain = all(re.fullmatch(r"[+-]?\d+(\.\d+)?", text) for text in texts)
     if not is_plain or decimals > _MOST_DECIMALS or _IS_PLACE.search(name):

@@ -7,7 +7,6 @@ import re
 import socket
 from collections.abc import Callable
 from functools import partial
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
@@ -25,7 +24,7 @@ from micro_etl.source.limits import HttpOptions
 OnConnect: TypeAlias = Callable[[socket.socket], None]
 """Called with each new connection, before anything is sent."""
 
-_METADATA = IPv6Network("fd00:ec2::/32")  # of AWS, in no range that is link-local
+_METADATA = "fd00:ec2::/32"  # of AWS, in no range that is link-local
 
 
 class _Hooked(HTTPConnection):
@@ -148,6 +147,8 @@ def is_link_local(host: str) -> bool:
     Args:
         host: a name or an address, in any form that a resolver takes; a name is not resolved.
     """
+    from ipaddress import IPv6Address, IPv6Network, ip_address  # 2 ms, for redirects alone
+
     try:
         address = ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
@@ -158,7 +159,7 @@ def is_link_local(host: str) -> bool:
         except (OSError, ValueError):
             return False
     if isinstance(address, IPv6Address):
-        return (address.ipv4_mapped or address).is_link_local or address in _METADATA
+        return (address.ipv4_mapped or address).is_link_local or address in IPv6Network(_METADATA)
     return address.is_link_local
 
 

@@ -50,7 +50,7 @@ class Route:
         """
         self._start, self._headers, self._shown = start._replace(auth=None), headers, shown
         self._on_connect = on_connect
-        self._redirected, self._starts_link_local = False, is_link_local(start.host or "")
+        self._redirected, self._first_peer = False, ""
 
     def check_peer(self, connection: socket.socket) -> None:
         """Refuse a connection that a redirect has led to a link-local address.
@@ -59,10 +59,11 @@ class Route:
             SourceError: it has.
         """
         self._on_connect(connection)
-        if is_link_local(connection.getpeername()[0]):
-            if self._redirected and not self._starts_link_local:
-                raise self._link_local()
-            self._starts_link_local = True
+        peer = connection.getpeername()[0]
+        if self._redirected:
+            self._refuse_link_local(peer)
+        else:
+            self._first_peer = peer
 
     @contextmanager
     def open(
@@ -112,8 +113,7 @@ class Route:
         shown = Location.parse(to.url).shown
         if here.scheme == "https" and to.scheme == "http":
             raise SourceError(f"redirected from https to {shown}, which is not secure")
-        if is_link_local(to.host or "") and not self._starts_link_local:
-            raise self._link_local()
+        self._refuse_link_local(to.host or "")
         if body is not None and _origin(to) != _origin(self._start):
             raise SourceError(
                 f"{self._shown}: redirected to {shown}; the request's body is for its own server"
@@ -134,10 +134,13 @@ class Route:
             headers["cookie"] = "; ".join(filter(None, [headers.get("cookie"), ours]))
         return {name: value for name, value in headers.items() if value}
 
-    def _link_local(self) -> SourceError:
-        return SourceError(
-            f"{self._shown}: redirected to a link-local address, which is never a source's"
-        )
+    def _refuse_link_local(self, host: str) -> None:
+        """Refuse an address that is link-local, unless the source itself is."""
+        own = self._start.host or "", self._first_peer
+        if is_link_local(host) and not any(map(is_link_local, own)):
+            raise SourceError(
+                f"{self._shown}: redirected to a link-local address, which is never a source's"
+            )
 
 
 def _origin(url: Url) -> tuple[str | None, str | None, int | None]:

@@ -40,19 +40,27 @@ def missing(environ: Mapping[str, str] = os.environ) -> str | None:
     return None
 
 
+def refuse_without_spark(environ: Mapping[str, str] = os.environ) -> None:
+    """Refuse to go on where Spark can't be used; to be called before the engine is imported.
+
+    Raises:
+        ConfigError: says what is missing and how to install it.
+    """
+    lacking = missing(environ)
+    if lacking:
+        raise ConfigError(f"ENGINE is spark, which needs {lacking}")
+
+
 def open_session(scratch: Path, *, environ: Mapping[str, str] = os.environ) -> SparkSession:
     """The session that this program was submitted to, or one on all cores of this machine.
 
     Args:
         scratch: a folder for all that Spark writes on this machine; the caller removes it.
-        environ: where to look for Spark.
+        environ: tells whether this program was submitted.
 
     Raises:
-        ConfigError: Spark is not here, or can't start.
+        ConfigError: Spark can't start.
     """
-    lacking = missing(environ)
-    if lacking:
-        raise ConfigError(f"ENGINE is spark, which needs {lacking}")
     # About versions of libraries that its other parts need.
     warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
     from pyspark.sql import SparkSession

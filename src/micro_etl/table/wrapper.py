@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from micro_etl.body import Body, Layout
 from micro_etl.dataset import EVERY, Column, Dataset, Origin, Path
 from micro_etl.dataset.paths import write_path
-from micro_etl.table.engine import Connection
 from micro_etl.table.records import read_objects
 from micro_etl.table.sql import ABORT, literal, member, pointer
 from micro_etl.table.values import leads
 
 NOTHING = "CAST([] AS JSON[])"
 """No records: for queries that find out why a wrapper is wrong."""
-
-
-_LARGEST_KEPT = 10_000  # characters of a member that says something of pages
-
-
-def read_wrapper(connection: Connection, dataset: Dataset, body: Body) -> Any:
-    """Read what is around the records of a body of one part: arrays and large values are empty.
-
-    Raises:
-        Error: it can't be read.
-    """
-    rows = f"SELECT node FROM ({read_objects(dataset, body)})"
-    is_object = "json_type(node) = 'OBJECT'"
-    members = (
-        f"SELECT unnest(CASE WHEN {is_object} THEN json_keys(node) END) AS key,"
-        f" unnest(CASE WHEN {is_object} THEN json_extract(node, '$.*')"
-        " ELSE json_extract(node, '$[*]') END) AS value"
-    )
-    is_kept = f"json_type(value) <> 'ARRAY' AND length(CAST(value AS VARCHAR)) < {_LARGEST_KEPT}"
-    found = connection.execute(
-        f"SELECT key, CASE WHEN {is_kept} THEN CAST(value AS VARCHAR) ELSE '[]' END"
-        f" FROM ({members} FROM ({rows}))"
-    ).fetchall()
-    values = [(key, json.loads(value)) for key, value in found]
-    is_array = any(key is None for key, _ in values)
-    return [value for _, value in values] if is_array else dict(values)
 
 
 @dataclass(frozen=True, slots=True)

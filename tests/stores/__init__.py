@@ -1,0 +1,1 @@
+"""The promise, held against every kind of store that the README names."""
