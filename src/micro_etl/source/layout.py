@@ -75,8 +75,8 @@ def find_layout(
         first = _first_object(file, start, largest) if head.startswith(b"{") else None
     if first and first.followed_by == BYTE_ORDER_MARK:
         raise SourceError(
-            f"{source} has a byte order mark before its second record; "
-            "it should be nowhere but at the start"
+            f"{source} answered with one object, then a byte order mark; "
+            "the mark should be nowhere but at the start"
         )
     if first is None and head.startswith(b"{") and end - start > largest:
         raise SourceError(
