@@ -92,11 +92,12 @@ def read_with_duckdb(file: Path) -> Rows:
 
 def read_with_javascript(file: Path) -> Rows:
     """Plain values by way of hyparquet, which knows instants as dates to the millisecond."""
-    if shutil.which("node") is None or find_module("hyparquet") is None:
+    node = shutil.which("node")
+    if node is None or find_module("hyparquet") is None:
         (pytest.fail if is_required() else pytest.skip)("hyparquet is not here: make stores")
     script = Path(shutil.copy(READ_SCRIPT, MODULES.parent / READ_SCRIPT.name))
     ended = subprocess.run(
-        ["node", str(script), str(file)], capture_output=True, text=True, timeout=60, check=True
+        [node, str(script), str(file)], capture_output=True, text=True, timeout=60, check=True
     )
     rows: Rows = json.loads(ended.stdout)
     return [{**row, "launch_date": datetime.fromisoformat(row["launch_date"])} for row in rows]
