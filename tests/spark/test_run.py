@@ -34,8 +34,9 @@ from micro_etl.source.files import SourceFile
 from micro_etl.spark import check as spark_check
 from micro_etl.spark import engine as spark_engine
 from micro_etl.spark import plan
+from micro_etl.spark.parts import write_part
 from micro_etl.spark.target import MANIFEST, publish, remove
-from micro_etl.spark.work import explain_all, stage, write_part
+from micro_etl.spark.work import explain_all, stage
 from micro_etl.store import ENDPOINT_VARIABLES
 from tests.conftest import Bucket
 from tests.service.command import finish, launches, start
