@@ -21,9 +21,9 @@ from micro_etl.source.files import SourceFile
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.spark.check import check, find_violations
 from micro_etl.spark.engine import assemble
+from micro_etl.spark.job import Job
 from micro_etl.spark.plan import has_lines, plan_splits
 from micro_etl.spark.session import missing, open_session
-from micro_etl.spark.work import Job
 from micro_etl.tablefile import Table
 from tests.service.conftest import Bench, dataset
 

@@ -34,8 +34,9 @@ from micro_etl.source.files import SourceFile
 from micro_etl.spark import check as spark_check
 from micro_etl.spark import engine as spark_engine
 from micro_etl.spark import plan
+from micro_etl.spark.parts import write_part
 from micro_etl.spark.target import MANIFEST, publish, remove
-from micro_etl.spark.work import explain_all, stage, write_part
+from micro_etl.spark.work import explain_all, stage
 from micro_etl.store import ENDPOINT_VARIABLES
 from tests.conftest import Bucket
 from tests.service.command import finish, launches, start
@@ -499,3 +500,24 @@ def test_no_secret_comes_out_of_a_run_whose_source_says_it(tmp_path: Path) -> No
     assert "404" in ended.failure
     assert [name for name, value in secrets.items() if value in ended.out] == []
     assert not (tmp_path / "out").exists()
+
+
+def test_parts_are_read_before_a_run_says_unchanged(folders: Folders) -> None:
+    """One that was altered is noticed, and the table is published again."""
+    folders.run()
+    broken = next(name for name in folders.published() if name.endswith(".parquet"))
+    folders.write(broken, b"half a part")
+    assert folders.run()["result"] == "published"
+    assert folders.table().num_rows == 20
+    assert folders.run()["result"] == "unchanged"
+
+
+def test_a_part_of_another_attempt_stays_and_is_compared(tmp_path: Path) -> None:
+    part, folder = tmp_path / "part", Location.parse(str(tmp_path / "version"))
+    write(part, b"PAR1 first")
+    first = write_part(part, folder, timeout=10, deadline=10)
+    assert write_part(part, folder, timeout=10, deadline=10) == first
+    part.write_bytes(b"PAR1 late")
+    with pytest.raises(TargetError, match=r"holds .* where .* was sent"):
+        write_part(part, folder, timeout=10, deadline=10)
+    assert (tmp_path / "version" / "part").read_bytes() == b"PAR1 first"

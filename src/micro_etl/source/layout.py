@@ -75,8 +75,14 @@ def find_layout(
         first = _first_object(file, start, largest) if head.startswith(b"{") else None
     if first and first.followed_by == BYTE_ORDER_MARK:
         raise SourceError(
-            f"{source} has a byte order mark before its second record; "
-            "it should be nowhere but at the start"
+            f"{source} answered with one object, then a byte order mark; "
+            "the mark should be nowhere but at the start"
+        )
+    if first is None and head.startswith(b"{") and end - start > largest:
+        raise SourceError(
+            f"{source} answered with {show_bytes(head)}, which does not end within "
+            f"SOURCE_MAX_RECORD_BYTES, {largest:,} bytes; it should be an array of records, or one "
+            "record a line"
         )
     if first is None or first.followed_by[:1] not in (b"", b"{"):
         raise _unexpected(source, head, "an array of records, or one record a line")

@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-_THOROUGH = 16 << 20  # bytes
+THOROUGH = 16 << 20
+"""How many bytes of a body are searched for everything."""
+
 _WS = rb"[ \t\r\n]"
 _BLANK = b" \t\r\n"
 _CONTROL = (b"\x0b", b"\x0c")
@@ -53,9 +55,9 @@ class StrictScan:
         if self._is_array is None and piece.strip(_BLANK):
             self._is_array = piece.lstrip(_BLANK).startswith(b"[")
         patterns: list[re.Pattern[bytes]] = []
-        if self._is_array and (start < _THOROUGH or b"\n" in text):
+        if self._is_array and (start < THOROUGH or b"\n" in text):
             patterns.append(_BEHIND_ARRAY)
-        if start < _THOROUGH:
+        if start < THOROUGH:
             patterns += [_TRAILING, _CONSTANT]
             if any(control in piece for control in _CONTROL):
                 found = "a control character"

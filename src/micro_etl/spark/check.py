@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from micro_etl import errors
 from micro_etl.body import Layout
 from micro_etl.dataset import Dataset
-from micro_etl.errors import ContractError, SourceError, Violation
+from micro_etl.errors import ContractError, DataError, SourceError, Violation
 from micro_etl.source.files import combine_hashes
 from micro_etl.source.layout import one_layout
 from micro_etl.spark import plan
+from micro_etl.spark.job import Job
 from micro_etl.spark.plan import Split
-from micro_etl.spark.work import Job, explain_all, stage
+from micro_etl.spark.work import explain_all, stage
 from micro_etl.table import checks
 
 if TYPE_CHECKING:
@@ -41,10 +43,8 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
         found, totals = find_violations(spark, job, hashes=[one["sha256_in"] for one in said])
         if found:
             raise ContractError(found[: checks.SHOWN], totals)
-        if not whole:
-            reason = next(one["suspect"] for one in said if "rows" not in one)
-            raise SourceError(f"the body is not what it should be: {reason}")
         # Else it is sound: empty records are allowed, and so are nulls in all of a column.
+    _raise_defects(job, said)
     return {
         "rows": rows,
         "nulls": nulls,
@@ -71,15 +71,15 @@ def find_violations(
     explained = _map(spark, job, explain_all, plan.EXPLAINED).persist()
     try:
         said = _summaries(explained.where("summary IS NOT NULL").select("summary").collect())
-        _raise_errors(said)
-        for split, one, checked in zip(job.splits, said, hashes or [], strict=False):
-            if one["sha256_in"] != checked:
-                raise SourceError(f"{split.name} has changed while it was read")
         before = plan.number_records([one.get("rows", 0) for one in said])
-        _raise_unreadable(job, said, before)
-        wrong = next((one["wrapper"] for one in said if "wrapper" in one), None)
-        if wrong:
-            return [Violation(*wrong)], {wrong[1]: 1}
+        for split, one, checked in zip_longest(job.splits, said, hashes or []):
+            _raise_errors([one])
+            if hashes and one["sha256_in"] != checked:
+                raise SourceError(f"{split.name} has changed while it was read")
+            _raise_unreadable(job, split, one, before)
+            if "wrapper" in one:
+                wrong = Violation(*one["wrapper"])
+                return [wrong], {wrong.path: 1}
         kinds = plan.merge_kinds(
             ((split, kind) for split, one in enumerate(said) for kind in one["kinds"]), before
         )
@@ -117,14 +117,27 @@ def _raise_errors(said: Sequence[dict[str, Any]]) -> None:
             raise getattr(errors, name)(message)
 
 
-def _raise_unreadable(job: Job, said: Sequence[dict[str, Any]], before: Sequence[int]) -> None:
-    first = {split.name: split.number for split in reversed(job.splits)}
+def _raise_unreadable(job: Job, split: Split, said: dict[str, Any], before: Sequence[int]) -> None:
+    if "unreadable" in said:
+        first = next(one.number for one in job.splits if one.name == split.name)
+        reason = plan.shift_records(said["unreadable"], before[split.number] - before[first])
+        raise SourceError(f"{_name(job, split)} can't be read as JSON: {reason}")
+
+
+def _raise_defects(job: Job, said: Sequence[dict[str, Any]]) -> None:
+    """Raise what makes a source wrong although its records break no contract."""
     for split, one in zip(job.splits, said, strict=True):
-        if "unreadable" in one:
-            name = split.name if len(first) > 1 else "the body"
-            offset = before[split.number] - before[first[split.name]]
-            reason = plan.shift_records(one["unreadable"], offset)
-            raise SourceError(f"{name} can't be read as JSON: {reason}")
+        if "rows" not in one:
+            raise SourceError(f"{_name(job, split)} is not what it should be: {one['suspect']}")
+    for one in said:
+        if "more" in one:
+            raise DataError(one["more"])
+        if "defect" in one:
+            raise SourceError(one["defect"])
+
+
+def _name(job: Job, split: Split) -> str:
+    return split.name if job.has_several_files else "the body"
 
 
 def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[checks.Kind]:

@@ -21,8 +21,11 @@ from micro_etl.location import Location
 from micro_etl.publication import State
 from micro_etl.settings import Settings
 from micro_etl.source.files import SourceFile, list_files
+from micro_etl.source.read import is_paged, needs_request
 from micro_etl.spark import plan
 from micro_etl.spark.check import check
+from micro_etl.spark.job import Job
+from micro_etl.spark.parts import hash_parts, part_name, write_part
 from micro_etl.spark.session import open_session, spark_errors
 from micro_etl.spark.target import (
     Target,
@@ -35,7 +38,6 @@ from micro_etl.spark.target import (
     publish,
     remove,
 )
-from micro_etl.spark.work import Job, hash_parts, part_name, write_part
 from micro_etl.store import ENDPOINT_VARIABLES, open_place, target_errors
 from micro_etl.table.engine import connect
 from micro_etl.table.parquet import expected_schema, publish_empty
@@ -165,20 +167,23 @@ def _refuse_requests(task: Task) -> None:
     Raises:
         ConfigError: the dataset asks for it.
     """
-    dataset = task.dataset
+    dataset, source = task.dataset, task.source
+    if not source.is_http:
+        return
     asked = {
-        "pagination": dataset.pagination is not None and dataset.pagination.kind != "none",
-        "each": dataset.each is not None,
-        "headers": bool(dataset.headers),
-        "body": dataset.body is not None,
-        "oauth2": dataset.oauth2 is not None,
-        "expect": bool(dataset.expect),
+        "source.each": dataset.each is not None,
+        "source.headers": bool(dataset.headers),
+        "source.body": dataset.body is not None,
+        "source.oauth2": dataset.oauth2 is not None,
+        "source.expect": bool(dataset.expect),
+        "source.pagination": is_paged(dataset, source),
+        "a variable in its URL": needs_request(dataset, source),
     }
-    for key, is_asked in asked.items():
-        if is_asked and not task.source.is_folder:
+    for what, is_asked in asked.items():
+        if is_asked:
             raise ConfigError(
-                f"ENGINE is spark and dataset {dataset.name} has source.{key}, which it does not "
-                "do; let the other engine keep the pages (RAW_URL), and read their folder"
+                f"ENGINE is spark and dataset {dataset.name} has {what}, which Spark does "
+                "not support; keep the pages with ENGINE duckdb and RAW_URL, and read their folder"
             )
 
 
@@ -200,7 +205,7 @@ def plan_job(dataset: Dataset, settings: Settings, source: Location, parts: Loca
         files = [SourceFile(source, source.shown, size)]
 
     def find_lines(file: SourceFile) -> SourceFile | None:
-        return None if dataset.records else _find_lines(file, settings)
+        return None if dataset.is_wrapped else _find_lines(file, settings)
 
     return Job(
         dataset=dataset,

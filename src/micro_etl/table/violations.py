@@ -52,21 +52,30 @@ def find_violations(
     queries += [checks.repeats(key, dataset, body) for key in dataset.keys]
     kinds = [kind for query in queries for kind in connection.execute(query).fetchall()]
     found, totals = checks.combine(kinds, checks.absent(dataset.columns, rows, present))
-    return found[: checks.SHOWN], totals
+    return found, totals
 
 
-def find_wrong_wrapper(connection: Connection, dataset: Dataset, body: Body) -> Violation | None:
+def find_wrong_wrapper(
+    connection: Connection, dataset: Dataset, body: Body, *, is_one_of_several: bool = False
+) -> Violation | None:
     """Find the first part whose records are not where they should be.
+
+    Args:
+        connection: to the engine.
+        dataset: the contract.
+        body: the records.
+        is_one_of_several: the source has other parts than those of the body.
 
     Raises:
         SourceError: a part is several JSON values.
     """
+    named = is_one_of_several or len(body.parts) > 1
     for part in body.parts:
         alone = replace(body, parts=(part,))
         steps = levels(dataset, alone)
         query = f"SELECT count(*) FROM ({read_objects(dataset, alone)})"
         (values,) = connection.execute(query).fetchone() or (0,)
-        name = part.name if len(body.parts) > 1 else None
+        name = part.name if named else None
         if values != 1:
             raise SourceError(
                 f"{name or 'the body'} is {values:,} JSON values; "
