@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from deploy.account.schedule import facts_of, find, has_schedule, in_words
-from deploy.aws import is_denied, message_of
+from deploy.aws import NotAllowed, is_denied, look, message_of
 from deploy.outcome import Refused, Unproven
 from deploy.proof.prove import head_object
 from deploy.task.definition import STREAM_PREFIX, log_stream
@@ -30,8 +31,12 @@ def status_command(work: Work) -> None:
     none = unknown or "no revision has passed its test"
     work.console.step("good", _revision_line(last) if last else none)
     schedule = _schedule(work)
-    task = last_task(work)
-    work.console.step("last task", _task_line(task) if task else "none in the last hour")
+    try:
+        task = last_task(work)
+        work.console.step("last task", _task_line(task) if task else "none in the last hour")
+    except NotAllowed as denied:
+        task = None
+        work.console.step("last task", f"may not be looked at: {denied.words}")
     explanation = None
     if task and task.get("lastStatus") == "STOPPED" and now:
         ending = ending_of(task, container=work.environment.container)
@@ -92,29 +97,22 @@ def last_task(work: Work, *statuses: str) -> Mapping[str, Any] | None:
     """Return the family's newest task; ECS forgets a stopped one after an hour."""
     ecs: Any = work.clients.ecs
     cluster, family = work.environment.cluster, work.environment.family
-    try:
-        arns = [
-            arn
-            for status in statuses or ("RUNNING", "STOPPED")
-            for arn in ecs.list_tasks(cluster=cluster, family=family, desiredStatus=status)[
-                "taskArns"
-            ]
-        ]
-        if not arns:
-            return None
-        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns[:100])["tasks"]
-    except ClientError as error:
-        if is_denied(error):
-            work.console.step("last task", f"may not be looked at: {message_of(error)}")
-            return None
-        raise
+    arns: list[str] = []
+    for status in statuses or ("RUNNING", "STOPPED"):
+        call = {"cluster": cluster, "family": family, "desiredStatus": status}
+        arns += look("ecs:ListTasks", lambda: ecs.list_tasks(**call))["taskArns"]  # noqa: B023
+    if not arns:
+        return None
+    found = {"cluster": cluster, "tasks": arns[:100]}
+    tasks = look("ecs:DescribeTasks", lambda: ecs.describe_tasks(**found))["tasks"]
     return max(tasks, key=lambda task: task["createdAt"], default=None)
 
 
 def logs_command(work: Work, *, task_id: str) -> None:
     """Show the log of a task: the last one's, where none is named."""
-    if not task_id and (task := last_task(work)):
-        task_id = task["taskArn"].rsplit("/", 1)[-1]
+    with suppress(NotAllowed):  # then the stream that was written last must do
+        if not task_id and (task := last_task(work)):
+            task_id = task["taskArn"].rsplit("/", 1)[-1]
     group = work.environment.log_group
     prefix = f"{STREAM_PREFIX}/{work.environment.container}/"
     try:

@@ -12,13 +12,14 @@ from deploy.target import Target
 from deploy.task.definition import secret_arn
 
 Statement = dict[str, Any]
+Resource = str | list[str]
 
-PULL_ACTIONS = (
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:BatchGetImage",
-    "ecr:GetDownloadUrlForLayer",
+PULL = "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer"
+PUSH = "ecr:CompleteLayerUpload ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart"
+LOOK = (
+    "ec2:DescribeRouteTables ec2:DescribeSecurityGroups ec2:DescribeSubnets "
+    "ec2:DescribeVpcEndpoints logs:DescribeLogGroups"
 )
-"""What pulling an image takes, on the repository."""
 S3 = "s3://"
 SECRET_SUFFIX = re.compile(r"-\w{6}$")
 """What Secrets Manager adds to the name of a secret in its ARN."""
@@ -41,58 +42,26 @@ def document(*statements: Statement) -> dict[str, Any]:
 
 def execution_role_statements(target: Target) -> list[Statement]:
     """Return what ECS needs to start a task: pull the image, write the log, read the secrets."""
-    secrets = sorted(
-        {
-            secret_arn(target, reference)
-            for environment in target.environment.each()
-            for reference in environment.secrets.values()
-        }
+    streams = f"{target.log_group_arn}:*"
+    return _statements(
+        ("Login", "ecr:GetAuthorizationToken", "*"),
+        ("Pull", PULL, target.repository_arn),
+        ("WriteLog", "logs:CreateLogStream logs:PutLogEvents", streams),
+        ("ReadSecrets", "secretsmanager:GetSecretValue", _secrets(target, "secretsmanager")),
+        ("ReadParameters", "ssm:GetParameters", _secrets(target, "ssm")),
     )
-    of_manager = [_any_version(arn) for arn in secrets if ":secretsmanager:" in arn]
-    of_store = [arn for arn in secrets if ":ssm:" in arn]
-    return [
-        _allow("Login", ["ecr:GetAuthorizationToken"], "*"),
-        _allow("Pull", list(PULL_ACTIONS), target.repository_arn),
-        _allow(
-            "WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{target.log_group_arn}:*"
-        ),
-        *(
-            [_allow("ReadSecrets", ["secretsmanager:GetSecretValue"], of_manager)]
-            if of_manager
-            else []
-        ),
-        *([_allow("ReadParameters", ["ssm:GetParameters"], of_store)] if of_store else []),
-    ]
-
-
-def _any_version(arn: str) -> str:
-    """Return the resource of a secret: its ARN, whatever Secrets Manager adds to its name."""
-    parts = arn.split(":")[:7]  # what follows names a key of the secret, not a resource
-    return ":".join(parts) + ("" if SECRET_SUFFIX.search(parts[-1]) else "-??????")
 
 
 def task_role_statements(target: Target) -> list[Statement]:
     """Return what the service needs: its objects, in its one bucket, and sources in S3."""
-    each = target.environment.each()
-    statements = [
-        _allow("Publish", ["s3:GetObject", "s3:PutObject"], _objects(target)),
+    sources = [item.source_url for item in target.environment.each()]
+    return _statements(
+        ("Publish", "s3:GetObject s3:PutObject", _objects(target)),
         # Without it S3 answers 403, not 404, for an object that is not there yet.
-        _allow("TellMissingFromDenied", ["s3:ListBucket"], _buckets(target)),
-    ]
-    for sid, actions, urls, rest in (
-        ("ReadSource", ["s3:GetObject"], [item.source_url for item in each], ""),
-        ("KeepRaw", ["s3:GetObject", "s3:PutObject"], _raw_urls(target), "/*"),
-    ):
-        places = sorted(
-            {
-                f"arn:{target.partition}:s3:::{url.removeprefix(S3).rstrip('/')}{rest}"
-                for url in urls
-                if url.startswith(S3)
-            }
-        )
-        if places:
-            statements.append(_allow(sid, actions, _one_or_all(places)))
-    return statements
+        ("TellMissingFromDenied", "s3:ListBucket", _buckets(target)),
+        ("ReadSource", "s3:GetObject", _places(target, sources)),
+        ("KeepRaw", "s3:GetObject s3:PutObject", _raw(target)),
+    )
 
 
 def caller_statements(target: Target) -> list[Statement]:
@@ -101,184 +70,155 @@ def caller_statements(target: Target) -> list[Statement]:
     The statements whose names begin with `Look` are what `verify` reads. Without them a deploy
     works as well, and `verify` says what it could not look at.
     """
-    environment = target.environment
-    families = _one_or_all(
-        [target.arn("ecs", f"task-definition/{item.family}:*") for item in environment.each()]
-    )
-    tasks = target.arn("ecs", f"task/{environment.cluster}/*")
-    in_cluster = {"ArnEquals": {"ecs:cluster": target.cluster_arn}}
-    raw = [item["Resource"] for item in task_role_statements(target) if item["Sid"] == "KeepRaw"]
-    return [
-        *(_build_statements(target) if environment.builds else ()),
-        _allow(
-            "FindImages", ["ecr:DescribeImages", "ecr:DescribeRepositories"], target.repository_arn
-        ),
-        # ECS knows no resource for these two.
-        _allow("Revisions", ["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"], "*"),
-        _allow("Register", ["ecs:RegisterTaskDefinition"], families),
-        _allow("Mark", ["ecs:TagResource", "ecs:UntagResource"], families),
-        _allow("Run", ["ecs:RunTask"], families, condition=in_cluster),
-        _allow("Follow", ["ecs:DescribeTasks", "ecs:StopTask"], tasks),
-        _allow("ListTasks", ["ecs:ListTasks"], "*", condition=in_cluster),
-        pass_role_statement(target),
-        _allow(
-            "ReadLog", ["logs:DescribeLogStreams", "logs:GetLogEvents"], f"{target.log_group_arn}:*"
-        ),
-        _allow("ReadObject", ["s3:GetObject"], _objects(target)),
-        *(_allow("ReadRaw", ["s3:GetObject"], places) for places in raw),
-        _allow("ReadBucket", ["s3:ListBucket"], _buckets(target)),
-        _allow(
-            "LookAround",
-            [
-                "ec2:DescribeRouteTables",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcEndpoints",
-                "logs:DescribeLogGroups",
-            ],
-            "*",
-        ),
-        _allow("LookAtCluster", ["ecs:DescribeClusters"], target.cluster_arn),
-        _allow("LookAtRoles", ["iam:GetRole"], sorted({target.execution_role, target.task_role})),
-        *_secret_statements(target),
-        *(_schedule_statements(target) if environment.schedule_group else ()),
+    environment, repository = target.environment, target.repository_arn
+    build = [
+        ("Login", "ecr:GetAuthorizationToken", "*"),
+        ("Push", f"{PULL} {PUSH}", repository),
     ]
-
-
-def _build_statements(target: Target) -> list[Statement]:
-    """Return what building images here takes, their tags that keep good ones included."""
-    return [
-        _allow("Login", ["ecr:GetAuthorizationToken"], "*"),
-        _allow(
-            "Push",
-            [
-                *PULL_ACTIONS,
-                "ecr:CompleteLayerUpload",
-                "ecr:InitiateLayerUpload",
-                "ecr:PutImage",
-                "ecr:UploadLayerPart",
-            ],
-            target.repository_arn,
-        ),
+    streams, tasks = f"{target.log_group_arn}:*", f"task/{environment.cluster}/*"
+    parameters = "*" if _secrets(target, "ssm") else ""
+    roles = sorted({target.execution_role, target.task_role})
+    stack = f"stack/micro-etl-{environment.name}-datasets/*"
+    schedules = [
+        f"schedule/{environment.schedule_group}/{item.family}" for item in environment.each()
     ]
-
-
-def _secret_statements(target: Target) -> list[Statement]:
-    """Return what looking at the secrets takes, none of which shows a value."""
-    statements = []
-    for part in execution_role_statements(target):
-        if part["Sid"] == "ReadSecrets":
-            statements.append(
-                _allow("LookAtSecrets", ["secretsmanager:DescribeSecret"], part["Resource"])
+    in_group = [
+        *_statements(
+            (
+                "MoveSchedule",
+                "scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule",
+                [target.arn("scheduler", name) for name in schedules],
             )
-        if part["Sid"] == "ReadParameters":
-            statements.append(_allow("LookAtParameters", ["ssm:DescribeParameters"], "*"))
-    return statements
-
-
-def _schedule_statements(target: Target) -> list[Statement]:
-    """Return what moving the schedules takes: them, and the role that they act with."""
-    environment = target.environment
-    group = environment.schedule_group
+        ),
+        _pass("PassScheduleRole", environment.schedule_role, "scheduler"),
+        *_statements(
+            ("LookAtStack", "cloudformation:GetTemplate", target.arn("cloudformation", stack))
+        ),
+    ]
     return [
-        _allow(
-            "MoveSchedule",
-            ["scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"],
-            _one_or_all(
-                [
-                    target.arn("scheduler", f"schedule/{group}/{item.family}")
-                    for item in environment.each()
-                ]
+        *_statements(
+            *(build if environment.builds else ()),
+            ("FindImages", "ecr:DescribeImages ecr:DescribeRepositories", repository),
+            # ECS knows no resource for these two.
+            ("Revisions", "ecs:DescribeTaskDefinition ecs:ListTaskDefinitions", "*"),
+            ("Register", "ecs:RegisterTaskDefinition", _families(target)),
+            ("Mark", "ecs:TagResource ecs:UntagResource", _families(target)),
+        ),
+        _run(target),
+        *_statements(("Follow", "ecs:DescribeTasks ecs:StopTask", target.arn("ecs", tasks))),
+        *_statements(("ListTasks", "ecs:ListTasks", "*"), condition=_in_cluster(target)),
+        pass_role_statement(target),
+        *_statements(
+            ("ReadLog", "logs:DescribeLogStreams logs:GetLogEvents", streams),
+            ("ReadObject", "s3:GetObject", _objects(target)),
+            ("ReadRaw", "s3:GetObject", _raw(target)),
+            ("ReadBucket", "s3:ListBucket", _buckets(target)),
+            ("LookAround", LOOK, "*"),
+            ("LookAtCluster", "ecs:DescribeClusters", target.cluster_arn),
+            ("LookAtRoles", "iam:GetRole", [*roles]),
+            (
+                "LookAtSecrets",
+                "secretsmanager:DescribeSecret",
+                _secrets(target, "secretsmanager"),
             ),
+            ("LookAtParameters", "ssm:DescribeParameters", parameters),
         ),
-        _allow(
-            "PassScheduleRole",
-            ["iam:PassRole"],
-            environment.schedule_role,
-            condition={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
-        ),
-        _allow(
-            "LookAtStack",
-            ["cloudformation:GetTemplate"],
-            target.arn("cloudformation", f"stack/micro-etl-{environment.name}-datasets/*"),
-        ),
+        *(in_group if environment.schedule_group else ()),
     ]
 
 
 def schedule_role_statements(target: Target) -> list[Statement]:
     """Return what a schedule needs: start its task, pass its roles, keep the runs that are lost."""
-    run = next(part for part in caller_statements(target) if part["Sid"] == "Run")
     queue = target.environment.schedule_queue
-    return [run, pass_role_statement(target), _allow("KeepLostRuns", ["sqs:SendMessage"], queue)]
+    lost = _statements(("KeepLostRuns", "sqs:SendMessage", queue))
+    return [_run(target), pass_role_statement(target), *lost]
 
 
 def pass_role_statement(target: Target) -> Statement:
     """Return the statement that lets a caller hand both roles to ECS."""
-    return _allow(
-        "PassRoles",
-        ["iam:PassRole"],
-        sorted({target.execution_role, target.task_role}),
-        condition={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-    )
+    roles = sorted({target.execution_role, target.task_role})
+    return _pass("PassRoles", roles, "ecs-tasks")
 
 
 def trust_policy(target: Target) -> dict[str, Any]:
     """Return who may assume the two roles: ECS tasks, of this account alone."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": target.account}},
-            }
-        ],
-    }
-
-
-def bucket_arn(target: Target) -> str:
-    """Return the ARN of the bucket."""
-    return f"arn:{target.partition}:s3:::{target.environment.bucket}"
-
-
-def _raw_urls(target: Target) -> list[str]:
-    """Return where the responses of the sources are kept."""
-    return [item.variables.get("RAW_URL", "") for item in target.environment.each()]
-
-
-def _buckets(target: Target) -> str | list[str]:
-    """Return the ARNs of the buckets that the service writes to."""
-    raw = {
-        url.removeprefix(S3).partition("/")[0] for url in _raw_urls(target) if url.startswith(S3)
-    }
-    others = sorted(raw - {target.environment.bucket})
-    arns = [f"arn:{target.partition}:s3:::{name}" for name in others]
-    return _one_or_all([bucket_arn(target), *arns])
-
-
-def _objects(target: Target) -> str | list[str]:
-    """Return the ARNs of the objects that the service publishes."""
-    return _one_or_all([f"{bucket_arn(target)}/{item.key}" for item in target.environment.each()])
-
-
-def _one_or_all(values: list[str]) -> str | list[str]:
-    return values[0] if len(values) == 1 else values
-
-
-def _allow(
-    sid: str,
-    actions: list[str],
-    resource: str | list[str],
-    *,
-    condition: dict[str, Any] | None = None,
-) -> Statement:
-    statement: Statement = {
-        "Sid": sid,
+    statement = {
         "Effect": "Allow",
-        "Action": sorted(actions),
-        "Resource": resource,
+        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": target.account}},
     }
-    if condition:
-        statement["Condition"] = condition
-    return statement
+    return document(statement)
+
+
+def _run(target: Target) -> Statement:
+    row = ("Run", "ecs:RunTask", _families(target))
+    return _statements(row, condition=_in_cluster(target))[0]
+
+
+def _pass(sid: str, roles: Resource, service: str) -> Statement:
+    condition = {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
+    (statement,) = _statements((sid, "iam:PassRole", "*"), condition=condition)
+    return statement | {"Resource": roles}
+
+
+def _in_cluster(target: Target) -> dict[str, Any]:
+    return {"ArnEquals": {"ecs:cluster": target.cluster_arn}}
+
+
+def _families(target: Target) -> list[str]:
+    each = target.environment.each()
+    return [target.arn("ecs", f"task-definition/{item.family}:*") for item in each]
+
+
+def _objects(target: Target) -> list[str]:
+    """Return the ARNs of the objects that the service publishes."""
+    place = f"arn:{target.partition}:s3:::{target.environment.bucket}"
+    return [f"{place}/{item.key}" for item in target.environment.each()]
+
+
+def _raw(target: Target) -> list[str]:
+    """Return where the responses of the sources are kept."""
+    urls = [item.variables.get("RAW_URL", "") for item in target.environment.each()]
+    return _places(target, urls, "/*")
+
+
+def _buckets(target: Target) -> list[str]:
+    """Return the ARNs of the buckets that the service writes to, its own first."""
+    arns = [place.partition("/")[0] for place in [*_objects(target), *_raw(target)]]
+    return list(dict.fromkeys(arns))
+
+
+def _places(target: Target, urls: list[str], rest: str = "") -> list[str]:
+    """Return the ARNs of those URLs that are in S3."""
+    keys = {url.removeprefix(S3).rstrip("/") for url in urls if url.startswith(S3)}
+    return [f"arn:{target.partition}:s3:::{key}{rest}" for key in sorted(keys)]
+
+
+def _secrets(target: Target, service: str) -> list[str]:
+    """Return the resources of the secrets in a service, whatever it adds to their names."""
+    found = set()
+    for environment in target.environment.each():
+        for reference in environment.secrets.values():
+            parts = secret_arn(target, reference).split(":")[:7]  # the rest names a key in it
+            if parts[2] == service:
+                plain = service == "ssm" or SECRET_SUFFIX.search(parts[-1])
+                found.add(":".join(parts) + ("" if plain else "-??????"))
+    return sorted(found)
+
+
+def _statements(
+    *rows: tuple[str, str, Resource], condition: dict[str, Any] | None = None
+) -> list[Statement]:
+    """Return a statement a row: its name, its actions, and its resource; none without one."""
+    return [
+        {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": sorted(actions.split()),
+            "Resource": resource[0] if len(resource) == 1 else resource,
+            **({"Condition": condition} if condition else {}),
+        }
+        for sid, actions, resource in rows
+        if resource
+    ]

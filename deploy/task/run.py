@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
+from deploy.aws import NotAllowed
 from deploy.image.push import find_architecture
 from deploy.outcome import Exit, NotLaunched, Refused, RunFailed, code_for
 from deploy.status import last_task
@@ -103,10 +104,12 @@ def task_arn(work: Work, task_id: str) -> str:
     """Return the ARN of a task by its id, or that of the newest one that is running."""
     if task_id:
         return work.target.arn("ecs", f"task/{work.environment.cluster}/{task_id}")
-    task = last_task(work, "RUNNING")
+    name_it = "name the task: its id was printed when it was started"
+    try:
+        task = last_task(work, "RUNNING")
+    except NotAllowed as denied:
+        text = f"which task is running can't be told: {denied.words}"
+        raise Refused(text, advice=name_it) from None
     if task is None:
-        raise Refused(
-            f"no task of {work.environment.family} is running, as far as can be seen",
-            advice="name the task: its id was printed when it was started",
-        )
+        raise Refused(f"no task of {work.environment.family} is running", advice=name_it)
     return str(task["taskArn"])

@@ -161,7 +161,7 @@ def test_secrets_are_read_by_ecs(target: Target) -> None:
         f"{secret_arn(target, 'prod/a')}-??????",
         "arn:aws:secretsmanager:us-east-1:1:secret:c-AbCdEf",
     ]
-    assert found["ReadParameters"]["Resource"] == [secret_arn(target, "ssm:/prod/b")]
+    assert found["ReadParameters"]["Resource"] == secret_arn(target, "ssm:/prod/b")
 
 
 def test_secrets_that_are_not_there_are_told(clients: Clients, target: Target) -> None:

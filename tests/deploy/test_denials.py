@@ -314,3 +314,15 @@ def test_a_rollback_leaves_what_another_deploy_has_proven(
     assert marked == {"1", "2"}
     status = cloud.deploy("status", "--json").verdict
     assert (status["deployed"], status["good"]) == ("trial-task:3", "trial-task:3")
+
+
+def test_a_task_that_may_not_be_seen_is_not_called_none(cloud: Cloud) -> None:
+    """Neither by `status`, nor by what looks for the one that runs."""
+    cloud.deploy()
+
+    status = without(cloud, "ListTasks")("status")
+    stop = cloud.deploy("stop")
+
+    assert "may not be looked at: ListTasks: not you" in status.out
+    assert "none in the last hour" not in status.out
+    assert "which task is running can't be told: ListTasks" in stop.err

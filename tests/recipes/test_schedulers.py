@@ -90,16 +90,6 @@ def test_github_takes_the_workflow() -> None:
     subprocess.run((_BIN / "zizmor", *options, workflow), check=True)
 
 
-def test_github_uses_the_actions_of_our_own_workflows() -> None:
-    """The same commits, so that one update serves both."""
-    uses = re.compile(r"uses: (\S+@[0-9a-f]{40} # \S+)")
-    ours = "".join(
-        path.read_text("utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")
-    )
-    recipe = (RECIPES / "github-actions.yml").read_text("utf-8")
-    assert set(uses.findall(recipe)) <= set(uses.findall(ours))
-
-
 @pytest.mark.parametrize(
     ("codes", "ends_with"),
     [

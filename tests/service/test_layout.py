@@ -3,13 +3,15 @@
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
 
+import tracemalloc
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from micro_etl.body import Layout
 from micro_etl.errors import SourceError
-from micro_etl.source.layout import find_layout
+from micro_etl.source.layout import find_layout, one_layout
 from micro_etl.text import show_bytes
 
 
@@ -100,3 +102,46 @@ def test_only_the_first_characters_are_shown() -> None:
         show_bytes(b"<html>\n  <body>\xff" + b"x" * 4000)
         == "'<html> <body>\ufffd" + "x" * 106 + "…'"
     )
+
+
+@pytest.mark.parametrize("text", ['[1, {"a": []}]', '{"a": []}'])
+def test_records_may_be_in_an_array_where_the_dataset_says_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / "body").write_text(text)
+    options: dict[str, bool] = {"wrapped": True, "one_line": False, "in_array": True}
+    assert find_layout(tmp_path / "body", source="x", **options) is Layout.WRAPPED
+
+
+def test_lines_are_objects_one_after_the_other_as_well() -> None:
+    lines, objects = Layout.LINES, Layout.OBJECTS
+    assert one_layout({"a": lines, "b": objects}) is objects
+    assert one_layout({"a": lines, "b": lines}) is lines
+    with pytest.raises(SourceError, match="a is one record after the other, b an array"):
+        one_layout({"a": objects, "b": Layout.ARRAY})
+
+
+def test_a_mark_before_the_second_record_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="one object, then a byte order mark"):
+        layout_of(tmp_path, b'{"a": 1}\n\xef\xbb\xbf{"a": 2}\n')
+
+
+@pytest.mark.parametrize(
+    ("piece", "message"),
+    [
+        (b"x", "does not end within SOURCE_MAX_RECORD_BYTES, 16,777,216 bytes"),
+        (b'"}{"a": "', None),
+        (b" ", "does not end within SOURCE_MAX_RECORD_BYTES"),
+    ],
+)
+def test_memory_does_not_grow_with_a_line(
+    tmp_path: Path, piece: bytes, message: str | None
+) -> None:
+    body = tmp_path / "body"
+    body.write_bytes(b'{"a": "' + piece * ((32 << 20) // len(piece)) + b'"}')
+    tracemalloc.start()
+    try:
+        with nullcontext() if message is None else pytest.raises(SourceError, match=message):
+            find_layout(body, wrapped=False, one_line=False, source="x")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20

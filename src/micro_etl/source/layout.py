@@ -1,4 +1,4 @@
-"""Find out how records lie in a body: what comes first and last decides, not what is announced."""
+"""Detect the layout of a body from its first and last bytes, not from what is announced."""
 
 from __future__ import annotations
 
@@ -77,6 +77,12 @@ def find_layout(
         raise SourceError(
             f"{source} answered with one object, then a byte order mark; "
             "the mark should be nowhere but at the start"
+        )
+    if first is None and head.startswith(b"{") and end - start > largest:
+        raise SourceError(
+            f"{source} answered with {show_bytes(head)}, which does not end within "
+            f"SOURCE_MAX_RECORD_BYTES, {largest:,} bytes; it should be an array of records, or one "
+            "record a line"
         )
     if first is None or first.followed_by[:1] not in (b"", b"{"):
         raise _unexpected(source, head, "an array of records, or one record a line")

@@ -23,7 +23,7 @@ from micro_etl.spark.job import Job
 from micro_etl.spark.parts import Rows, part_name, write_part
 from micro_etl.spark.plan import Split
 from micro_etl.table import checks, parquet
-from micro_etl.table.around import read_around
+from micro_etl.table.around import Around, read_around
 from micro_etl.table.engine import ONE_THREAD, Connection, Error, connect, machine_errors, reason_of
 from micro_etl.table.parquet import expected_schema, read_profile, read_schema
 from micro_etl.table.sql import literal
@@ -117,15 +117,13 @@ def _may_be_first_page(fetched: Extract, job: Job) -> bool:
 
 
 def _find_more(connection: Connection, fetched: Fetched, dataset: Dataset, rows: int) -> str | None:
-    around = read_around(connection, dataset, fetched.body) if dataset.is_wrapped else None
-    page, elements = around or ({}, None)
-    headers = fetched.extract.headers
-    evidence = find_evidence(
-        {name.lower(): headers[name] for name in headers},
-        page,
-        rows if elements is None else elements,
-        records=dataset.records,
-    )
+    around = Around({}, None)
+    if dataset.is_wrapped:
+        around = read_around(connection, dataset, fetched.body)
+    said = fetched.extract.headers
+    headers = {name.lower(): said[name] for name in said}  # lines of one name as one value
+    elements = rows if around.elements is None else around.elements
+    evidence = find_evidence(headers, around.page, elements, records=dataset.records)
     return f"{fetched.split.name} {evidence.advice}" if evidence else None
 
 

@@ -51,12 +51,12 @@ def put_locally(
         file.parent.mkdir(parents=True, exist_ok=True)
         with _lock(file.parent, place) as folder:
             for _ in range(_TRIES):  # where a program that knows no lock removes what was written
-                there = _etag(place)
+                there = _etag(file, place)
                 if there is not None and (previous is None or there != previous.etag):
                     raise overtaken(place)
                 previous = previous if there else None
                 _replace(file, table.file, folder, scratch, on_write)
-                written = _etag(place)
+                written = _etag(file, place)
                 now = read_back(place)
                 verdict = judge(now, table, "", previous)
                 if now and verdict is Verdict.PUBLISHED:
@@ -70,7 +70,7 @@ def put_locally(
 
 @contextmanager
 def _lock(folder: Path, place: Place) -> Iterator[int]:
-    """Hold a folder's lock, once whoever holds it lets go; yields the folder's descriptor."""
+    """Wait for a folder's lock and hold it; yields the folder's descriptor."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         end = time.monotonic() + place.timeout
@@ -90,7 +90,9 @@ def _lock(folder: Path, place: Place) -> Iterator[int]:
         os.close(opened)
 
 
-def _etag(place: Place) -> str | None:
+def _etag(file: Path, place: Place) -> str | None:
+    if file.exists() and not file.is_file():  # it became a pipe, which would wait to be read
+        raise TargetError(f"can't write {place.location.shown}: it is not a file any more")
     try:
         return obstore.head(place.store, place.key)["e_tag"]
     except FileNotFoundError:
@@ -107,8 +109,6 @@ def _replace(
     scratch folder names it, so that it goes with that.
     """
     kept = file.stat() if file.exists() else None
-    if kept and not stat.S_ISREG(kept.st_mode):
-        raise TargetError(f"can't write {file}: it is not a file")
     staged, link = file.with_name(f".{file.name}.part"), scratch / "staged"
     staged.unlink(missing_ok=True)
     link.unlink(missing_ok=True)

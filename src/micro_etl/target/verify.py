@@ -94,10 +94,13 @@ def judge(now: Seen | None, table: Table, run_id: str, previous: Previous | None
         return Verdict.GONE
     if now.sha256 == table.sha256 and now.run_id in (run_id, None):
         return Verdict.PUBLISHED
+    # A run id may be the same in every run, such as the name of a job.
+    sent, said = (run_id, table.sha256), (now.run_id, now.said_sha256)
+    if said == sent and not (previous and (previous.run_id, previous.sha256) == sent):
+        return Verdict.BROKEN
     if previous and is_still(previous, now):
         return Verdict.UNTOUCHED
-    # A run id may be the same in every run, such as the name of a job.
-    if (now.run_id, now.said_sha256) == (run_id, table.sha256):
+    if said == sent:
         return Verdict.BROKEN
     return Verdict.OVERTAKEN
 
