@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -147,6 +148,7 @@ class SparkBench(Bench):
 
     def job(self, contract: Dataset, text: str | bytes) -> Job:
         """What the tasks of a run over one body do."""
+        shutil.rmtree(self.folder / "parts", ignore_errors=True)  # a part replaces no other
         file = self.folder / "body"
         size = file.write_bytes(text if isinstance(text, bytes) else text.encode())
         source = SourceFile(Location.parse(str(file)), "the source", size)
