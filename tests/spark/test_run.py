@@ -209,7 +209,7 @@ def test_the_version_before_the_last_is_kept_for_whoever_reads_it(folders: Folde
     ("count", "why"),
     [
         (2, "the table has 2 rows; min_rows is 3"),
-        (17, "the table has 17 rows, the published one 20; max_shrink allows to lose 10%"),
+        (17, "the table has 17 rows, the published one 20; at most 10% may be lost (max_shrink)"),
     ],
 )
 def test_a_guard_refuses_and_leaves_the_table(folders: Folders, count: int, why: str) -> None:

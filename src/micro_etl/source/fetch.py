@@ -80,8 +80,7 @@ def extract(
 ) -> Extract:
     """Fetch a source into a file; what is there at the end is all of it.
 
-    A body that starts as gzip does is decompressed, however it was announced. Memory does not grow
-    with the body.
+    Gzip is detected by the first bytes and decompressed. Memory does not grow with the body.
 
     Args:
         source: ``https://``, ``http://``, the URL of a store (``s3://``), or a local path; or a

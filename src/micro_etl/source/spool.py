@@ -102,7 +102,7 @@ def spool(
 def _hash(file: BinaryIO, complete: threading.Event, shown: str) -> str:
     """The SHA-256 of a file that grows until it is complete, also where its name is gone by then.
 
-    It runs behind whoever writes and need not keep up: a fast source is hashed while it is parsed.
+    It runs behind the writer and need not keep up: a fast source is hashed while it is parsed.
     """
     if sys.platform == "linux":  # where a thread has a priority of its own: the others go first
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)

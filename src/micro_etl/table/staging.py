@@ -75,7 +75,7 @@ class Staging:
         try:
             while body := self._take():
                 self._stage(body)
-        except BaseException as error:  # to whoever waits for the end
+        except BaseException as error:  # raised by `finish`
             self._error = error
 
     def _take(self) -> Body | None:
