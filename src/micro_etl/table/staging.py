@@ -13,6 +13,7 @@ from micro_etl.table.engine import ONE_THREAD, Connection, Error, machine_errors
 from micro_etl.table.stage import stage
 
 _MOST_PARTS = 1_000  # in one pass
+_LEAST_BYTES = 8 << 20  # in one pass, but for the last: small ones cost more than they hold
 
 
 class Staging:
@@ -81,10 +82,10 @@ class Staging:
     def _take(self) -> Body | None:
         """Wait for parts and take all of one kind that have come."""
         with self._changed:
-            while not self._waiting:
-                if self._complete:
-                    return None
+            while not self._complete and self._waiting_bytes() < _LEAST_BYTES:
                 self._changed.wait()
+            if not self._waiting:
+                return None
             first = self._waiting.pop(0)
             parts = list(first.parts)
             while (
@@ -94,6 +95,9 @@ class Staging:
             ):
                 parts += self._waiting.pop(0).parts
             return replace(first, parts=tuple(parts))
+
+    def _waiting_bytes(self) -> int:
+        return sum(part.file.stat().st_size for body in self._waiting for part in body.parts)
 
     def _stage(self, body: Body) -> None:
         connection = self.connection()
