@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test cases spark torture reliability bench scale check format rehearse wheel image audit lock clean
+.PHONY: help run test cases stores spark torture reliability bench scale check format rehearse wheel image audit lock clean
 
 ## List the targets.
 help:
@@ -23,6 +23,9 @@ test: $(VENV)/dev.stamp
 ## Run every recorded API and way of paging, and count those that come out right.
 cases: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.test_cases
+
+## Install the emulators of Azure and S3 and the JavaScript reader that `make test` uses; needs npm.
+stores: $(VENV)/stores.stamp
 
 ## Run the tests of the Spark engine; needs Java 17.
 spark: $(VENV)/spark.stamp
@@ -100,6 +103,12 @@ $(VENV)/quickstart.stamp: requirements.txt requirements/quickstart.txt pyproject
 $(VENV)/dev.stamp: requirements/deploy.txt requirements/dev.txt $(VENV)/quickstart.stamp
 	@echo "Installing what the tests need (a minute) ..."
 	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/stores.stamp: tests/stores/package.json $(VENV)/dev.stamp
+	@echo "Installing what the tests of the stores need (a minute) ..."
+	@mkdir -p $(VENV)/stores && cp tests/stores/package.json $(VENV)/stores/
+	@npm install --prefix $(VENV)/stores --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 $(VENV)/torture.stamp: requirements/torture.txt $(VENV)/dev.stamp

@@ -17,7 +17,7 @@ from micro_etl.events import RunFailed
 from micro_etl.process import block_stop_signals
 from micro_etl.report import open_report, printing
 
-_NOBODY_READS = 1  # click's own, where it meets that
+_PIPE_CLOSED = 1  # click's own, where it meets that
 
 
 def main() -> NoReturn:
@@ -32,7 +32,7 @@ def main() -> NoReturn:
     except SystemExit as ending:
         code = int(ending.code or 0)
     except BrokenPipeError:
-        code = _NOBODY_READS
+        code = _PIPE_CLOSED
     os._exit(code)
 
 
@@ -43,7 +43,7 @@ def run_command() -> NoReturn:
         SystemExit: always, with the exit code.
     """
     block_stop_signals()
-    if sys.stdout is None:  # closed by whoever started it
+    if sys.stdout is None:  # closed by the caller
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that can't be encoded is no defect
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -72,7 +72,7 @@ def explain_usage(error: click.UsageError) -> MicroEtlError:
 
 
 def _fail(error: MicroEtlError) -> NoReturn:
-    """Say why nothing ran: to whoever types, or to a program that reads the log of a run."""
+    """Say why nothing ran: to a person, or to a program that reads the log of a run."""
     asked = os.environ.get("LOG_FORMAT", "").lower()
     unattended = isinstance(error, ConfigError) and sys.argv[1:2] == ["run"]
     report = open_report(

@@ -63,8 +63,8 @@ Exit codes:
 def cli() -> None:
     """From a JSON API to a typed, verified Parquet file in a bucket.
 
-    A dataset file says where the records come from, which columns come out, and what must hold.
-    The object at the target is replaced by a complete and verified table, or stays as it is.
+    A dataset file defines the source, the columns, and the rules that the data must satisfy. The
+    target is either replaced by a complete, verified table or left unchanged.
 
     \b
       micro-etl run --target-url launches.parquet
@@ -74,7 +74,7 @@ def cli() -> None:
 
 @cli.command(cls=GroupedCommand, epilog=_EXIT_CODES)
 @run_options
-@flag("--force", TARGET, "Publish what the guards refuse.")
+@flag("--force", TARGET, "Publish even if a guard refuses the table.")
 @flag("--dry-run", TARGET, "Do everything but write; say what would be done.")
 def run(*, force: bool, dry_run: bool, **values: Any) -> None:
     """Fetch the records of a dataset and publish their table.
@@ -122,9 +122,9 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
 def check(url: str, dataset: str, **limits: float) -> None:
     """Say whether the Parquet file at URL keeps the contract of the dataset.
 
-    URL is a path or the URL of a store, such as s3://bucket/launches.parquet. Ends with 0 where
-    the file has the columns, types and nullability of the dataset, no repeated value where one
-    must be unique, and enough rows; else with 65 and every way in which it has not.
+    URL is a path or the URL of a store, such as s3://bucket/launches.parquet. Exits with 0 if the
+    file has the dataset's columns, types and nullability, no duplicates in unique columns, and
+    enough rows; otherwise exits with 65 and lists every difference.
     """
     report = open_report(log_format="text", mask=_mask(url, dataset))
     with workspace(report) as scratch:
@@ -170,25 +170,25 @@ def datasets(file: str | None, *, schema: bool) -> None:
     report = open_report(log_format="text", mask=_mask(file))
     with workspace(report) as scratch:
         if schema:
-            told = SCHEMA_FILE.read_text("utf-8").rstrip()
+            text = SCHEMA_FILE.read_text("utf-8").rstrip()
         elif file is not None:
             dataset = read_dataset(file, scratch=scratch, options=ExtractOptions())
-            told = describe(dataset, known=os.environ)
+            text = describe(dataset, known=os.environ)
         else:
             names = dict.fromkeys([*local_datasets(), *bundled_datasets()])
-            told = "\n".join(
+            text = "\n".join(
                 _listed(read_dataset(name, scratch=scratch, options=ExtractOptions()))
                 for name in names
             )
         with printing():
-            click.echo(told)
+            click.echo(text)
 
 
 @cli.command()
 @click.argument("url")
 @click.option("-H", "--header", "headers", multiple=True, help="'Authorization: Bearer ${TOKEN}'.")
 @click.option("-d", "--body", help="JSON to post, or @ and a file that holds it.")
-@click.option("-o", "--output", help="The file to write, which must not be there; else stdout.")
+@click.option("-o", "--output", help="The file to write; it must not exist.  [default: stdout]")
 @click.option("--rows", type=Whole(1, 1000), default=5, show_default=True, help="Rows to show.")
 def new(
     url: str, headers: tuple[str, ...], body: str | None, output: str | None, rows: int
@@ -196,9 +196,9 @@ def new(
     """Draft the dataset file of the API at URL.
 
     Fetches one page, finds the records, their columns and types, and how pages follow each other.
-    What is a guess has a comment that says why. A guess about pages is tested by asking for the
-    second one. ${NAME} in the URL, a header or the body is an environment variable; a secret that
-    is given as it is becomes one in the file.
+    Each guess is explained in a comment; one about pages is tested by asking for the second page.
+    ${NAME} in the URL, a header or the body is an environment variable; a literal secret is
+    replaced by ${NAME} in the file.
     """
     from micro_etl.draft.draft_dataset import draft_dataset
     from micro_etl.draft.request import read_request

@@ -47,7 +47,7 @@ class SourceMissingError(SourceError):
 
 
 class MachineError(MicroEtlError):
-    """The machine gave out: no memory, no disk, no scratch folder."""
+    """Out of memory or disk, or no scratch folder."""
 
     exit_code = 71
 

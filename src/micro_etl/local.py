@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from micro_etl import __version__
-from micro_etl.body import Body
+from micro_etl.body import Body, uncut
 from micro_etl.engine import Fetched, Made, Task
 from micro_etl.errors import AccessDeniedError, DataError, SourceError
 from micro_etl.events import SourceRetry
@@ -76,6 +76,7 @@ class LocalEngine:
             max_pages=settings.source_max_pages,
             max_record=settings.source_max_record_bytes,
             mask=report.mask,
+            ahead=self._staging,
             on_progress=report.progress,
             on_retry=on_retry,
         ):
@@ -104,10 +105,13 @@ class LocalEngine:
             name = f"{one.extract.sha256}.json"
             if not self._is_single and not is_folder:  # together they are one source again
                 name = f"{self._source_sha256}/{one.key}"
+            if one.cut:
+                self._staging.finish()  # which may join parts
             keep_raw(
                 one.extract,
                 settings.raw,
                 f"{task.dataset.name}/{name}",
+                pieces=uncut(self._staging.parts, one.layout) if one.cut else None,
                 scratch=task.scratch,
                 timeout=settings.target_timeout,
                 deadline=settings.target_deadline,
@@ -193,7 +197,7 @@ class LocalEngine:
             raise SourceError(f"{self._task.source.shown} has no parts")
         layout = one_layout({one.part.name: one.layout for one in self._parts})
         return Body(
-            parts=tuple(one.part for one in self._parts),
+            parts=tuple(part for one in self._parts for part in (*one.cut, one.part)),
             layout=layout,
             max_record=max(one.max_record for one in self._parts),
         )
@@ -207,7 +211,7 @@ class LocalEngine:
         pagination = self._task.dataset.pagination
         if self._is_single and (pagination is None or pagination.kind != "none"):
             self._refuse_first_page()
-        files = [one.part.file for one in self._parts]
+        files = [part.file for part in self._staging.parts]
         held = os.open(files[0], os.O_RDONLY)
         for file in files:
             file.unlink()

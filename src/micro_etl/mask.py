@@ -1,4 +1,4 @@
-"""Hide secrets in everything that is printed, whoever repeats them and however they are written."""
+"""Hide secrets in everything that is printed, in each form in which they may be repeated."""
 
 from __future__ import annotations
 

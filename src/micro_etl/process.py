@@ -22,8 +22,8 @@ STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 """The signals that stop a command."""
 
 _DEFECT = 70
-# How the lack of memory looks where it is no MemoryError: to the loader of libraries, to whoever
-# starts a thread, to the store, to the engine, and to a codec that can't be loaded.
+# How the lack of memory looks where it is no MemoryError: to the loader of libraries, to the
+# starter of a thread, to the store, to the engine, and to a codec that can't be loaded.
 _NO_MEMORY = (
     "failed to map segment",
     "can't start new thread",
@@ -87,7 +87,7 @@ def workspace(report: Report, publication: Publication | None = None) -> Iterato
         report.event(RunFailed(exit_code=error.exit_code, error=str(error)))
         sys.exit(error.exit_code)
     except (BrokenPipeError, SystemExit, KeyboardInterrupt, GeneratorExit):
-        raise  # the first: nobody reads any more, as after `| head`; click ends it quietly
+        raise  # the first: the pipe was closed, as after `| head`; click ends it quietly
     except BaseException as error:  # a panic of the store's engine is no Exception
         if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
             _report_no_memory(report)
@@ -118,7 +118,7 @@ def _check_scratch(folder: str) -> None:
 def _no_wait_for_dead_threads(report: Report, scratch: Path) -> Iterator[None]:
     """End the process where a thread has no memory to start.
 
-    Python tells only this hook: whoever starts the thread waits for ever (python/cpython#140746).
+    Python tells only this hook: the starting thread waits for ever (python/cpython#140746).
     """
 
     def end(unraisable: sys.UnraisableHookArgs) -> None:
@@ -149,7 +149,7 @@ def _wait_for_stop(report: Report, publication: Publication, scratch: Path) -> N
     """End the process at once on a stop signal, whatever the other threads wait for."""
     number = signal.sigwait(STOP_SIGNALS)
     name, code = signal.Signals(number).name, 128 + number
-    impatience = threading.Timer(_STOP_SECONDS, os._exit, [code])  # nobody reads what it prints
+    impatience = threading.Timer(_STOP_SECONDS, os._exit, [code])  # the log is not read
     impatience.daemon = True
     impatience.start()
     error = f"stopped by {name}; {publication.state.value}"

@@ -254,7 +254,7 @@ def printing() -> Iterator[None]:
 
     Raises:
         SystemExit: with the exit code of a `MachineError`.
-        BrokenPipeError: nobody reads any more; click ends the command quietly.
+        BrokenPipeError: the output pipe was closed; click ends the command quietly.
     """
     try:
         yield

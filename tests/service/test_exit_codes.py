@@ -107,7 +107,7 @@ def test_table_that_a_guard_refuses_ends_with_65_and_is_published_by_force(folde
     (folder / "launches.json").write_bytes(launches(2))
     ended = micro_etl(folder, "run", **settings)
     assert ended.code == 65
-    assert "max_shrink allows to lose 10%; --force publishes all the same" in ended.failure
+    assert "at most 10% may be lost (max_shrink); --force publishes anyway" in ended.failure
     assert (folder / "x").read_bytes() == before
     assert micro_etl(folder, "run", "--force", **settings).result["result"] == "published"
 

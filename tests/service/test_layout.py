@@ -120,7 +120,7 @@ def test_lines_are_objects_one_after_the_other_as_well() -> None:
 
 
 def test_a_mark_before_the_second_record_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="a byte order mark before its second record"):
+    with pytest.raises(SourceError, match="one object, then a byte order mark"):
         layout_of(tmp_path, b'{"a": 1}\n\xef\xbb\xbf{"a": 2}\n')
 
 

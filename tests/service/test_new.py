@@ -277,7 +277,7 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("mine")
     ended = micro_etl(tmp_path, "new", "http://127.0.0.1:1", "-o", "x.toml")
     assert (ended.code, (tmp_path / "x.toml").read_text()) == (64, "mine")
-    assert "-o is x.toml, which is there; it should be a new file" in ended.err
+    assert "x.toml already exists; choose another file for -o" in ended.err
 
 
 def test_a_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:

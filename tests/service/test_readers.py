@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +18,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from tests.stores.emulators import MODULES, find_module, is_required
+
+READ_SCRIPT = Path(__file__).parents[1] / "stores" / "read.mjs"
 
 Rows = list[dict[str, Any]]
 
@@ -84,8 +90,28 @@ def read_with_duckdb(file: Path) -> Rows:
     return rows
 
 
+def read_with_javascript(file: Path) -> Rows:
+    """Plain values by way of hyparquet, which knows instants as dates to the millisecond."""
+    node = shutil.which("node")
+    if node is None or find_module("hyparquet") is None:
+        (pytest.fail if is_required() else pytest.skip)("hyparquet is not here: make stores")
+    script = Path(shutil.copy(READ_SCRIPT, MODULES.parent / READ_SCRIPT.name))
+    ended = subprocess.run(
+        [node, str(script), str(file)], capture_output=True, text=True, timeout=60, check=True
+    )
+    rows: Rows = json.loads(ended.stdout)
+    return [{**row, "launch_date": datetime.fromisoformat(row["launch_date"])} for row in rows]
+
+
 @pytest.mark.parametrize(
-    "read", [read_with_pyarrow, read_with_pandas, read_with_polars, read_with_duckdb]
+    "read",
+    [
+        read_with_pyarrow,
+        read_with_pandas,
+        read_with_polars,
+        read_with_duckdb,
+        read_with_javascript,
+    ],
 )
 def test_a_reader_sees_the_table(file: Path, read: Callable[[Path], Rows]) -> None:
     """All rows, the same instants, and null where it is not known whether a mission succeeded."""

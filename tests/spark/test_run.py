@@ -209,7 +209,7 @@ def test_the_version_before_the_last_is_kept_for_whoever_reads_it(folders: Folde
     ("count", "why"),
     [
         (2, "the table has 2 rows; min_rows is 3"),
-        (17, "the table has 17 rows, the published one 20; max_shrink allows to lose 10%"),
+        (17, "the table has 17 rows, the published one 20; at most 10% may be lost (max_shrink)"),
     ],
 )
 def test_a_guard_refuses_and_leaves_the_table(folders: Folders, count: int, why: str) -> None:
@@ -521,3 +521,25 @@ def test_a_part_of_another_attempt_stays_and_is_compared(tmp_path: Path) -> None
     with pytest.raises(TargetError, match=r"holds .* where .* was sent"):
         write_part(part, folder, timeout=10, deadline=10)
     assert (tmp_path / "version" / "part").read_bytes() == b"PAR1 first"
+
+
+def test_spark_reads_a_table_of_the_other_engine(spark: SparkSession, bundled_table: Path) -> None:
+    """Values, instants and nulls are those that other readers see."""
+    rows = [row.asDict() for row in spark.read.parquet(str(bundled_table)).collect()]
+    expected = pq.read_table(bundled_table).to_pylist()
+    assert [row["flight_number"] for row in rows] == [row["flight_number"] for row in expected]
+    instants = [row["launch_date"].timestamp() for row in rows]
+    assert instants == [row["launch_date"].timestamp() for row in expected]
+    assert [row["mission_successful"] for row in rows] == [
+        row["mission_successful"] for row in expected
+    ]
+
+
+@pytest.fixture
+def bundled_table(tmp_path: Path) -> Path:
+    """The table of some launches, made by the command."""
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "launches.json").write_bytes(launches(20))
+    ended = finish(start(tmp_path, "run", SOURCE_URL="launches.json", TARGET_URL="x.parquet"))
+    assert ended.code == 0
+    return tmp_path / "x.parquet"

@@ -88,7 +88,7 @@ def check_new(file: FilePath) -> None:
         UsageError: it is there.
     """
     if file.exists():
-        raise UsageError(f"-o is {file}, which is there; it should be a new file")
+        raise UsageError(f"{file} already exists; choose another file for -o")
 
 
 def write_new(file: FilePath, text: str) -> None:

@@ -43,7 +43,7 @@ class Deadline:
         """Raise a `SourceError` once the time is over."""
         if not self.remaining:
             raise SourceError(
-                f"{self._shown}: not complete within {self._seconds:g} s; SOURCE_DEADLINE says so"
+                f"{self._shown}: not complete within {self._seconds:g} s (SOURCE_DEADLINE)"
             )
 
     def sleep(self, seconds: float) -> None:

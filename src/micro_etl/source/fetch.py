@@ -16,6 +16,7 @@ from urllib3.response import BaseHTTPResponse
 from micro_etl.errors import ConfigError, SourceError, SourceMissingError, TargetError
 from micro_etl.location import Location
 from micro_etl.source.connect import Connections
+from micro_etl.source.cut import Cutter
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.send import OnRetry, Request, send
@@ -74,14 +75,14 @@ def extract(
     *,
     options: ExtractOptions,
     deadline: Deadline | None = None,
+    cutter: Cutter | None = None,
     on_progress: OnProgress = ignore,
     on_retry: OnRetry = ignore,
     connections: Connections | None = None,
 ) -> Extract:
     """Fetch a source into a file; what is there at the end is all of it.
 
-    A body that starts as gzip does is decompressed, however it was announced. Memory does not grow
-    with the body.
+    Gzip is detected by the first bytes and decompressed. Memory does not grow with the body.
 
     Args:
         source: ``https://``, ``http://``, the URL of a store (``s3://``), or a local path; or a
@@ -89,6 +90,7 @@ def extract(
         file: where to write.
         options: limits.
         deadline: when to stop; by default after ``options.deadline``.
+        cutter: cuts the source into parts; without one it is a single one.
         on_progress: told of each piece.
         on_retry: told of each retry.
         connections: to servers, which are kept for the next request.
@@ -112,6 +114,7 @@ def extract(
         options=options,
         deadline=deadline,
         on_progress=on_progress,
+        cutter=cutter,
     )
     if url.is_http:
         return send(
@@ -191,7 +194,7 @@ def _from_store(url: Location, file: Path, write: _Spool, options: ExtractOption
     try:
         with target_errors("read", url):
             found = obstore.get(place.store, place.key)
-        spooled = write(chunks(found.stream()), found.meta["size"])
+        spooled = write(chunks(found.stream(_CHUNK)), found.meta["size"])
     except TargetError as error:
         raise source_error(error) from error
     return Extract(

@@ -32,7 +32,7 @@ class SourceFile:
         location: its URL or path.
         name: its path below the folder; what messages call it.
         size: its length in bytes, compressed or not; none where only a fetch tells.
-        etag: the store's name for its content, where somebody has asked.
+        etag: the store's name for its content, where it was asked for.
     """
 
     location: Location

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import obstore
@@ -16,12 +16,15 @@ from micro_etl.source.fetch import Extract
 from micro_etl.source.unpack import unpack
 from micro_etl.store import Place, open_place, sync, target_errors
 
+_CHUNK = 1 << 20
+
 
 def keep_raw(
     fetched: Extract,
     raw_url: Location,
     name: str,
     *,
+    pieces: Iterable[bytes] | None = None,
     scratch: Path,
     timeout: float,
     deadline: float,
@@ -35,6 +38,7 @@ def keep_raw(
         fetched: the response.
         raw_url: a folder of a store, or a local one.
         name: of the copy, slashes and all.
+        pieces: what the response is, where that is not in its file alone.
         scratch: a folder for the gzipped copy.
         timeout: seconds for one request.
         deadline: seconds for a request with its retries.
@@ -62,7 +66,8 @@ def keep_raw(
         packed.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as file,
     ):
-        shutil.copyfileobj(body, file)
+        for piece in pieces or iter(lambda: body.read(_CHUNK), b""):
+            file.write(piece)
     with target_errors("write", url):
         try:
             obstore.put(place.store, place.key, packed, mode="create")

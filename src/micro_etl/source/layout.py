@@ -1,4 +1,4 @@
-"""Find out how records lie in a body: what comes first and last decides, not what is announced."""
+"""Detect the layout of a body from its first and last bytes, not from what is announced."""
 
 from __future__ import annotations
 

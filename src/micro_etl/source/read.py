@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import Dataset
 from micro_etl.location import Location
 from micro_etl.mask import Mask
+from micro_etl.source.cut import PART_SIZE, Cutter
 from micro_etl.source.fetch import Extract, extract, ignore
 from micro_etl.source.layout import find_layout, largest_record
 from micro_etl.source.limits import ExtractOptions
@@ -27,11 +29,12 @@ class Arrived:
 
     Attributes:
         extract: the file and what the source said of it.
-        part: the file, and what messages call it.
+        part: the file, and what messages call it; the last one of a response that was cut.
         layout: how its records are laid out.
         key: its name among the parts: what the hash of several parts and a raw copy call it.
         max_record: the largest record of it that is read, in bytes.
         records: how many it has, where that is known.
+        cut: the parts before that one, which were given to `Ahead`.
     """
 
     extract: Extract
@@ -40,11 +43,22 @@ class Arrived:
     key: str
     max_record: int
     records: int | None = None
+    cut: tuple[Part, ...] = ()
 
     @property
     def body(self) -> Body:
         """The part as a body of its own."""
         return Body((self.part,), self.layout, self.max_record)
+
+
+class Ahead(Protocol):
+    """Takes parts of a single response while the rest of it comes; called in another thread."""
+
+    def add(self, body: Body) -> None:
+        """Take the next part."""
+
+    def restart(self) -> None:
+        """Forget all parts: the response comes again from its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,7 @@ def read_source(
     max_record: int,
     environ: Mapping[str, str] = os.environ,
     mask: Mask | None = None,
+    ahead: Ahead | None = None,
     on_progress: OnProgress = ignore,
     on_retry: OnRetry = ignore,
 ) -> Iterator[Arrived | Forget]:
@@ -88,6 +103,7 @@ def read_source(
         max_record: the largest record that is surely read, in bytes.
         environ: the variables of ``${NAME}``.
         mask: is told the secrets.
+        ahead: takes the parts that a single response is cut into, all but the last.
         on_progress: told of the bytes that have come.
         on_retry: told of each retry.
 
@@ -137,11 +153,28 @@ def read_source(
             request = prepare_one(
                 dataset, source, options=options, environ=environ, mask=mask, on_retry=on_retry
             )
+        cutter = Cutter(source.shown)
+        if ahead and not dataset.is_wrapped:
+            cutter = Cutter(
+                source.shown,
+                on_part=lambda part, layout: ahead.add(
+                    Body((part,), layout, largest_record(layout, max_record, size=0))
+                ),
+                on_restart=ahead.restart,
+                size=PART_SIZE,
+            )
         fetched = extract(
-            request, folder, options=options, on_progress=on_progress, on_retry=on_retry
+            request,
+            folder,
+            options=options,
+            cutter=cutter,
+            on_progress=on_progress,
+            on_retry=on_retry,
         )
-        part = Part(fetched.file, source.shown)
-        yield _arrive(dataset, source, fetched, part, source.shown, max_record)
+        *cut, last = cutter.parts
+        layout = Layout.LINES if cut and cutter.layout is Layout.LINES else None
+        arrived = _arrive(dataset, source, fetched, last, source.shown, max_record, layout=layout)
+        yield replace(arrived, cut=tuple(cut))
 
 
 def may_say_more(headers: Mapping[str, str]) -> bool:
@@ -166,9 +199,10 @@ def _arrive(
     records: int | None = None,
     *,
     is_file: bool = False,
+    layout: Layout | None = None,
 ) -> Arrived:
-    layout = find_layout(
-        fetched.file,
+    layout = layout or find_layout(
+        part.file,
         wrapped=dataset.is_wrapped,
         in_array=bool(dataset.records) and not isinstance(dataset.records[0], str),
         one_line=is_file or source.names_lines(fetched.content_type),

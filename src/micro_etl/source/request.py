@@ -235,6 +235,6 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
     if not value:
         raise ConfigError(
             f"{name} is {'missing' if value is None else 'empty'}; the dataset file uses it as "
-            f"${{{name}}}, so the environment should have it"
+            f"${{{name}}}: set it in the environment"
         )
     return value

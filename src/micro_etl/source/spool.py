@@ -1,25 +1,18 @@
-"""Write a body to disk as it comes: decompressed, within its limits, hashed behind the writer."""
+"""Write a body to disk as it comes: decompressed, within its limits, hashed beside the writer."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from micro_etl.errors import SourceError, scratch_errors
+from micro_etl.source.cut import Cutter
 from micro_etl.source.deadline import Deadline
+from micro_etl.source.hashing import Hasher
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.strict import StrictScan
 from micro_etl.source.unpack import unpack
-
-_CHUNK = 1 << 20
-_POLL_SECONDS = 0.05
-_LAST = 19  # the lowest priority, as of nice(1)
 
 OnProgress = Callable[[int, int | None], None]
 """Called with the bytes that have come and, where it is known, how many will."""
@@ -48,6 +41,7 @@ def spool(
     options: ExtractOptions,
     deadline: Deadline,
     on_progress: OnProgress,
+    cutter: Cutter | None = None,
     encoding: str = "",
 ) -> Spooled:
     """Write a body into a file.
@@ -60,13 +54,14 @@ def spool(
         options: the largest sizes.
         deadline: when to stop.
         on_progress: told of each chunk.
+        cutter: cuts the body; without one it is a single part.
         encoding: how it is compressed, as it was announced; its first bytes say more.
 
     Raises:
         SourceError: the body is too large, too slow, or not what it starts as.
         MachineError: the file can't be written.
     """
-    size, received, complete = 0, 0, threading.Event()
+    size, received = 0, 0
 
     def counted() -> Iterator[bytes]:
         nonlocal received
@@ -80,10 +75,9 @@ def spool(
             on_progress(received, total)
             yield chunk
 
-    hasher = ThreadPoolExecutor(1)
+    hasher = Hasher(shown)
     try:
-        with scratch_errors(), file.open("wb") as written:
-            hashing = hasher.submit(_hash, file.open("rb"), complete, shown)
+        with scratch_errors(), (cutter or Cutter(shown)).open(file, hasher) as written:
             for piece in unpack(counted(), shown, encoding=encoding):
                 deadline.check()
                 size += len(piece)
@@ -94,28 +88,5 @@ def spool(
                     )
                 written.write(piece)
     finally:
-        complete.set()
-        hasher.shutdown(wait=False)
+        hashing = hasher.finish()
     return Spooled(size, received, hashing)
-
-
-def _hash(file: BinaryIO, complete: threading.Event, shown: str) -> str:
-    """The SHA-256 of a file that grows until it is complete, also where its name is gone by then.
-
-    It runs behind whoever writes and need not keep up: a fast source is hashed while it is parsed.
-    """
-    if sys.platform == "linux":  # where a thread has a priority of its own: the others go first
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
-    digest = hashlib.sha256()
-    with scratch_errors(), file as written:
-        scan = StrictScan(written)
-        while True:
-            last = complete.is_set()
-            while piece := written.read(_CHUNK):
-                digest.update(piece)
-                defect = scan.look(piece)
-                if defect:
-                    raise SourceError(f"{shown} is not JSON: it has {defect}")
-            if last:
-                return digest.hexdigest()
-            complete.wait(_POLL_SECONDS)

@@ -39,10 +39,20 @@ class StrictScan:
         Args:
             file: the body, read again where a find may be part of a string.
         """
-        self._file = file
-        self._read, self._before = 0, b""
-        self._counted, self._in_string = 0, False
+        self._read = 0
         self._is_array: bool | None = None  # unknown while there is only white space
+        self.follow(file)
+
+    def follow(self, file: BinaryIO, added: int = 0) -> None:
+        """Go on in another file, which starts between two records.
+
+        Args:
+            file: what comes next.
+            added: how many bytes of the file, at its start, are not of the body.
+        """
+        self._file, self._start, self._added = file, self._read, added
+        self._before = b""
+        self._counted, self._in_string = self._read, False
 
     def look(self, piece: bytes) -> str | None:
         """Say what is wrong up to the end of the next piece, or none.
@@ -50,6 +60,11 @@ class StrictScan:
         The position in the file is the same afterwards.
         """
         found = None
+        has_lines = self._is_array and (b"\n" in piece or b"\n" in self._before)
+        if self._read > THOROUGH and not has_lines:
+            self._read += len(piece)
+            self._before = piece[-_OVERLAP:]
+            return None
         text = self._before + piece
         start = self._read - len(self._before)
         if self._is_array is None and piece.strip(_BLANK):
@@ -75,8 +90,8 @@ class StrictScan:
         """Whether an offset of the file is inside a string: behind an odd number of quotes."""
         here = self._file.tell()
         if offset < self._counted:
-            self._counted, self._in_string = 0, False
-        self._file.seek(self._counted)
+            self._counted, self._in_string = self._start, False
+        self._file.seek(self._counted - self._start + self._added)
         while self._counted < offset:
             text = self._file.read(min(1 << 20, offset - self._counted))
             while text.endswith(b"\\"):

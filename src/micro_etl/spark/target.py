@@ -174,7 +174,7 @@ def publish(
     """
     refusal = refuse(version.rows, version.schema, previous, dataset)
     if refusal and not force:
-        raise DataError(f"not published: {refusal}; --force publishes all the same")
+        raise DataError(f"not published: {refusal}; --force publishes anyway")
     if previous and previous.sha256 == version.sha256 and is_whole():
         return Outcome("unchanged", previous.etag)
     if not dry_run:
@@ -214,14 +214,14 @@ def _describe(manifest: Path) -> Description | None:
 
 
 def find_unread(target: Target, published: Version | None) -> list[str]:
-    """The versions that nobody reads once another is published over what stands there, by name.
+    """List the versions that no reader sees once another is published over what stands there.
 
     They were left by runs that were killed, or were published before the last one. Of a run that
     is under way only if it looked at the target before: then it finds that it lost the race.
 
     Args:
         target: where.
-        published: what stands there, which somebody may be reading.
+        published: what stands there, which may be read right now.
 
     Raises:
         TargetError: the store can't be read.
@@ -237,7 +237,7 @@ def find_unread(target: Target, published: Version | None) -> list[str]:
 
 
 def remove(target: Target, version: str) -> None:
-    """Remove the files of a version that nobody reads.
+    """Remove the files of a version that no reader sees.
 
     Raises:
         TargetError: the store can't be written.

@@ -23,12 +23,12 @@ from micro_etl.spark.job import Job
 from micro_etl.spark.parts import Rows, part_name, write_part
 from micro_etl.spark.plan import Split
 from micro_etl.table import checks, parquet
+from micro_etl.table.around import Around, read_around
 from micro_etl.table.engine import ONE_THREAD, Connection, Error, connect, machine_errors, reason_of
 from micro_etl.table.parquet import expected_schema, read_profile, read_schema
 from micro_etl.table.sql import literal
 from micro_etl.table.stage import stage as stage_sql
 from micro_etl.table.violations import find_wrong_wrapper
-from micro_etl.table.wrapper import read_wrapper
 
 _ROWS = 50_000
 _SUMMARY = [("summary", pa.string())]
@@ -117,9 +117,12 @@ def _may_be_first_page(fetched: Extract, job: Job) -> bool:
 
 
 def _find_more(connection: Connection, fetched: Fetched, dataset: Dataset, rows: int) -> str | None:
-    page = read_wrapper(connection, dataset, fetched.body) if dataset.is_wrapped else {}
+    around = Around({}, None)
+    if dataset.is_wrapped:
+        around = read_around(connection, dataset, fetched.body)
     headers = {name.lower(): value for name, value in fetched.extract.headers.items()}
-    evidence = find_evidence(headers, page, rows, records=dataset.records)
+    elements = rows if around.elements is None else around.elements
+    evidence = find_evidence(headers, around.page, elements, records=dataset.records)
     return f"{fetched.split.name} {evidence.advice}" if evidence else None
 
 

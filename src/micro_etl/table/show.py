@@ -17,7 +17,7 @@ from micro_etl.text import printable
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_WIDTH = 120  # where nobody's terminal tells
+_WIDTH = 120  # where no terminal tells
 
 
 def head(file: Path, *, scratch: Path, rows: int = 20) -> str:

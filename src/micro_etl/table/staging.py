@@ -1,38 +1,90 @@
-"""Check and stage parts in the background, while the next ones come."""
+"""Check and stage parts in the background, while the next ones come.
+
+The parts are on disk, and stay there until the table is written: a value that comes twice or a path
+that no record has is known only then, and to say which records are meant they are read again. So
+there is no bound on how many wait, which would only slow down the source.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import deque
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path
 
-from micro_etl.body import Body, Layout
+from micro_etl.body import Body, Part, join
 from micro_etl.dataset import Dataset
 from micro_etl.table.engine import ONE_THREAD, Connection, Error, machine_errors
 from micro_etl.table.stage import stage
 
-_MOST_PARTS = 1_000  # in one pass
-_LEAST_BYTES = 8 << 20  # in one pass, but for the last: small ones cost more than they hold
+_MOST_PARTS, _MOST_BYTES = 1_000, 32 << 20  # in one pass
+_MOST_THREADS = 2  # each takes 60 MB, and two are faster than most sources
+_MOST_JOINS = 4  # before the rest is read in one piece
+
+
+class _State(Enum):
+    WAITING = auto()
+    RUNNING = auto()
+    DONE = auto()
+    HELD = auto()
+    """Until all parts have come."""
+
+
+@dataclass(eq=False)
+class _Job:
+    """Parts that are staged into one file."""
+
+    body: Body
+    file: Path
+    state: _State = _State.WAITING
+    rows: int = 0
+    error: BaseException | None = None
+    joins: int = 0
+
+    @property
+    def is_cut_wrong(self) -> bool:
+        """Whether the last part may end inside a record."""
+        return isinstance(self.error, UnicodeDecodeError) or "Malformed JSON" in str(self.error)
 
 
 class Staging:
-    """Stages the parts of one body, in their order, as many at a time as have come.
+    """Stages parts, several at a time, into files that are in their order.
 
-    Attributes:
-        files: the staged files, in the order of the records.
-        rows: how many rows they have.
+    A part that was cut inside a record is not valid JSON. It is joined with the next one and staged
+    again; after some such cuts, the rest is staged in one piece once all of it has come. As long as
+    what is before it is valid, a part begins between two records, so its own errors count.
     """
 
     def __init__(self, dataset: Dataset, *, scratch: Path, engine: Future[Connection]) -> None:
         self._dataset, self._scratch, self._engine = dataset, scratch, engine
-        self._waiting: list[Body] = []
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._complete = False
-        self._error: BaseException | None = None
-        self.files: list[Path] = []
-        self.rows = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._jobs: list[_Job] = []
+        self._waiting: deque[_Job] = deque()
+        self._settled = 0  # jobs at the start that need no other look
+        self._added = 0
+        self._threads: list[threading.Thread] = []
+        self._is_complete = self._is_over = False
+
+    @property
+    def files(self) -> list[Path]:
+        """The staged files, in the order of the records."""
+        return [job.file for job in self._jobs]
+
+    @property
+    def rows(self) -> int:
+        """How many rows they have."""
+        return sum(job.rows for job in self._jobs)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, in order; those that were cut wrong are joined."""
+        return tuple(part for job in self._jobs for part in job.body.parts)
 
     def connection(self) -> Connection:
         """The engine; waits until it has started."""
@@ -41,19 +93,30 @@ class Staging:
     def add(self, body: Body) -> None:
         """Stage further parts, in the background."""
         with self._changed:
-            self._waiting.append(body)
-            self._changed.notify()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
+            last = self._jobs[-1] if self._jobs else None
+            if last and last.state is _State.WAITING and _are_alike(last.body, body):
+                last.body = replace(last.body, parts=last.body.parts + body.parts)
+                return
+            job = _Job(body, self._scratch / f"staged-{self._added}.parquet")
+            self._added += 1
+            self._jobs.append(job)
+            self._waiting.append(job)
+            self._settle()
+            self._changed.notify_all()
+            if len(self._threads) < min(_MOST_THREADS, _count_cores()):
+                thread = threading.Thread(target=self._run, daemon=True)
+                self._threads.append(thread)
+                thread.start()
 
     def restart(self) -> None:
         """Forget all parts: they will come again."""
-        self.finish()
+        with self._changed:
+            self._end()
+        for thread in self._threads:
+            thread.join()
         for file in self.files:
-            file.unlink()
-        self.files, self.rows, self._error = [], 0, None
-        self._thread, self._complete = None, False
+            file.unlink(missing_ok=True)
+        self._begin()
 
     def finish(self) -> Exception | None:
         """Wait until all is staged; gives the engine's error where a part is not as it should be.
@@ -62,62 +125,115 @@ class Staging:
             MachineError: no memory or no room in the scratch folder.
         """
         with self._changed:
-            self._complete = True
-            self._changed.notify()
-        if self._thread:
-            self._thread.join()
-        if isinstance(self._error, Error | UnicodeDecodeError):
-            return self._error
-        if self._error:
-            raise self._error
+            self._is_complete = True
+            self._settle()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        for job in self._jobs:
+            if isinstance(job.error, Error | UnicodeDecodeError):
+                return job.error
+            if job.error:
+                raise job.error
         return None
 
     def _run(self) -> None:
-        try:
-            while body := self._take():
-                self._stage(body)
-        except BaseException as error:  # to whoever waits for the end
-            self._error = error
+        connection: Connection | None = None
+        while job := self._take():
+            try:
+                if connection is None:
+                    connection = self.connection().cursor()
+                    connection.execute(ONE_THREAD)
+                self._stage(connection, job)
+            except BaseException as error:  # to whoever waits for the end
+                job.error = error
+            with self._changed:
+                job.state = _State.DONE
+                self._settle()
+                self._changed.notify_all()
 
-    def _take(self) -> Body | None:
-        """Wait for parts and take all of one kind that have come."""
+    def _take(self) -> _Job | None:
+        """Wait for parts to stage, until all are settled."""
         with self._changed:
-            while not self._complete and self._waiting_bytes() < _LEAST_BYTES:
+            while not self._waiting:
+                if self._is_over or (self._is_complete and self._settled == len(self._jobs)):
+                    return None
                 self._changed.wait()
-            if not self._waiting:
-                return None
-            first = self._waiting.pop(0)
-            parts = list(first.parts)
-            while (
-                self._waiting
-                and self._waiting[0].layout is first.layout
-                and len(parts) < _MOST_PARTS
-            ):
-                parts += self._waiting.pop(0).parts
-            return replace(first, parts=tuple(parts))
+            job = self._waiting.popleft()
+            job.state = _State.RUNNING
+            return job
 
-    def _waiting_bytes(self) -> int:
-        return sum(part.file.stat().st_size for body in self._waiting for part in body.parts)
-
-    def _stage(self, body: Body) -> None:
-        connection = self.connection()
-        _set_threads(connection, body)
-        file = self._scratch / f"staged-{len(self.files)}.parquet"
+    def _stage(self, connection: Connection, job: _Job) -> None:
+        if job.joins:
+            job.error = None
+            job.body = replace(job.body, parts=(join(job.body.parts, job.body.layout),))
         with machine_errors():
-            ((rows,),) = connection.execute(stage(self._dataset, body, file)).fetchall()
-        self.files.append(file)
-        self.rows += rows
+            query = stage(self._dataset, job.body, job.file)
+            ((job.rows,),) = connection.execute(query).fetchall()
+
+    def _settle(self) -> None:
+        """See how far all is well, and join the first part that is not with the next."""
+        while self._settled < len(self._jobs) and not self._is_over:
+            job = self._jobs[self._settled]
+            if job.state in (_State.WAITING, _State.RUNNING):
+                return
+            if job.state is _State.DONE and job.error is None:
+                self._settled += 1
+                continue
+            if job.state is _State.DONE and not job.is_cut_wrong:
+                self._end()
+                return
+            following = self._following()
+            if following and following.body.parts[0].joint is not None:
+                if following.state is _State.RUNNING:
+                    return
+                self._absorb(job, following)
+            elif following is None and not self._is_complete:
+                return
+            elif job.state is _State.HELD:
+                self._stage_next(job)
+            else:
+                self._end()
+
+    def _following(self) -> _Job | None:
+        after = self._jobs[self._settled + 1 : self._settled + 2]
+        return after[0] if after else None
+
+    def _absorb(self, job: _Job, following: _Job) -> None:
+        if following.state is _State.WAITING:
+            self._waiting.remove(following)
+        self._jobs.remove(following)
+        following.file.unlink(missing_ok=True)
+        job.body = replace(job.body, parts=job.body.parts + following.body.parts)
+        job.joins += 1
+        if job.joins > _MOST_JOINS:
+            job.state = _State.HELD
+        else:
+            self._stage_next(job)
+
+    def _stage_next(self, job: _Job) -> None:
+        job.state = _State.WAITING
+        self._waiting.appendleft(job)
+
+    def _end(self) -> None:
+        """Stage nothing more."""
+        self._is_over = True
+        self._waiting.clear()
 
 
-def _set_threads(connection: Connection, body: Body) -> None:
-    """Read one file of lines on all cores; what else there is, the engine reads on one.
+def _are_alike(one: Body, other: Body) -> bool:
+    """Whether bodies can be staged in one pass; it should not be a long one."""
+    parts = one.parts + other.parts
+    return (
+        (one.layout, one.max_record) == (other.layout, other.max_record)
+        and all(part.joint is None for part in parts)
+        and len(parts) <= _MOST_PARTS
+        and sum(part.file.stat().st_size for part in parts) < _MOST_BYTES
+    )
 
-    Where there is one core, lines are read by two threads all the same, since a single one would
-    cut the table into other row groups: the file would depend on the machine.
-    """
-    if body.layout is not Layout.LINES:
-        connection.execute(ONE_THREAD)
-        return
-    row = connection.execute("SELECT current_setting('threads')").fetchone()
-    if row == (1,):
-        connection.execute("SET threads = 2")
+
+def _count_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

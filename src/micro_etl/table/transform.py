@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from micro_etl.body import Body
+from micro_etl.body import Body, restore
 from micro_etl.dataset import Dataset
 from micro_etl.errors import MachineError, SourceError
 from micro_etl.table import parquet
@@ -28,6 +29,7 @@ from micro_etl.tablefile import Table
 T = TypeVar("T")
 
 _MANY = 500_000  # rows
+_ROW_GROUP = 122_880  # rows: with no more, there is nothing to cut
 # Enough for what reads staged values: where there are many distinct ones, it counts them on disk.
 _LITTLE_MEMORY, _ALL_MEMORY = "SET memory_limit = '128MB'", "RESET memory_limit"
 
@@ -75,7 +77,9 @@ def write_table(
     file = scratch / f"{dataset.name}.parquet"
     with staging.connection() as connection:
         error = staging.finish()
-        if error:
+        body = replace(body, parts=staging.parts)
+        if error:  # records are counted from the start of a response
+            body = replace(body, parts=restore(staging.parts, body.layout))
             raise_violations(connection, dataset, body)
             raise SourceError(
                 f"{culprit(error, body)} is not what it should be: {reason_of(error)}"
@@ -120,7 +124,7 @@ def _rows(connection: Connection, staging: Staging, scratch: Path) -> str:
     The engine cuts a file into groups of rows by what it is given at a time, which differs with
     the files that the rows are read from. A table of its own gives them full, whatever came in.
     """
-    if len(staging.files) == 1:
+    if len(staging.files) == 1 and staging.rows <= _ROW_GROUP:
         return f"read_parquet({literal(staging.files[0])})"
     files = ", ".join(literal(file) for file in staging.files)
     _write(connection, f"ATTACH {literal(scratch / 'staged.db')} AS staged")

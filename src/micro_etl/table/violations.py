@@ -29,7 +29,7 @@ def raise_violations(connection: Connection, dataset: Dataset, body: Body) -> No
     try:
         with machine_errors():
             found, totals = find_violations(connection, dataset, body)
-            if found and len(body.parts) > 1:
+            if found and _count_responses(body) > 1:
                 found = checks.locate(found, _count_records(connection, dataset, body))
     except (Error, UnicodeDecodeError) as error:
         raise SourceError(
@@ -98,7 +98,7 @@ def find_wrong_wrapper(
 
 def culprit(error: Exception, body: Body) -> str:
     """Name the part that an engine's error is about, as messages do."""
-    if len(body.parts) > 1:
+    if _count_responses(body) > 1:
         for part in body.parts:
             if f'"{part.file}"' in str(error):
                 return part.name
@@ -127,9 +127,15 @@ def _arrays(value: object, path: str) -> Iterator[str]:
 
 def _count_records(connection: Connection, dataset: Dataset, body: Body) -> list[tuple[str, int]]:
     """Count the records of each part."""
-    rows = []
+    rows: list[tuple[str, int]] = []
     for part in body.parts:
         query = checks.count(dataset, replace(body, parts=(part,)))
         (count,) = connection.execute(query).fetchone() or (0,)
+        if part.joint is not None:  # it goes on with the response of the part before
+            count += rows.pop()[1]
         rows.append((part.name, int(count)))
     return rows
+
+
+def _count_responses(body: Body) -> int:
+    return sum(part.joint is None for part in body.parts)

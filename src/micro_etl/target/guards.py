@@ -36,7 +36,7 @@ def refuse(rows: int, schema: Schema, previous: Previous | None, dataset: Datase
     if lost > round(previous.rows * dataset.max_shrink, 6):
         return (
             f"the table has {rows:,} rows, the published one {previous.rows:,}; "
-            f"max_shrink allows to lose {dataset.max_shrink:.0%}"
+            f"at most {dataset.max_shrink:.0%} may be lost (max_shrink)"
         )
     return None
 

@@ -68,7 +68,7 @@ def load(
         known = _read_schema(previous, table, place, scratch, describe)
         refusal = refuse(table.rows, table.schema, known, dataset)
         if refusal:
-            raise DataError(f"not published: {refusal}; --force publishes all the same")
+            raise DataError(f"not published: {refusal}; --force publishes anyway")
     if previous and previous.sha256 == table.sha256:
         try:
             now = read_back(place)

@@ -70,7 +70,7 @@ def put_locally(
 
 @contextmanager
 def _lock(folder: Path, place: Place) -> Iterator[int]:
-    """Hold a folder's lock, once whoever holds it lets go; yields the folder's descriptor."""
+    """Wait for a folder's lock and hold it; yields the folder's descriptor."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         end = time.monotonic() + place.timeout
