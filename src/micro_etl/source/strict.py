@@ -61,7 +61,7 @@ class StrictScan:
         """
         found = None
         has_lines = self._is_array and (b"\n" in piece or b"\n" in self._before)
-        if self._read > _THOROUGH and not has_lines:
+        if self._read > THOROUGH and not has_lines:
             self._read += len(piece)
             self._before = piece[-_OVERLAP:]
             return None
