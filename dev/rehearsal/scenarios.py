@@ -304,7 +304,7 @@ def interrupted(stage: Stage) -> str:
 
 
 def stopped_by_hand(stage: Stage) -> str:
-    """A task can be stopped from another shell; the run that follows it ends with 12."""
+    """A task can be stopped from another shell; the deploy that follows it ends with 12."""
 
     def stop(_: subprocess.Popen[str]) -> None:
         expect(stage.source.waiting.wait(STALL_SECONDS), "no task ran before the stop")

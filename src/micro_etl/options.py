@@ -181,7 +181,9 @@ DATASET = option(
     "Name of a file in ./datasets or of a bundled dataset, or the path or URL of a dataset file.",
 )
 _STORE = (
-    option("TARGET_TIMEOUT", Seconds(), LIMITS, "Seconds for one request to a store."),
+    option(
+        "TARGET_TIMEOUT", Seconds(), LIMITS, "Seconds without progress of a request to a store."
+    ),
     option("TARGET_DEADLINE", Seconds(), LIMITS, "Seconds for a request with its retries."),
 )
 _RUN = (

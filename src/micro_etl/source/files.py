@@ -17,9 +17,9 @@ from micro_etl.dataset import Dataset, Each
 from micro_etl.errors import ConfigError, SourceMissingError, TargetError
 from micro_etl.location import Location
 from micro_etl.source.fetch import Extract, extract, ignore, source_error
+from micro_etl.source.http.send import OnRetry
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.pattern import is_hidden, parse_pattern
-from micro_etl.source.send import OnRetry
 from micro_etl.source.spool import OnProgress
 from micro_etl.store import open_place, target_errors
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 from micro_etl.body import Body, Layout
 from micro_etl.dataset import Dataset
 from micro_etl.errors import MicroEtlError, SourceError
-from micro_etl.source.evidence import find_evidence
 from micro_etl.source.fetch import Extract
+from micro_etl.source.paging.evidence import find_evidence
 from micro_etl.source.read import may_say_more
 from micro_etl.spark.fetch import Fetched, fetch_split
 from micro_etl.spark.job import Job
@@ -120,7 +120,8 @@ def _find_more(connection: Connection, fetched: Fetched, dataset: Dataset, rows:
     around = Around({}, None)
     if dataset.is_wrapped:
         around = read_around(connection, dataset, fetched.body)
-    headers = {name.lower(): value for name, value in fetched.extract.headers.items()}
+    said = fetched.extract.headers
+    headers = {name.lower(): said[name] for name in said}  # lines of one name as one value
     elements = rows if around.elements is None else around.elements
     evidence = find_evidence(headers, around.page, elements, records=dataset.records)
     return f"{fetched.split.name} {evidence.advice}" if evidence else None
