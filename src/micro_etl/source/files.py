@@ -181,8 +181,10 @@ def extract_files(
     options: ExtractOptions,
     on_progress: OnProgress = ignore,
     on_retry: OnRetry = ignore,
-) -> dict[str, Extract]:
-    """Fetch every file of a folder or pattern, by name; limits are for each.
+) -> Iterator[tuple[str, Extract]]:
+    """Fetch the files of a folder or pattern one after the other, each with its name.
+
+    Limits are for each.
 
     Raises:
         SourceError: a file can't be read or is not complete.
@@ -190,21 +192,20 @@ def extract_files(
     files = list_files(url, dataset, options=options)
     total, before = sum(file.size or 0 for file in files), 0
     folder.mkdir()
-    parts = {}
     for number, file in enumerate(files):
 
         def progress(received: int, _: int | None, before: int = before) -> None:
             on_progress(before + received, total)
 
-        parts[file.name] = extract(
+        fetched = extract(
             file.location,
             folder / f"{number:06}",
             options=options,
             on_progress=progress,
             on_retry=on_retry,
         )
+        yield file.name, fetched
         before += file.size or 0
-    return parts
 
 
 def combine_hashes(hashes: Mapping[str, str]) -> str:

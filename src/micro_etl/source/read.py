@@ -139,10 +139,9 @@ def read_source(
     elif source.is_folder:
         from micro_etl.source.files import extract_files, series_of
 
-        files = extract_files(
+        for name, fetched in extract_files(
             source, dataset, folder, options=options, on_progress=on_progress, on_retry=on_retry
-        )
-        for name, fetched in files.items():
+        ):
             part = Part(fetched.file, name, series_of(name, dataset))
             yield _arrive(dataset, source, fetched, part, name, max_record, is_file=True)
     else:
