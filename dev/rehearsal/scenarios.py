@@ -8,9 +8,11 @@ earlier one left.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 
 from deploy.image.lockdown_flags import lockdown_flags
 from dev.rehearsal import emulator, source
@@ -301,6 +303,42 @@ def interrupted(stage: Stage) -> str:
     return f"exit code {INTERRUPTED}, task stopped"
 
 
+def stopped_by_hand(stage: Stage) -> str:
+    """A task can be stopped from another shell; the deploy that follows it ends with 12."""
+
+    def stop(_: subprocess.Popen[str]) -> None:
+        expect(stage.source.waiting.wait(STALL_SECONDS), "no task ran before the stop")
+        stage.deploy("stop").expect_exit(OK, "has been told to stop")
+
+    with stage.source.stalling(), stage.object_untouched():
+        stage.deploy("run", meanwhile=stop).expect_exit(TIMED_OUT, "stopped by a user")
+    expect(not stage.containers(), "its container is still running")
+    return f"exit code {TIMED_OUT}"
+
+
+def without_git(stage: Stage) -> str:
+    """An unpacked archive is shipped, beside a credential helper that fails, without its `.env`."""
+    copy = stage.checkout.parent / "archive"
+    hidden = shutil.ignore_patterns(".git", ".venv-deploy", "__pycache__")
+    shutil.copytree(stage.checkout, copy, ignore=hidden)
+    (copy / ".venv-deploy").symlink_to(stage.checkout / ".venv-deploy")
+    for folder in (copy, copy / "src" / "micro_etl"):
+        (folder / ".env").write_text("A_SECRET=1\n")
+    login = stage.checkout.parent / "docker"
+    login.mkdir()
+    (login / "config.json").write_text('{"credsStore": "no-such-helper"}')
+    variables = {**stage.variables, "DOCKER_CONFIG": str(login)}
+    archive = replace(stage, checkout=copy, variables=variables)
+    shipped = archive.deploy("ship").expect_exit(OK, "no git checkout").verdict["image"]
+    expect(shipped["tag"].startswith("tree-"), f"its tag is {shipped['tag']}")
+    again = archive.deploy("ship").expect_exit(OK, "already there").verdict["image"]
+    expect(again["digest"] == shipped["digest"], "the same content has another image")
+    image = stage.image_reference(shipped["digest"])
+    found = stage.engine.run("run", "--rm", "--entrypoint", "find", image, "/app", "-name", ".env")
+    expect(not found, f"{found} is in the image")
+    return str(shipped["tag"])
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     first_deploy,
     locked_down,
@@ -320,4 +358,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     rollback,
     took_too_long,
     interrupted,
+    stopped_by_hand,
+    without_git,
 )

@@ -228,7 +228,7 @@ class LocalEngine:
         (one,), dataset = self._parts, self._task.dataset
         if not (dataset.is_wrapped or may_say_more(one.extract.headers)):
             return
-        from micro_etl.source.evidence import find_evidence  # its patterns take 6 ms
+        from micro_etl.source.paging.evidence import find_evidence  # its patterns take 6 ms
 
         around = Around({}, None)
         if dataset.is_wrapped:

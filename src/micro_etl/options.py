@@ -181,7 +181,9 @@ DATASET = option(
     "Name of a file in ./datasets or of a bundled dataset, or the path or URL of a dataset file.",
 )
 _STORE = (
-    option("TARGET_TIMEOUT", Seconds(), LIMITS, "Seconds for one request to a store."),
+    option(
+        "TARGET_TIMEOUT", Seconds(), LIMITS, "Seconds without progress of a request to a store."
+    ),
     option("TARGET_DEADLINE", Seconds(), LIMITS, "Seconds for a request with its retries."),
 )
 _RUN = (
@@ -208,9 +210,9 @@ _RUN = (
         TARGET,
         "Keep each distinct response in this folder of a store, gzipped and named by its hash.",
     ),
-    option("SOURCE_ATTEMPTS", Whole(1, 20), LIMITS, "How often to ask the source."),
-    option("SOURCE_CONNECT_TIMEOUT", Seconds(), LIMITS, "Seconds for a connection."),
-    option("SOURCE_READ_TIMEOUT", Seconds(), LIMITS, "Seconds between two pieces of a response."),
+    option("SOURCE_ATTEMPTS", Whole(1, 20), LIMITS, "Attempts for each request."),
+    option("SOURCE_CONNECT_TIMEOUT", Seconds(), LIMITS, "Seconds to connect, TLS included."),
+    option("SOURCE_READ_TIMEOUT", Seconds(), LIMITS, "Seconds without any data before a retry."),
     option("SOURCE_DEADLINE", Seconds(), LIMITS, "Seconds for the whole source, with retries."),
     option("SOURCE_BACKOFF", Seconds(), LIMITS, "Unit of the wait between attempts, in seconds."),
     option("SOURCE_BACKOFF_MAX", Seconds(), LIMITS, "Longest wait between attempts, in seconds."),
@@ -222,7 +224,7 @@ _RUN = (
     ),
     option("SOURCE_MAX_REDIRECTS", Whole(0, 20), LIMITS, "How many redirects to follow."),
     option("SOURCE_MAX_PAGES", Whole(1, 1_000_000), LIMITS, "How many pages to fetch at most."),
-    option("SOURCE_MAX_BYTES", ByteSize(), LIMITS, "Largest response as it comes."),
+    option("SOURCE_MAX_BYTES", ByteSize(), LIMITS, "Largest response as received."),
     option("SOURCE_MAX_UNPACKED_BYTES", ByteSize(), LIMITS, "Largest response, decompressed."),
     option("SOURCE_MAX_RECORD_BYTES", ByteSize(), LIMITS, "Largest single record."),
     *_STORE,
@@ -236,7 +238,7 @@ _RUN = (
         "LOG_LEVEL",
         OneOf("info", "warning", "error"),
         OUTPUT,
-        "The least important event that is printed; the result always is.",
+        "Least important event to print; the result is always printed.",
     ),
     option(
         "RUN_ID",

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from micro_etl.errors import SourceError
-from micro_etl.source.ahead import ahead
 from micro_etl.source.deadline import Deadline
+from micro_etl.source.paging.prefetch import ahead
 
 
 def wait_until(made: list[int], count: int) -> None:

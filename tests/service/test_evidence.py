@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from micro_etl.dataset import Path, parse_path
-from micro_etl.source.evidence import find_evidence
+from micro_etl.source.paging.evidence import find_evidence
 
 R = [{"id": 1}, {"id": 2}]
 NEXT = "https://api.example.com/x?page=2"

@@ -12,7 +12,7 @@ import pytest
 
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import parse_dataset
-from micro_etl.source.evidence import find_evidence
+from micro_etl.source.paging.evidence import find_evidence
 from micro_etl.table.around import Around, read_around
 
 MANY = [{"id": number, "text": "x" * 50} for number in range(1000)]

@@ -9,8 +9,8 @@ import pytest
 
 from micro_etl.draft.find_records import choose_records
 from micro_etl.draft.guess_pagination import FirstPage, Guess, guess_pagination
-from micro_etl.source.page import find_records
-from micro_etl.source.pagination import PageRequest
+from micro_etl.source.paging.page import find_records
+from micro_etl.source.paging.pagination import PageRequest
 
 ONE = [{"id": 7}, {"id": 8}]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from micro_etl.source.head import BadHeadError, parse_head
+from micro_etl.source.http.head import BadHeadError, parse_head
 
 LENGTH = b"Content-Length: 990"
 

@@ -10,8 +10,8 @@ import pytest
 
 from micro_etl.dataset import parse_dataset, parse_path
 from micro_etl.errors import SourceError
-from micro_etl.source.keys import SeenKeys
-from micro_etl.source.page import (
+from micro_etl.source.paging.keys import SeenKeys
+from micro_etl.source.paging.page import (
     Number,
     find_records,
     is_same,

@@ -15,7 +15,7 @@ from micro_etl.errors import AccessDeniedError, ConfigError, DataError, MicroEtl
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.limits import ExtractOptions, HttpOptions
-from micro_etl.source.pages import Page, Restart, fetch_pages
+from micro_etl.source.paging.pages import Page, Restart, fetch_pages
 from micro_etl.source.read import is_paged
 from tests.cases.replay import serve_case
 from tests.service.servers import Answer, Request, Server, redirect, serve

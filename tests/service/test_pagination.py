@@ -10,9 +10,15 @@ import pytest
 
 from micro_etl.dataset import Pagination
 from micro_etl.errors import SourceError
-from micro_etl.source.links import next_link
-from micro_etl.source.page import Number
-from micro_etl.source.pagination import Arrived, PageRequest, find_next, read_total, set_param
+from micro_etl.source.paging.links import next_link
+from micro_etl.source.paging.page import Number
+from micro_etl.source.paging.pagination import (
+    Arrived,
+    PageRequest,
+    find_next,
+    read_total,
+    set_param,
+)
 
 URL = "https://api.example.com/v1/x?limit=2"
 FIRST = PageRequest(URL)

@@ -18,8 +18,8 @@ from micro_etl.dataset import Dataset, parse_dataset
 from micro_etl.errors import SourceError
 from micro_etl.location import Location
 from micro_etl.source.limits import ExtractOptions, HttpOptions
-from micro_etl.source.page import find_records, parse_page
-from micro_etl.source.pages import Page, fetch_pages
+from micro_etl.source.paging.page import find_records, parse_page
+from micro_etl.source.paging.pages import Page, fetch_pages
 from tests.service.command import micro_etl
 from tests.service.paging_server import KINDS, PagingServer, Sequence, serve_pages
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from micro_etl.source.rate_limit import wait_asked_for
+from micro_etl.source.http.rate_limit import wait_asked_for
 
 NOW = 1_700_000_000.0
 

@@ -22,8 +22,8 @@ from dev.loopback import free_port
 from micro_etl.errors import AccessDeniedError, ConfigError, SourceError, SourceMissingError
 from micro_etl.location import Location
 from micro_etl.source.deadline import Deadline
+from micro_etl.source.http.send import Request, send
 from micro_etl.source.limits import HttpOptions
-from micro_etl.source.send import Request, send
 from tests.service.servers import Answer, gzipped, redirect, serve
 
 FAST = {"backoff": 0.001, "backoff_max": 0.01, "retry_after_max": 0.2, "read_timeout": 0.2}
@@ -471,7 +471,9 @@ def test_a_name_that_resolves_to_a_link_local_address_is_refused(
         return resolve("127.0.0.9" if host == "metadata.test" else host, *rest, **options)
 
     monkeypatch.setattr("socket.getaddrinfo", as_told)
-    monkeypatch.setattr("micro_etl.source.follow.is_link_local", lambda host: host == "127.0.0.9")
+    monkeypatch.setattr(
+        "micro_etl.source.http.redirects.is_link_local", lambda host: host == "127.0.0.9"
+    )
     with socket.create_server(("127.0.0.9", 0)) as inner:
         there = f"http://metadata.test:{inner.getsockname()[1]}/"
         with serve(redirect(there)) as outer, pytest.raises(SourceError, match="link-local"):

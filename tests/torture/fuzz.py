@@ -100,8 +100,8 @@ def fuzz_settings(data: bytes) -> None:
     from micro_etl.report import open_report
     from micro_etl.settings import Settings
     from micro_etl.source.deadline import Deadline
+    from micro_etl.source.http.send import Request, send
     from micro_etl.source.limits import HttpOptions
-    from micro_etl.source.send import Request, send
     from micro_etl.store import open_place
 
     lines = data.decode("utf-8", "surrogateescape").replace("\0", "").splitlines()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from micro_etl.draft.flatten import Leaf
-from micro_etl.source.page import write_json
-from micro_etl.source.spellings import plain
+from micro_etl.source.paging.page import write_json
+from micro_etl.source.paging.page_fields import plain
 
 _IS_ID = re.compile(r"id|key|uuid|guid|uniquekey|uniqueid|objectid|number|flightnumber|isbn|slug")
 _MAY_BE_ID = re.compile(r".*(id|key|code|number|name|url|uri|time|date|at|day|value)")

@@ -27,11 +27,11 @@ from micro_etl.draft.write_dataset import (
 from micro_etl.errors import ContractError, DataError, SourceError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
-from micro_etl.source.evidence import find_evidence
 from micro_etl.source.layout import largest_record
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.page import Found, find_records, is_same, value_at, write_json
-from micro_etl.source.pagination import PageRequest, set_param
+from micro_etl.source.paging.evidence import find_evidence
+from micro_etl.source.paging.page import Found, find_records, is_same, value_at, write_json
+from micro_etl.source.paging.pagination import PageRequest, set_param
 from micro_etl.table.transform import transform
 from micro_etl.tablefile import Table
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from micro_etl.dataset import EVERY, Path, write_records
 from micro_etl.errors import DataError
-from micro_etl.source.spellings import plain
+from micro_etl.source.paging.page_fields import plain
 
 _DEEPEST = 5
 _USUAL = re.compile(

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from micro_etl.dataset import Path, write_path
-from micro_etl.source.links import next_link
-from micro_etl.source.page import Found, value_at
-from micro_etl.source.pagination import PageRequest
-from micro_etl.source.spellings import Said, is_url, names_page, plain, scopes, whole
+from micro_etl.source.paging.links import next_link
+from micro_etl.source.paging.page import Found, value_at
+from micro_etl.source.paging.page_fields import Said, is_url, names_page, plain, scopes, whole
+from micro_etl.source.paging.pagination import PageRequest
 
 _HREFS = ("href", "url", "uri", "link")
 # The parameter that bounds a page, and those that choose one where it is used.

@@ -11,7 +11,7 @@ from typing import Any
 
 from micro_etl.dataset import Column
 from micro_etl.draft.flatten import Leaf
-from micro_etl.source.page import Number, write_json
+from micro_etl.source.paging.page import Number, write_json
 from micro_etl.table.engine import connect, machine_errors
 from micro_etl.table.sql import literal
 from micro_etl.table.values import is_valid

@@ -15,9 +15,9 @@ from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.page import parse_page
-from micro_etl.source.pagination import PageRequest
-from micro_etl.source.request import first_requests, request_headers, secrets_of, to_request
+from micro_etl.source.paging.page import parse_page
+from micro_etl.source.paging.pagination import PageRequest
+from micro_etl.source.paging.request import first_requests, request_headers, secrets_of, to_request
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from urllib3.response import BaseHTTPResponse
 
 from micro_etl.errors import ConfigError, SourceError, SourceMissingError, TargetError
 from micro_etl.location import Location
-from micro_etl.source.connect import Connections
 from micro_etl.source.cut import Cutter
 from micro_etl.source.deadline import Deadline
+from micro_etl.source.http.connect import Connections
+from micro_etl.source.http.send import OnRetry, Request, send
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.send import OnRetry, Request, send
 from micro_etl.source.spool import OnProgress, Spooled, spool
 from micro_etl.text import printable
 

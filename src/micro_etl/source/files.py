@@ -17,9 +17,9 @@ from micro_etl.dataset import Dataset, Each
 from micro_etl.errors import ConfigError, SourceMissingError, TargetError
 from micro_etl.location import Location
 from micro_etl.source.fetch import Extract, extract, ignore, source_error
+from micro_etl.source.http.send import OnRetry
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.pattern import is_hidden, parse_pattern
-from micro_etl.source.send import OnRetry
 from micro_etl.source.spool import OnProgress
 from micro_etl.store import open_place, target_errors
 
@@ -181,8 +181,10 @@ def extract_files(
     options: ExtractOptions,
     on_progress: OnProgress = ignore,
     on_retry: OnRetry = ignore,
-) -> dict[str, Extract]:
-    """Fetch every file of a folder or pattern, by name; limits are for each.
+) -> Iterator[tuple[str, Extract]]:
+    """Fetch the files of a folder or pattern one after the other, each with its name.
+
+    Limits are for each.
 
     Raises:
         SourceError: a file can't be read or is not complete.
@@ -190,21 +192,20 @@ def extract_files(
     files = list_files(url, dataset, options=options)
     total, before = sum(file.size or 0 for file in files), 0
     folder.mkdir()
-    parts = {}
     for number, file in enumerate(files):
 
         def progress(received: int, _: int | None, before: int = before) -> None:
             on_progress(before + received, total)
 
-        parts[file.name] = extract(
+        fetched = extract(
             file.location,
             folder / f"{number:06}",
             options=options,
             on_progress=progress,
             on_retry=on_retry,
         )
+        yield file.name, fetched
         before += file.size or 0
-    return parts
 
 
 def combine_hashes(hashes: Mapping[str, str]) -> str:

@@ -14,9 +14,9 @@ from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.cut import PART_SIZE, Cutter
 from micro_etl.source.fetch import Extract, extract, ignore
+from micro_etl.source.http.send import OnRetry, Request
 from micro_etl.source.layout import find_layout, largest_record
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.send import OnRetry, Request
 from micro_etl.source.spool import OnProgress
 
 # Parts of the names of headers that speak of pages.
@@ -117,7 +117,7 @@ def read_source(
     """
     if is_paged(dataset, source):
         from micro_etl.source.files import raw_name
-        from micro_etl.source.pages import Page, fetch_pages
+        from micro_etl.source.paging.pages import Page, fetch_pages
 
         for one in fetch_pages(
             dataset,
@@ -139,16 +139,15 @@ def read_source(
     elif source.is_folder:
         from micro_etl.source.files import extract_files, series_of
 
-        files = extract_files(
+        for name, fetched in extract_files(
             source, dataset, folder, options=options, on_progress=on_progress, on_retry=on_retry
-        )
-        for name, fetched in files.items():
+        ):
             part = Part(fetched.file, name, series_of(name, dataset))
             yield _arrive(dataset, source, fetched, part, name, max_record, is_file=True)
     else:
         request: Location | Request = source
         if source.is_http and needs_request(dataset, source):
-            from micro_etl.source.pages import prepare_one
+            from micro_etl.source.paging.pages import prepare_one
 
             request = prepare_one(
                 dataset, source, options=options, environ=environ, mask=mask, on_retry=on_retry

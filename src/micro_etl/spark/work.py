@@ -15,8 +15,8 @@ import pyarrow as pa
 from micro_etl.body import Body, Layout
 from micro_etl.dataset import Dataset
 from micro_etl.errors import MicroEtlError, SourceError
-from micro_etl.source.evidence import find_evidence
 from micro_etl.source.fetch import Extract
+from micro_etl.source.paging.evidence import find_evidence
 from micro_etl.source.read import may_say_more
 from micro_etl.spark.fetch import Fetched, fetch_split
 from micro_etl.spark.job import Job

@@ -145,7 +145,7 @@ class Staging:
                     connection = self.connection().cursor()
                     connection.execute(ONE_THREAD)
                 self._stage(connection, job)
-            except BaseException as error:  # to whoever waits for the end
+            except BaseException as error:  # raised by `finish`
                 job.error = error
             with self._changed:
                 job.state = _State.DONE
@@ -219,6 +219,7 @@ class Staging:
         """Stage nothing more."""
         self._is_over = True
         self._waiting.clear()
+        self._changed.notify_all()
 
 
 def _are_alike(one: Body, other: Body) -> bool:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from micro_etl.dataset import Dataset, Path, write_path
 from micro_etl.errors import DataError
-from micro_etl.source.links import next_link
-from micro_etl.source.spellings import Said, is_url, scopes, whole
+from micro_etl.source.paging.links import next_link
+from micro_etl.source.paging.page_fields import Said, is_url, scopes, whole
 
 if TYPE_CHECKING:  # it imports an HTTP client, which a source of files does without
-    from micro_etl.source.pagination import Arrived
+    from micro_etl.source.paging.pagination import Arrived
 
 _NEXT_HEADERS = (
     "x-next-page",

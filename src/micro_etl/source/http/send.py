@@ -32,12 +32,12 @@ from micro_etl.errors import (
     SourceMissingError,
 )
 from micro_etl.location import Location
-from micro_etl.source.connect import Connections, parse_or_none
 from micro_etl.source.deadline import Deadline
-from micro_etl.source.follow import Route
-from micro_etl.source.head import BadHeadError
+from micro_etl.source.http.connect import Connections, parse_or_none
+from micro_etl.source.http.head import BadHeadError
+from micro_etl.source.http.rate_limit import wait_asked_for
+from micro_etl.source.http.redirects import Route
 from micro_etl.source.limits import HttpOptions
-from micro_etl.source.rate_limit import wait_asked_for
 from micro_etl.text import printable, show_bytes
 
 T = TypeVar("T")

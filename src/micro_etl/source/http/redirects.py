@@ -15,7 +15,7 @@ from urllib3.util import Url
 from micro_etl import __version__
 from micro_etl.errors import SourceError
 from micro_etl.location import Location
-from micro_etl.source.connect import OnConnect, Pool, is_link_local, parse_or_none
+from micro_etl.source.http.connect import OnConnect, Pool, is_link_local, parse_or_none
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar

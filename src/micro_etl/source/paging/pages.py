@@ -13,17 +13,17 @@ from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, MicroEtlError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.mask import Mask
-from micro_etl.source.ahead import ahead
-from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
-from micro_etl.source.evidence import refuse_first_page
 from micro_etl.source.fetch import Extract, ignore
+from micro_etl.source.http.connect import Connections
+from micro_etl.source.http.send import OnRetry, Request
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.one_page import FetchedPage, PageFetcher
-from micro_etl.source.pagination import Arrived, PageRequest, find_next
-from micro_etl.source.progress import MovedError, Progress
-from micro_etl.source.request import Series, first_requests, secrets_of
-from micro_etl.source.send import OnRetry, Request
+from micro_etl.source.paging.evidence import refuse_first_page
+from micro_etl.source.paging.one_page import FetchedPage, PageFetcher
+from micro_etl.source.paging.pagination import Arrived, PageRequest, find_next
+from micro_etl.source.paging.prefetch import ahead
+from micro_etl.source.paging.progress import MovedError, Progress
+from micro_etl.source.paging.request import Series, first_requests, secrets_of
 from micro_etl.source.spool import OnProgress
 
 

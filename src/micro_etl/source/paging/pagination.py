@@ -17,8 +17,8 @@ from urllib3.util import Url, parse_url
 
 from micro_etl.dataset import Pagination, Path, Step, parse_path
 from micro_etl.errors import SourceError
-from micro_etl.source.links import next_link
-from micro_etl.source.page import Number, value_at, write_json
+from micro_etl.source.paging.links import next_link
+from micro_etl.source.paging.page import Number, value_at, write_json
 
 _PORTS = {"http": 80, "https": 443}
 _SHOWN = 60  # characters of a value

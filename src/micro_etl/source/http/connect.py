@@ -18,7 +18,7 @@ from urllib3.util import Timeout, Url, make_headers, parse_url
 
 from micro_etl.errors import ConfigError
 from micro_etl.location import Location
-from micro_etl.source.head import Response
+from micro_etl.source.http.head import Response
 from micro_etl.source.limits import HttpOptions
 
 OnConnect: TypeAlias = Callable[[socket.socket], None]

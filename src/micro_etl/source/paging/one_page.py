@@ -17,15 +17,22 @@ from micro_etl.errors import (
 )
 from micro_etl.location import Location
 from micro_etl.mask import Mask
-from micro_etl.source.connect import Connections
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.fetch import Extract, extract
+from micro_etl.source.http.connect import Connections
+from micro_etl.source.http.send import OnRetry, Request
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.oauth2 import fetch_token
-from micro_etl.source.page import Found, find_records, is_same, parse_page, value_at, write_json
-from micro_etl.source.pagination import PageRequest
-from micro_etl.source.request import request_headers, to_request
-from micro_etl.source.send import OnRetry, Request
+from micro_etl.source.paging.oauth2 import fetch_token
+from micro_etl.source.paging.page import (
+    Found,
+    find_records,
+    is_same,
+    parse_page,
+    value_at,
+    write_json,
+)
+from micro_etl.source.paging.pagination import PageRequest
+from micro_etl.source.paging.request import request_headers, to_request
 from micro_etl.source.spool import OnProgress
 
 _SHOWN = 100  # characters of a value

@@ -14,9 +14,9 @@ from micro_etl.dataset import Dataset, OAuth2
 from micro_etl.dataset.section import VARIABLE
 from micro_etl.errors import ConfigError
 from micro_etl.location import Location
-from micro_etl.source.page import write_json
-from micro_etl.source.pagination import PageRequest
-from micro_etl.source.send import Request
+from micro_etl.source.http.send import Request
+from micro_etl.source.paging.page import write_json
+from micro_etl.source.paging.pagination import PageRequest
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _JSON = "application/json"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from micro_etl.dataset import EVERY, Column, Dataset, Origin, Path
-from micro_etl.source.page import Bindings, Found, is_same, value_at, write_json
+from micro_etl.source.paging.page import Bindings, Found, is_same, value_at, write_json
 
 Read = Callable[[Any, Found], list[Any]]
 """Gives a column's value of each record."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from micro_etl.dataset import Dataset, write_path
 from micro_etl.errors import SourceError
-from micro_etl.source.keys import SeenKeys
-from micro_etl.source.page import Found
-from micro_etl.source.pagination import PageRequest, read_total
+from micro_etl.source.paging.keys import SeenKeys
+from micro_etl.source.paging.page import Found
+from micro_etl.source.paging.pagination import PageRequest, read_total
 
 
 class MovedError(Exception):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from micro_etl.dataset import EVERY, Path
-from micro_etl.source.page import value_at
+from micro_etl.source.paging.page import value_at
 
 _DIGITS = 18  # of a number that counts something
 _DEEPEST = 3  # meta.pagination.links

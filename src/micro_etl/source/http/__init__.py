@@ -1,0 +1,1 @@
+"""Send a request and follow it to an answer, with every retry that may help."""
