@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from obstore.store import LocalStore
 
-from micro_etl.dataset import Dataset
+from micro_etl.dataset import Dataset, Pagination
 from micro_etl.errors import ContractError, MicroEtlError, Violation
 from micro_etl.location import Location
 from micro_etl.source.files import SourceFile
@@ -158,7 +158,8 @@ class SparkBench(Bench):
             return replace(source, etag=etag(file)) if cut else None
 
         return Job(
-            dataset=contract,
+            # Whether there are more pages is asked by a run, not by `Bench`.
+            dataset=replace(contract, pagination=Pagination("none")),
             splits=plan_splits([source], lines, size=size // 3 + 1),
             options=ExtractOptions(),
             max_record=1 << 24,
