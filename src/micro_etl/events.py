@@ -107,7 +107,6 @@ class RunFinished(Event):
     nulls: dict[str, int]
     bytes: int
     sha256: str
-    superseded: bool
     files: int | None = None
     seconds: dict[str, float]
     version: str

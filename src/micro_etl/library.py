@@ -50,7 +50,7 @@ def run(
 
     unknown = settings.keys() - Settings.__dataclass_fields__.keys()
     if unknown:
-        raise UsageError(f"{min(unknown)} is no setting; see micro_etl.Settings")
+        raise UsageError(f"{min(unknown)} is not a setting; see micro_etl.Settings")
     name = dataset.name if isinstance(dataset, Dataset) else dataset
     chosen = Settings(dataset=name, **settings)
     report = report or SilentReport()

@@ -121,7 +121,6 @@ def run(
         nulls={column.name: column.nulls for column in made.columns},
         bytes=made.size,
         sha256=made.sha256,
-        superseded=False,
         files=made.files,
         seconds=seconds.all(),
         version=__version__,

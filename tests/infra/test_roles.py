@@ -174,16 +174,20 @@ def call(action: str, caller: str = "user/deployer", *, allowed: bool = True) ->
         ("ecs:RunTask", [], "ecs:RunTask is granted, was not used, and has no reason"),
         ("", [call("ecs:RunTask")], "ecs:RunTask was used, not granted"),
         ("", [call("ecs:RunTask", allowed=False)], "ecs:RunTask was denied"),
-        ("", [call("ecr:PutImage")], "ecr:PutImage has a reason not to be used, but was"),
+        (
+            "",
+            [call("ecr:UploadLayerPart")],
+            "ecr:UploadLayerPart has a reason not to be used, but was",
+        ),
         ("", [call("iam:CreateRole", "root")], None),
         (
             "ecs:RunTask",
-            [call("ecs:RunTask", "assumed-role/micro-etl-x-deploy-role-Role-1/github")],
+            [call("ecs:RunTask", "assumed-role/micro-etl-x-environment-DeployRole-1/github")],
             None,
         ),
         (
             "",
-            [call("ecs:RunTask", "assumed-role/micro-etl-x-compute-TaskRole-1/0123")],
+            [call("ecs:RunTask", "assumed-role/micro-etl-x-environment-TaskRole-1/0123")],
             "task_role: ecs:RunTask was used, not granted",
         ),
     ],

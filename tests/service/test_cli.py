@@ -23,7 +23,7 @@ EVENT_FIELDS = {
     "transformed": {"source_sha256", "rows", "bytes", "sha256", "columns"},
     "run_finished": {
         *("result", "dataset", "source", "source_bytes", "source_sha256", "target", "etag"),
-        *("rows", "previous_rows", "nulls", "bytes", "sha256", "superseded", "seconds", "version"),
+        *("rows", "previous_rows", "nulls", "bytes", "sha256", "seconds", "version"),
     },
 }
 

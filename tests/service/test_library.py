@@ -58,7 +58,7 @@ def test_errors_are_typed_and_have_the_exit_code_of_the_command(tmp_path: Path) 
     assert missing.value.exit_code == 66
     with pytest.raises(micro_etl.ConfigError, match="the target is missing"):
         micro_etl.run(source_url="x.json")
-    with pytest.raises(micro_etl.UsageError, match="targeturl is no setting"):
+    with pytest.raises(micro_etl.UsageError, match="targeturl is not a setting"):
         micro_etl.run(targeturl="x")
 
 

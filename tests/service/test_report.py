@@ -39,7 +39,6 @@ def finished() -> RunFinished:
         nulls={},
         bytes=3000,
         sha256="5a",
-        superseded=False,
         seconds={"total": 0.25},
         version="9",
     )

@@ -110,7 +110,7 @@ def read_map(section: Section, kind: str) -> dict[str, object] | None:
     base = _base(kind)
     mapping = {}
     for key, value in values.items():
-        mapping[key] = _FITTING[base.partition("(")[0]](value, kind)
+        mapping[key] = _FITTING.get(base.partition("(")[0], _fit_text)(value, kind)
         if mapping[key] is None:
             raise section.error(
                 f"{section.full('map')} maps {show(key)} to {show(value)}; "
@@ -196,12 +196,16 @@ def _fit_date(value: object, _: str) -> object:
     return day.isoformat() if isinstance(day, date) and not isinstance(day, datetime) else None
 
 
+def _fit_text(value: object, _: str) -> object:
+    return value if isinstance(value, str) else None
+
+
 _FITTING: dict[str, Callable[[object, str], object]] = {
     "int32": _whole(32),
     "int64": _whole(64),
     "float64": _fit_float,
     "decimal": _fit_decimal,
-    "string": lambda value, _: value if isinstance(value, str) else None,
+    "string": _fit_text,
     "boolean": lambda value, _: value if isinstance(value, bool) else None,
     "timestamp": _fit_timestamp,
     "date": _fit_date,
