@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
@@ -49,6 +48,13 @@ class Mask:
         return value
 
 
+def _escape_html(text: str) -> str:
+    """Do what `html.escape` does, whose module takes 2 ms to import."""
+    for character, entity in (("&", "amp"), ("<", "lt"), (">", "gt"), ('"', "quot"), ("'", "#x27")):
+        text = text.replace(character, f"&{entity};")
+    return text
+
+
 def _forms(secret: str) -> set[str]:
     encoded = secret.encode("utf-8", "surrogatepass")
     return {
@@ -56,7 +62,7 @@ def _forms(secret: str) -> set[str]:
         quote(encoded, safe=""),
         quote(encoded),
         quote_plus(encoded),
-        html.escape(secret),
+        _escape_html(secret),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         ascii(secret)[1:-1],

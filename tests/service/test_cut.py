@@ -3,6 +3,7 @@
 # ruff: noqa: D103, E501 - a test's name is its promise; some texts are long
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 from itertools import pairwise
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import micro_etl
 from micro_etl.body import Body, Layout, Part, uncut
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, SourceError
@@ -18,7 +20,9 @@ from micro_etl.source.hashing import Hasher
 from micro_etl.table.engine import start
 from micro_etl.table.staging import Staging
 from micro_etl.table.transform import transform, write_table
+from tests.service.command import launches
 from tests.service.conftest import dataset
+from tests.service.servers import Answer, serve
 
 COLUMNS = 'a = { type = "int64", required = true, unique = true }\nb = { type = "json" }'
 
@@ -132,3 +136,29 @@ def test_cutter_makes_parts_of_which_comes_the_table_of_the_whole(
             seen.add(starts)
             assert staged(parts, layout, contract, tmp_path / str(size)) == expected
     assert len(seen) > 1
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip"])
+def test_run_publishes_the_same_table_and_keeps_the_same_copy_of_a_response_in_parts(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer breaks off after parts of it were staged; the second is complete."""
+    text = launches(50)
+    body = gzip.compress(text, 0) if kind == "gzip" else text
+    broken = Answer(body=body, sent=len(body) // 2)
+    found = {}
+    for size in (len(text), 500):
+        monkeypatch.setattr("micro_etl.source.read.PART_SIZE", size)
+        folder = tmp_path / str(size)
+        with serve(broken, Answer(body=body)) as server:
+            finished = micro_etl.run(
+                "launches",
+                source_url=server.url,
+                target_url=str(folder / "table.parquet"),
+                raw_url=str(folder / "raw"),
+            )
+        assert (finished.rows, finished.source_sha256) == (50, hashlib.sha256(text).hexdigest())
+        (copy,) = (folder / "raw").rglob("*.gz")
+        assert gzip.decompress(copy.read_bytes()) == text
+        found[size] = finished.sha256
+    assert len(set(found.values())) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Context, Decimal, InvalidOperation
 
 from micro_etl.column_types import ColumnType, column_type, type_names
 from micro_etl.dataset.section import Section, did_you_mean, is_json, show
@@ -164,6 +163,8 @@ def _fit_float(value: object, _: str) -> object:
 
 def _fit_decimal(value: object, kind: str) -> object:
     """The value as a number, where both it and the type hold it exactly."""
+    from decimal import Context, Decimal, InvalidOperation  # only for a map: 2 ms
+
     found = _DECIMAL.match(kind)
     if isinstance(value, bool) or not isinstance(value, int | float | str) or not found:
         return None
