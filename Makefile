@@ -107,7 +107,7 @@ $(VENV)/dev.stamp: requirements/deploy.txt requirements/dev.txt $(VENV)/quicksta
 
 $(VENV)/stores.stamp: tests/stores/package.json $(VENV)/dev.stamp
 	@echo "Installing what the tests of the stores need (a minute) ..."
-	@mkdir -p $(VENV)/stores && cp tests/stores/package.json $(VENV)/stores/
+	@rm -rf $(VENV)/stores && mkdir -p $(VENV)/stores && cp tests/stores/package.json $(VENV)/stores/
 	@npm install --prefix $(VENV)/stores --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
