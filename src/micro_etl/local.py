@@ -15,7 +15,7 @@ from micro_etl.events import SourceRetry
 from micro_etl.publication import State
 from micro_etl.table.around import Around, read_around
 from micro_etl.table.engine import start
-from micro_etl.table.parquet import describe
+from micro_etl.table.parquet import describe, describe_alone
 from micro_etl.table.show import head
 from micro_etl.table.staging import Staging
 from micro_etl.table.transform import write_table
@@ -37,7 +37,6 @@ class LocalEngine:
         self._staging = Staging(task.dataset, scratch=task.scratch, engine=start(task.scratch))
         self._parts: list[Arrived] = []
         self._table: Table
-        self._describe = partial(describe, scratch=task.scratch)
         self._denied: AccessDeniedError | None = None
 
     def look(self) -> Previous | None:
@@ -51,7 +50,10 @@ class LocalEngine:
         )
         try:
             return look(
-                self._place, scratch=task.scratch, describe=self._describe, force=task.force
+                self._place,
+                scratch=task.scratch,
+                describe=lambda file: describe(self._staging.connection().cursor(), file),
+                force=task.force,
             )
         except AccessDeniedError as error:
             if task.dry_run or not may_be_missing(error):
@@ -154,7 +156,7 @@ class LocalEngine:
                     "run-id": task.run_id,
                 },
                 scratch=task.scratch,
-                describe=self._describe,
+                describe=partial(describe_alone, scratch=task.scratch),
                 force=task.force,
                 dry_run=task.dry_run,
                 on_write=task.publication.begin,

@@ -18,7 +18,7 @@ from obstore.store import MemoryStore
 from micro_etl.dataset import Dataset, bundled_dataset
 from micro_etl.location import Location
 from micro_etl.store import Place, open_place
-from micro_etl.table.parquet import describe
+from micro_etl.table.parquet import describe_alone
 from micro_etl.tablefile import Table
 from micro_etl.target.load import load
 from micro_etl.target.look import look
@@ -40,7 +40,7 @@ def make_table(folder: Path, rows: int, first: int = 0) -> Table:
 
 def look_at(place: Place, scratch: Path) -> Previous | None:
     """Look at a target, as a run does."""
-    return look(place, scratch=scratch, describe=partial(describe, scratch=scratch))
+    return look(place, scratch=scratch, describe=partial(describe_alone, scratch=scratch))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Backend:
             dataset=dataset,
             metadata=metadata,
             scratch=self.scratch,
-            describe=partial(describe, scratch=self.scratch),
+            describe=partial(describe_alone, scratch=self.scratch),
             **options,
         )
 

@@ -14,7 +14,7 @@ import pytest
 
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import bundled_dataset, write_path
-from micro_etl.table.parquet import count_rows
+from micro_etl.table.parquet import describe_alone
 from micro_etl.table.transform import transform
 from micro_etl.tablefile import ColumnProfile
 from tests.service.conftest import Bench
@@ -154,8 +154,10 @@ def test_a_table_says_what_its_file_is(bench: Bench) -> None:
     content = table.file.read_bytes()
     assert table.file == bench.folder / "table.parquet"
     assert (table.size, table.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert count_rows(table.file, scratch=bench.folder) == table.rows == 2
-    assert count_rows(bench.folder / "body", scratch=bench.folder) is None
+    described = describe_alone(table.file, scratch=bench.folder)
+    assert described is not None
+    assert described.rows == table.rows == 2
+    assert describe_alone(bench.folder / "body", scratch=bench.folder) is None
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason=f"no recorded response at {RECORDED}")
