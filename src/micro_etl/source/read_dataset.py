@@ -7,7 +7,6 @@ from pathlib import Path
 from micro_etl.dataset import LOCAL_FOLDER, Dataset, bundled_dataset, parse_dataset
 from micro_etl.errors import ConfigError
 from micro_etl.location import Location
-from micro_etl.source.fetch import extract
 from micro_etl.source.limits import ExtractOptions
 
 
@@ -31,6 +30,8 @@ def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> D
             return bundled_dataset(reference)
         label = str(file)
     if "://" in reference:
+        from micro_etl.source.fetch import extract  # HTTP is imported while the engine starts
+
         location = Location.parse(reference)
         label = location.shown
         file = extract(location, scratch / "dataset.toml", options=options).file

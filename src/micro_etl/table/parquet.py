@@ -46,12 +46,12 @@ def profile(dataset: Dataset, tables: Sequence[Path]) -> str:
             f"left(CAST(min({name}) AS VARCHAR), 100)" if kind.is_ordered else "NULL",
             f"left(CAST(max({name}) AS VARCHAR), 100)" if kind.is_ordered else "NULL",
         ]
-    for key in dataset.keys:
+    for key in _composite_keys(dataset):
         names = [identifier(name) for name in key]
         there = " AND ".join(f"{name} IS NOT NULL" for name in names)
-        values = f"({', '.join(names)})" if len(names) > 1 else names[0]
         parts.append(
-            f"count(*) FILTER (WHERE {there}) - count(DISTINCT {values}) FILTER (WHERE {there})"
+            f"count(*) FILTER (WHERE {there})"
+            f" - count(DISTINCT ({', '.join(names)})) FILTER (WHERE {there})"
         )
     return f"SELECT {', '.join(parts)} FROM read_parquet([{files}])"
 
@@ -108,7 +108,17 @@ def read_profile(connection: Connection, dataset: Dataset, tables: Sequence[Path
         ColumnProfile(column.name, *rest[4 * at : 4 * at + 4])
         for at, column in enumerate(dataset.columns)
     )
-    return Profile(rows, empty, columns, dict(zip(dataset.keys, rest[4 * count :], strict=True)))
+    repeats: dict[tuple[str, ...], int] = {
+        (one.name,): rows - one.nulls - one.distinct for one in columns if one.distinct is not None
+    }
+    repeats |= zip(_composite_keys(dataset), rest[4 * count :], strict=True)
+    return Profile(rows, empty, columns, repeats)
+
+
+def _composite_keys(dataset: Dataset) -> list[tuple[str, ...]]:
+    """The keys whose repeats the profiles of single columns do not tell."""
+    unique = {column.name for column in dataset.columns if column.unique}
+    return [key for key in dataset.keys if len(key) > 1 or key[0] not in unique]
 
 
 def read_schema(connection: Connection, table: Path) -> Schema:

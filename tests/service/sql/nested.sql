@@ -14,7 +14,7 @@ FROM (SELECT *, json_extract(element, ['/meta/id', '/links', '/links/webcast', '
 ) TO 'staged.parquet' (FORMAT parquet, COMPRESSION uncompressed);
 
 -- profile
-SELECT count(*), count(*) FILTER (WHERE "id" IS NULL AND "links" IS NULL AND "webcast" IS NULL AND "article" IS NULL), count(*) - count("id"), count(DISTINCT "id"), left(CAST(min("id") AS VARCHAR), 100), left(CAST(max("id") AS VARCHAR), 100), count(*) - count("links"), NULL, NULL, NULL, count(*) - count("webcast"), NULL, left(CAST(min("webcast") AS VARCHAR), 100), left(CAST(max("webcast") AS VARCHAR), 100), count(*) - count("article"), NULL, left(CAST(min("article") AS VARCHAR), 100), left(CAST(max("article") AS VARCHAR), 100), count(*) FILTER (WHERE "id" IS NOT NULL) - count(DISTINCT "id") FILTER (WHERE "id" IS NOT NULL) FROM read_parquet(['staged.parquet']);
+SELECT count(*), count(*) FILTER (WHERE "id" IS NULL AND "links" IS NULL AND "webcast" IS NULL AND "article" IS NULL), count(*) - count("id"), count(DISTINCT "id"), left(CAST(min("id") AS VARCHAR), 100), left(CAST(max("id") AS VARCHAR), 100), count(*) - count("links"), NULL, NULL, NULL, count(*) - count("webcast"), NULL, left(CAST(min("webcast") AS VARCHAR), 100), left(CAST(max("webcast") AS VARCHAR), 100), count(*) - count("article"), NULL, left(CAST(min("article") AS VARCHAR), 100), left(CAST(max("article") AS VARCHAR), 100) FROM read_parquet(['staged.parquet']);
 
 -- publish
 COPY (SELECT "id", CASE WHEN random() < 2 THEN "links" END AS "links", CASE WHEN random() < 2 THEN "webcast" END AS "webcast", CASE WHEN random() < 2 THEN "article" END AS "article" FROM read_parquet('staged.parquet')) TO 'table.parquet' (FORMAT parquet, COMPRESSION snappy);
