@@ -29,12 +29,12 @@ RUN python -m compileall -q --invalidation-mode=unchecked-hash -s /layers/source
 # The base has no bytecode of Python's own modules, and a task can't write any: on a quarter of a CPU
 # that is half a second of its start. Compiled are those that a run imports, as a run here tells.
 RUN mkdir /build/served \
-    && echo '[{"flight_number": 1, "name": "a", "date_utc": "2006-03-24T22:30:00Z", "success": true, "links": {"webcast": "b"}}]' \
-        > /build/served/launches \
+    && echo '[{"id": 1}]' > /build/served/records \
+    && printf 'name = "build"\n[columns]\nid = { type = "int32" }\n' > /build/build.toml \
     && { python -m http.server --bind 127.0.0.1 --directory /build/served 8000 > /dev/null 2>&1 & server=$!; } \
     && PYTHONPYCACHEPREFIX=/nowhere PYTHONDONTWRITEBYTECODE=1 \
         PYTHONPATH=/layers/source/app/source:/layers/dependencies/app/dependencies \
-        SOURCE_URL=http://127.0.0.1:8000/launches TARGET_URL=/build/launches.parquet \
+        DATASET=/build/build.toml SOURCE_URL=http://127.0.0.1:8000/records TARGET_URL=/build/table.parquet \
         python -v -m micro_etl run > /build/run.log 2>&1 \
     && kill $server \
     && sed -n "s|^# code object from \($(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')/.*\.py\)$|\1|p" /build/run.log \

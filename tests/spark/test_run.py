@@ -458,7 +458,8 @@ def test_tasks_are_told_where_the_stores_are_but_no_secret(
 
 
 def test_raw_url_has_no_use(tmp_path: Path) -> None:
-    settings = read("--engine", "spark", "--raw-url", "kept", "--source-url", "raw/")
+    flags = ("--engine", "spark", "--source-url", "raw/", "--target-url", "table")
+    settings = read(*flags, "--raw-url", "kept")
     report = JsonReport(level="error", run_id=None)
     with pytest.raises(ConfigError, match="RAW_URL is kept and ENGINE is spark"):
         run(DATASET, settings, run_id="r", scratch=tmp_path, report=report)
@@ -470,8 +471,9 @@ def test_the_engine_is_one_flag(tmp_path: Path) -> None:
     """The same command with the other engine gives the same table."""
     write(tmp_path / "raw" / "a.json.gz", gzip.compress(launches(7)))
     tables, extracted = {}, []
-    for engine in ("duckdb", "spark"):
-        process = start(tmp_path, "run", "--engine", engine, "--source-url", "raw/")
+    for engine, target in (("duckdb", "out/launches.parquet"), ("spark", "out/launches")):
+        flags = ("--engine", engine, "--source-url", "raw/", "--target-url", target)
+        process = start(tmp_path, "run", *flags)
         ended = finish(process, seconds=120)  # a Java machine starts slowly on a busy one
         assert ended.code == 0, ended.err
         tables[engine] = ended.result
@@ -496,7 +498,7 @@ def test_no_secret_comes_out_of_a_run_whose_source_says_it(tmp_path: Path) -> No
         environ = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": secrets["key"]}
         process = start(tmp_path, "run", ENGINE="spark", SOURCE_URL=source, **environ)
         ended = finish(process, seconds=120)
-    assert (ended.code, ended.err) == (69, "")
+    assert (ended.code, ended.err) == (66, "")
     assert "404" in ended.failure
     assert [name for name, value in secrets.items() if value in ended.out] == []
     assert not (tmp_path / "out").exists()
