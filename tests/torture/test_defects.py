@@ -91,7 +91,7 @@ def test_url_whose_user_is_no_text_is_asked_and_its_password_hidden(folder: Path
         url = server.url.replace("//", "//\udc80user:a-password@")
         ended = micro_etl(folder, "run", SOURCE_URL=url, TARGET_URL="x")
         said = server.requests[0].headers["authorization"].removeprefix("Basic ")
-    assert (ended.code, ended.err) == (69, "")
+    assert (ended.code, ended.err) == (66, "")
     assert b64decode(said).endswith(b"user:a-password")
     assert said not in ended.out
     assert "a-password" not in ended.out
