@@ -28,6 +28,6 @@ wheels=("$folder"/dist/micro_etl-*.whl)
   --require-hashes --requirement requirements/dev.txt
 "$folder/tested/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
   "${wheels[0]}"
-cp -R tests dev pyproject.toml "$folder"
+cp -R tests dev datasets docs pyproject.toml "$folder"
 cd "$folder"
 tested/bin/python -m pytest --quiet tests/service tests/integration
