@@ -29,5 +29,9 @@ wheels=("$folder"/dist/micro_etl-*.whl)
 "$folder/tested/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
   "${wheels[0]}"
 cp -R tests dev datasets docs pyproject.toml "$folder"
+# What the dataset files name for editors.
+schema=src/micro_etl/datasets/dataset.schema.json
+mkdir -p "$folder/${schema%/*}"
+cp "$schema" "$folder/$schema"
 cd "$folder"
 tested/bin/python -m pytest --quiet tests/service tests/integration

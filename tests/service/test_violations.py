@@ -131,7 +131,7 @@ def test_a_key_that_comes_twice_where_a_column_reads_it_is_a_violation(
 
 
 def test_what_no_column_reads_is_not_looked_at(bench: Bench) -> None:
-    body = '[{"a": "x", "b": NaN, "c": 1, "c": 2, "A": 5}, {"a": null, "b": 1e999}]'
+    body = '[{"a": "x", "b": [], "c": 1, "c": 2, "A": 5}, {"a": null, "b": 1e999}]'
     assert bench.rows(TEXT, body) == [{"a": "x"}, {"a": None}]
 
 
