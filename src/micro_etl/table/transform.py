@@ -128,7 +128,8 @@ def _rows(connection: Connection, staging: Staging, scratch: Path) -> str:
         return f"read_parquet({literal(staging.files[0])})"
     files = ", ".join(literal(file) for file in staging.files)
     _write(connection, f"ATTACH {literal(scratch / 'staged.db')} AS staged")
-    _write(connection, f"CREATE OR REPLACE TABLE staged.rows AS SELECT * FROM read_parquet([{files}])")
+    rows = f"SELECT * FROM read_parquet([{files}])"
+    _write(connection, f"CREATE OR REPLACE TABLE staged.rows AS {rows}")
     return "staged.rows"
 
 
