@@ -34,7 +34,7 @@ the repository keeps such images."""
 def digest_of(ecr: ECRClient, *, repository: str, tag: str) -> str:
     """Return the digest of a tag in the repository, or an empty string where it is not there.
 
-    Two actions can tell it. Whoever may push has the second one at least.
+    Two actions can tell it. A caller who may push has at least the second one.
     """
     named: ImageIdentifierTypeDef = {"imageTag": tag}
     try:
