@@ -165,6 +165,7 @@ _VARYING = (
     (r"127\.0\.0\.1:\d+", "source"),
     (r"\b[0-9a-f]{64}\b", "…"),
     (r"\b[\d.]+(ms|µs|s)\b(?=,| -|:|$)", "…"),
+    (r"asks to wait \d{1,3}(,\d{3}){3} s", "asks to wait … s"),  # until a moment
     (r"after \d+ retries", "after … retries"),
     (r"micro-etl-\w+", "micro-etl-…"),
     (r"\['/.*?\]", "[…]"),
