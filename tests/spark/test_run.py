@@ -458,6 +458,7 @@ def test_tasks_are_told_where_the_stores_are_but_no_secret(
     assert "AWS_SECRET_ACCESS_KEY" not in job.environ
 
 
+@pytest.mark.usefixtures("spark")
 def test_raw_url_has_no_use(tmp_path: Path) -> None:
     flags = ("--engine", "spark", "--source-url", "raw/", "--target-url", "table")
     settings = read(*flags, "--raw-url", "kept")
