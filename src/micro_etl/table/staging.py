@@ -21,6 +21,7 @@ from micro_etl.table.engine import ONE_THREAD, Connection, Error, machine_errors
 from micro_etl.table.stage import stage
 
 _MOST_PARTS, _MOST_BYTES = 1_000, 32 << 20  # in one pass
+_LEAST_BYTES = 8 << 20  # of small parts, for which a pass of its own takes longer than reading them
 _MOST_THREADS = 2  # each takes 60 MB, and two are faster than most sources
 _MOST_JOINS = 4  # before the rest is read in one piece
 
@@ -38,6 +39,7 @@ class _Job:
     """Parts that are staged into one file."""
 
     body: Body
+    size: int
     file: Path
     state: _State = _State.WAITING
     rows: int = 0
@@ -92,12 +94,15 @@ class Staging:
 
     def add(self, body: Body) -> None:
         """Stage further parts, in the background."""
+        size = sum(part.file.stat().st_size for part in body.parts)
         with self._changed:
             last = self._jobs[-1] if self._jobs else None
-            if last and last.state is _State.WAITING and _are_alike(last.body, body):
+            if last and last.state is _State.WAITING and _fit(last, body, size):
                 last.body = replace(last.body, parts=last.body.parts + body.parts)
+                last.size += size
+                self._changed.notify()
                 return
-            job = _Job(body, self._scratch / f"staged-{self._added}.parquet")
+            job = _Job(body, size, self._scratch / f"staged-{self._added}.parquet")
             self._added += 1
             self._jobs.append(job)
             self._waiting.append(job)
@@ -155,13 +160,17 @@ class Staging:
     def _take(self) -> _Job | None:
         """Wait for parts to stage, until all are settled."""
         with self._changed:
-            while not self._waiting:
+            while not self._waiting or self._may_grow(self._waiting[0]):
                 if self._is_over or (self._is_complete and self._settled == len(self._jobs)):
                     return None
                 self._changed.wait()
             job = self._waiting.popleft()
             job.state = _State.RUNNING
             return job
+
+    def _may_grow(self, job: _Job) -> bool:
+        """Whether to wait for more parts, since those of a job are few and small."""
+        return job is self._jobs[-1] and job.size < _LEAST_BYTES and not self._is_complete
 
     def _stage(self, connection: Connection, job: _Job) -> None:
         if job.joins:
@@ -205,6 +214,7 @@ class Staging:
         self._jobs.remove(following)
         following.file.unlink(missing_ok=True)
         job.body = replace(job.body, parts=job.body.parts + following.body.parts)
+        job.size += following.size
         job.joins += 1
         if job.joins > _MOST_JOINS:
             job.state = _State.HELD
@@ -222,14 +232,13 @@ class Staging:
         self._changed.notify_all()
 
 
-def _are_alike(one: Body, other: Body) -> bool:
-    """Whether bodies can be staged in one pass; it should not be a long one."""
-    parts = one.parts + other.parts
+def _fit(job: _Job, body: Body, size: int) -> bool:
+    """Whether further parts can be staged in the pass of a job; it should not be a long one."""
     return (
-        (one.layout, one.max_record) == (other.layout, other.max_record)
-        and all(part.joint is None for part in parts)
-        and len(parts) <= _MOST_PARTS
-        and sum(part.file.stat().st_size for part in parts) < _MOST_BYTES
+        (job.body.layout, job.body.max_record) == (body.layout, body.max_record)
+        and all(part.joint is None for part in job.body.parts + body.parts)
+        and len(job.body.parts) + len(body.parts) <= _MOST_PARTS
+        and job.size + size < _MOST_BYTES
     )
 
 
