@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 _CHUNK = 1 << 20
 
@@ -25,8 +25,7 @@ class Layout(StrEnum):
     """One JSON value that holds the records somewhere inside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One file of records.
 
     Attributes:
@@ -43,8 +42,7 @@ class Part:
     joint: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """All records of a source, in order.
 
     Attributes:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """One way in which a value may be written.
 
     Attributes:
@@ -27,8 +27,7 @@ class Form:
     convert: str
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnType:
+class ColumnType(NamedTuple):
     """A type of column.
 
     Attributes:
@@ -46,7 +45,7 @@ class ColumnType:
     name: str
     sql: str
     form: Form
-    formats: Mapping[str, Form] = field(default_factory=dict)
+    formats: Mapping[str, Form] = MappingProxyType({})
     zero: str = "0"
     is_ordered: bool = True
     is_key: bool = True
@@ -207,8 +206,7 @@ def with_timezone(kind: ColumnType, zone: str) -> Form:
     """The form of timestamps that are written without a zone, and stand in a fixed one."""
     offset = "+00:00" if zone == "UTC" else zone
     shown = "in UTC" if zone == "UTC" else f"at {zone}"
-    return replace(
-        kind.form,
+    return kind.form._replace(
         expected=f"a date and time without a zone, such as 2006-03-24T22:30:00.000 ({shown})",
         test=f"""regexp_full_match({_RAW}, '"{_DAY}[Tt ]{_TIME}"') AND {_YEARS}""",
         convert=_timestamp(f"({_TEXT} || '{offset}')"),
@@ -217,7 +215,7 @@ def with_timezone(kind: ColumnType, zone: str) -> Form:
 
 def truncated(form: Form) -> Form:
     """The same form, with any number of digits after microseconds, which are dropped."""
-    return replace(form, test=form.test.replace(r"\d{1,6}0*", r"\d+"))
+    return form._replace(test=form.test.replace(r"\d{1,6}0*", r"\d+"))
 
 
 def _decimal(precision: int, scale: int) -> ColumnType:
@@ -256,9 +254,9 @@ def _list_of(element: ColumnType) -> ColumnType:
     return ColumnType(
         name=f"{element.name}[]",
         sql=f"{element.sql}[]",
-        form=replace(element.form, expected=f"an array, each element {element.form.expected}"),
+        form=element.form._replace(expected=f"an array, each element {element.form.expected}"),
         formats={
-            name: replace(form, expected=f"an array, each element {form.expected}")
+            name: form._replace(expected=f"an array, each element {form.expected}")
             for name, form in element.formats.items()
         },
         zero="[]",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from micro_etl.dataset import Dataset
 from micro_etl.location import Location
@@ -16,8 +15,7 @@ from micro_etl.tablefile import ColumnProfile
 from micro_etl.target.outcome import Outcome, Previous
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(NamedTuple):
     """One run.
 
     Attributes:
@@ -45,8 +43,7 @@ class Task:
     dry_run: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(NamedTuple):
     """What came from the source.
 
     Attributes:
@@ -64,8 +61,7 @@ class Fetched:
     pages: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(NamedTuple):
     """The table that was made of it.
 
     Attributes:

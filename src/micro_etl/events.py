@@ -11,9 +11,11 @@ from micro_etl.tablefile import ColumnProfile
 _LEFT_OUT_WHERE_NONE = ("files", "pages", "totals", "violations")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Event:
     """Something that happened.
+
+    What no event needs is not generated, since each run would wait for it.
 
     Attributes:
         level: how important it is: ``info``, ``warning`` or ``error``.
@@ -39,7 +41,7 @@ class Event:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class RunStarted(Event):
     """The settings and the dataset are right, and the run begins."""
 
@@ -50,7 +52,7 @@ class RunStarted(Event):
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class SourceRetry(Event):
     """The source is asked again."""
 
@@ -59,7 +61,7 @@ class SourceRetry(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Extracted(Event):
     """All of the source is here: its bytes after and before decompression."""
 
@@ -71,7 +73,7 @@ class Extracted(Event):
     pages: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Transformed(Event):
     """The table is written and keeps the contract."""
 
@@ -82,7 +84,7 @@ class Transformed(Event):
     columns: list[ColumnProfile]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class LeftBehind(Event):
     """Something that is not needed any more could not be removed."""
 
@@ -90,7 +92,7 @@ class LeftBehind(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunFinished(Event):
     """The run has published, or had nothing to publish; ``seconds`` are by step."""
 
@@ -112,7 +114,7 @@ class RunFinished(Event):
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class RunFailed(Event):
     """The run ends with an error; ``totals`` counts violations by column."""
 

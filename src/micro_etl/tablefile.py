@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Schema: TypeAlias = tuple[tuple[str, str, str], ...]
 """Name, repetition (``REQUIRED``, ``OPTIONAL``) and the engine's type of each column, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """What a Parquet file says of itself.
 
     Attributes:
@@ -42,8 +41,7 @@ class ColumnProfile:
     greatest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A Parquet file that keeps its dataset's contract.
 
     Attributes:

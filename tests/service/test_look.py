@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,7 +66,7 @@ def test_metadata_is_believed_where_it_is_ours_and_consistent(
 def test_another_schema_is_refused_with_the_difference(backend: Backend, tmp_path: Path) -> None:
     backend.publish(make_table(tmp_path, 20))
     schema = (("m", "OPTIONAL", "INTEGER"),)
-    table = replace(make_table(tmp_path, 21), schema=schema, schema_sha256="0ther")
+    table = make_table(tmp_path, 21)._replace(schema=schema, schema_sha256="0ther")
     with pytest.raises(DataError, match=r"'n' is gone \(renamed to 'm'\?\); --force publishes"):
         backend.publish(table)
     assert backend.publish(table, force=True).result == "published"

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +69,7 @@ def test_large_upload_that_is_steady_may_take_longer_than_the_time_out(
 def test_table_too_large_for_one_upload_is_refused_before_it(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = replace(make_table(tmp_path, 5), size=(5 << 30) + 1)
+    table = make_table(tmp_path, 5)._replace(size=(5 << 30) + 1)
     with pytest.raises(TargetError, match=r"5,368,709,121 bytes; the store takes 5,368,709,120"):
         on_s3(bucket, bucket.endpoint, tmp_path, monkeypatch).publish(table)
     assert bucket.list_keys() == []

@@ -155,7 +155,7 @@ class SparkBench(Bench):
 
         def lines(source: SourceFile) -> SourceFile | None:
             cut = not contract.records and has_lines(file.read_bytes())
-            return replace(source, etag=etag(file)) if cut else None
+            return source._replace(etag=etag(file)) if cut else None
 
         return Job(
             # Whether there are more pages is asked by a run, not by `Bench`.

@@ -111,12 +111,12 @@ def test_guards_keep_what_stands_there(
     table, shrunk = make_table(tmp_path, 20), make_table(tmp_path, 10)
     data = table.file.read_bytes()
     said = {**SAID, "rows": "20", "content-sha256": table.sha256}
-    other = replace(make_table(tmp_path, 21), schema=(("m", "OPTIONAL", "VARCHAR"),))
+    other = make_table(tmp_path, 21)._replace(schema=(("m", "OPTIONAL", "VARCHAR"),))
     emulator.write(data, said)
     with pytest.raises(DataError, match="max_shrink"):
         backend.publish(shrunk)
     with pytest.raises(DataError, match="'n' is gone"):
-        backend.publish(replace(other, schema_sha256="an0ther"))
+        backend.publish(other._replace(schema_sha256="an0ther"))
     emulator.write(data, {**said, "dataset": "orders"})
     with pytest.raises(DataError, match="the table of dataset 'orders'"):
         backend.publish(make_table(tmp_path, 21))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
 class Every(Enum):
@@ -37,8 +37,7 @@ class Origin(StrEnum):
     """The value of ``source.each``; the path is empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column of the table.
 
     Attributes:
@@ -68,8 +67,7 @@ class Column:
     mapping: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Each:
+class Each(NamedTuple):
     """One series of requests a value.
 
     Attributes:
@@ -81,8 +79,7 @@ class Each:
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OAuth2:
+class OAuth2(NamedTuple):
     """Client credentials (RFC 6749, section 4.4); the texts may hold ``${NAME}``.
 
     Attributes:
@@ -98,8 +95,7 @@ class OAuth2:
     scope: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pagination:
+class Pagination(NamedTuple):
     """How the next page is found.
 
     Attributes:

@@ -6,10 +6,10 @@ import errno
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from urllib3.response import BaseHTTPResponse
 
@@ -27,8 +27,7 @@ _CHUNK = 1 << 20
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
-@dataclass(frozen=True, slots=True)
-class Extract:
+class Extract(NamedTuple):
     """One part of a source on disk.
 
     Attributes:
@@ -49,7 +48,7 @@ class Extract:
     etag: str | None = None
     last_modified: str | None = None
     content_type: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def sha256(self) -> str:

@@ -7,8 +7,8 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import obstore
@@ -24,8 +24,7 @@ from micro_etl.source.spool import OnProgress
 from micro_etl.store import open_place, target_errors
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """One file of a source.
 
     Attributes:

@@ -5,11 +5,10 @@ Apart from what obeys them, so that reading the settings does not import an HTTP
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpOptions:
+class HttpOptions(NamedTuple):
     """How patient a request is; durations are in seconds.
 
     Attributes:
@@ -31,8 +30,7 @@ class HttpOptions:
     max_redirects: int = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractOptions:
+class ExtractOptions(NamedTuple):
     """What an extract may take.
 
     Attributes:
@@ -42,7 +40,7 @@ class ExtractOptions:
         max_unpacked_bytes: the longest body after decompression, in bytes.
     """
 
-    http: HttpOptions = field(default_factory=HttpOptions)
+    http: HttpOptions = HttpOptions()
     deadline: float = 900
     max_bytes: int = 16 << 30
     max_unpacked_bytes: int = 16 << 30

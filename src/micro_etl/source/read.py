@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import Dataset
@@ -23,8 +22,7 @@ from micro_etl.source.spool import OnProgress
 _OF_PAGES = ("content-range", "continu", "count", "cursor", "link", "more", "next", "page", "total")
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """One part of a source on disk, ready to be read.
 
     Attributes:
@@ -61,8 +59,7 @@ class Ahead(Protocol):
         """Forget all parts: the response comes again from its start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(NamedTuple):
     """The parts from this one on are to be forgotten: they come again, and may be others.
 
     Attributes:
@@ -173,7 +170,7 @@ def read_source(
         *cut, last = cutter.parts
         layout = Layout.LINES if cut and cutter.layout is Layout.LINES else None
         arrived = _arrive(dataset, source, fetched, last, source.shown, max_record, layout=layout)
-        yield replace(arrived, cut=tuple(cut))
+        yield arrived._replace(cut=tuple(cut))
 
 
 def may_say_more(headers: Mapping[str, str]) -> bool:

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +255,7 @@ def _find_lines(file: SourceFile, settings: Settings) -> SourceFile | None:
         found = obstore.get(place.store, place.key, options={"range": (0, _PEEK)})
         lines = plan.has_lines(bytes(found.bytes()))
     size, etag = found.meta["size"], found.meta["e_tag"]
-    return replace(file, size=size, etag=etag) if lines and etag else None
+    return file._replace(size=size, etag=etag) if lines and etag else None
 
 
 def _head(url: Location, settings: Settings) -> int | None:

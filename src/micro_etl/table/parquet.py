@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from micro_etl.dataset import Column, Dataset
 from micro_etl.table.engine import Connection, Error, connect, machine_errors
@@ -13,8 +13,7 @@ from micro_etl.table.values import type_of
 from micro_etl.tablefile import ColumnProfile, Description, Schema
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """What a Parquet file of a dataset holds.
 
     Attributes:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
@@ -98,7 +98,7 @@ class Staging:
         with self._changed:
             last = self._jobs[-1] if self._jobs else None
             if last and last.state is _State.WAITING and _fit(last, body, size):
-                last.body = replace(last.body, parts=last.body.parts + body.parts)
+                last.body = last.body._replace(parts=last.body.parts + body.parts)
                 last.size += size
                 self._changed.notify()
                 return
@@ -175,7 +175,7 @@ class Staging:
     def _stage(self, connection: Connection, job: _Job) -> None:
         if job.joins:
             job.error = None
-            job.body = replace(job.body, parts=(join(job.body.parts, job.body.layout),))
+            job.body = job.body._replace(parts=(join(job.body.parts, job.body.layout),))
         with machine_errors():
             query = stage(self._dataset, job.body, job.file)
             ((job.rows,),) = connection.execute(query).fetchall()
@@ -213,7 +213,7 @@ class Staging:
             self._waiting.remove(following)
         self._jobs.remove(following)
         following.file.unlink(missing_ok=True)
-        job.body = replace(job.body, parts=job.body.parts + following.body.parts)
+        job.body = job.body._replace(parts=job.body.parts + following.body.parts)
         job.size += following.size
         job.joins += 1
         if job.joins > _MOST_JOINS:

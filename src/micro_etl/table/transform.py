@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,9 +76,9 @@ def write_table(
     file = scratch / f"{dataset.name}.parquet"
     with staging.connection() as connection:
         error = staging.finish()
-        body = replace(body, parts=staging.parts)
+        body = body._replace(parts=staging.parts)
         if error:  # records are counted from the start of a response
-            body = replace(body, parts=restore(staging.parts, body.layout))
+            body = body._replace(parts=restore(staging.parts, body.layout))
             raise_violations(connection, dataset, body)
             raise SourceError(
                 f"{culprit(error, body)} is not what it should be: {reason_of(error)}"

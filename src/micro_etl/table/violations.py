@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 from micro_etl.body import Body, Layout
 from micro_etl.dataset import Dataset
@@ -71,7 +70,7 @@ def find_wrong_wrapper(
     """
     named = is_one_of_several or len(body.parts) > 1
     for part in body.parts:
-        alone = replace(body, parts=(part,))
+        alone = body._replace(parts=(part,))
         steps = levels(dataset, alone)
         query = f"SELECT count(*) FROM ({read_objects(dataset, alone)})"
         (values,) = connection.execute(query).fetchone() or (0,)
@@ -129,7 +128,7 @@ def _count_records(connection: Connection, dataset: Dataset, body: Body) -> list
     """Count the records of each part."""
     rows: list[tuple[str, int]] = []
     for part in body.parts:
-        query = checks.count(dataset, replace(body, parts=(part,)))
+        query = checks.count(dataset, body._replace(parts=(part,)))
         (count,) = connection.execute(query).fetchone() or (0,)
         if part.joint is not None:  # it goes on with the response of the part before
             count += rows.pop()[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from micro_etl.body import Body, Layout
 from micro_etl.dataset import EVERY, Column, Dataset, Origin, Path
@@ -15,8 +15,7 @@ NOTHING = "CAST([] AS JSON[])"
 """No records: for queries that find out why a wrapper is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """One step into a wrapper: an array, or every member of an object.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from obstore.exceptions import PreconditionError
@@ -111,4 +110,4 @@ def _read_schema(
         if isinstance(error.__cause__, PreconditionError | FileNotFoundError):
             return previous  # another stands there by now, as the put will find
         raise
-    return replace(previous, schema=found.schema, rows=previous.rows if found.schema else None)
+    return previous._replace(schema=found.schema, rows=previous.rows if found.schema else None)

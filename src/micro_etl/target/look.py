@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,8 +99,7 @@ def read_content(
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     found = describe(copy)
     copy.unlink()
-    return replace(
-        previous,
+    return previous._replace(
         rows=found.rows if found else None,
         schema=found.schema if found else None,
         sha256=sha256,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from micro_etl.tablefile import Description, Schema
 
@@ -13,8 +12,7 @@ Describe: TypeAlias = Callable[[Path], Description | None]
 """Says what a Parquet file is; none where it is not one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Previous:
+class Previous(NamedTuple):
     """The object that stands at the target.
 
     Attributes:
@@ -38,8 +36,7 @@ class Previous:
     schema_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of the target.
 
     Attributes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 import obstore
 
@@ -17,8 +17,7 @@ from micro_etl.target.outcome import Previous
 _MAGIC = b"PAR1"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """An object whose bytes were read.
 
     Attributes:

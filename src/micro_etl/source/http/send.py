@@ -8,9 +8,9 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
 from itertools import count
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from urllib3.exceptions import (
@@ -60,8 +60,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _UNREADABLE = frozenset({"br", "dcb"})  # nothing in a body's first bytes gives them away
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is asked of a server.
 
     Attributes:
@@ -74,7 +73,7 @@ class Request:
 
     location: Location
     method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes | None = None
 
 

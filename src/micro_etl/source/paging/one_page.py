@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from micro_etl.dataset import Dataset, write_path, write_records
 from micro_etl.errors import (
@@ -38,8 +37,7 @@ from micro_etl.source.spool import OnProgress
 _SHOWN = 100  # characters of a value
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedPage:
+class FetchedPage(NamedTuple):
     """A page that has come.
 
     Attributes:

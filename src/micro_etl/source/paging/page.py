@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from micro_etl.dataset import EVERY, Path, Step
 from micro_etl.errors import SourceError
@@ -81,8 +80,7 @@ def is_same(value: object, expected: object) -> bool:
     return value == expected
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The records of a page.
 
     Attributes:

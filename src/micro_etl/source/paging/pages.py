@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, MicroEtlError, SourceError, scratch_errors
@@ -27,8 +28,7 @@ from micro_etl.source.paging.request import Series, first_requests, secrets_of
 from micro_etl.source.spool import OnProgress
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One page on disk.
 
     Attributes:
@@ -46,8 +46,7 @@ class Page:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(NamedTuple):
     """A series starts again, since its rows moved while it was read.
 
     The files of the pages that are to be forgotten are removed when what follows is asked for.

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus, urljoin
 
 from urllib3.exceptions import LocationParseError
@@ -25,8 +24,7 @@ _SHOWN = 60  # characters of a value
 _HREFS = ("href", "url", "uri")
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(NamedTuple):
     """A request for one page.
 
     Attributes:
@@ -43,8 +41,7 @@ class PageRequest:
         return hash((self.url.partition("#")[0], write_json(self.body)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
+class Arrived(NamedTuple):
     """A page that came, and how far the series is with it.
 
     Attributes:
@@ -203,8 +200,8 @@ def set_param(request: PageRequest, param: str, value: Any) -> PageRequest:
     """Replace a parameter of the query or, where the request has a body, of the body."""
     if request.body is not None:
         path = parse_path(param)
-        return replace(request, body=_set_in(request.body, path.steps if path else (), value))
-    return replace(request, url=_set_query(request.url, param, value))
+        return request._replace(body=_set_in(request.body, path.steps if path else (), value))
+    return request._replace(url=_set_query(request.url, param, value))
 
 
 def _set_in(value: Any, path: Path, new: Any) -> Any:
@@ -248,7 +245,7 @@ def _follow(link: str, first: PageRequest, arrived: Arrived) -> PageRequest:
         raise SourceError(f"{arrived.name}: {_difference(url, own)}; nothing was sent there")
     if url.auth != own.auth:
         text = url._replace(auth=own.auth).url
-    return replace(first, url=text)
+    return first._replace(url=text)
 
 
 def _difference(url: Url, own: Url) -> str:

@@ -6,8 +6,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from micro_etl.dataset import Dataset, OAuth2
@@ -25,8 +24,7 @@ _USER = re.compile(r"\w+://[^/?#]*@")  # and a password, before the host
 _SAFE_IN_URL = "/:@!$'()*,;=-._~%"
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """One series of requests.
 
     Attributes:
