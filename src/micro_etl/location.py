@@ -13,8 +13,8 @@ STORE_SCHEMES = ("s3", "gs", "az")
 
 _HTTP_SCHEMES = ("http", "https")
 _NDJSON_ENDINGS = (".ndjson", ".jsonl")
-_USER = re.compile(r"[^/@\s]*:[^/@\s]*@")  # where the scheme of a URL is missing or misspelt
-_FILE_URL = re.compile(r"(?i:localhost)?(?=/|$)")
+_USER = r"[^/@\s]*:[^/@\s]*@"  # where the scheme of a URL is missing or misspelt
+_FILE_URL = r"(?i:localhost)?(?=/|$)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Location:
         _, separator, rest = self.text.partition("://")
         if not separator:
             return self.text
-        return unquote(_FILE_URL.sub("", rest, count=1), errors="surrogateescape")
+        return unquote(re.sub(_FILE_URL, "", rest, count=1), errors="surrogateescape")
 
     @property
     def bucket(self) -> str:
@@ -85,7 +85,7 @@ class Location:
         """The text as it may be shown: no user, no password, no values of a query."""
         scheme, separator, rest = self.text.partition("://")
         if not separator:
-            return _USER.sub("", self.text)
+            return re.sub(_USER, "", self.text)
         end = _end_of_host(rest)
         host, path = rest[:end].rpartition("@")[2], rest[end:]
         if not (self.is_store or self.is_local):

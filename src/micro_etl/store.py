@@ -27,11 +27,11 @@ from micro_etl.location import STORE_SCHEMES, Location
 SCHEMES = (*STORE_SCHEMES, "file")
 """The schemes of stores; a URL without one is a local path."""
 
-_BUCKET = re.compile(r"(?!\.+$)[\w.:-]+", re.ASCII)  # also an access point's ARN
+_BUCKET = r"(?a)(?!\.+$)[\w.:-]+"  # also an access point's ARN
 # Keys that no store keeps as they are: an empty segment, . or .. as one, control characters.
-_BAD_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
+_BAD_KEY = r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\ud800-\udfff]"
 # A local file of such a name would look like one that is being written.
-_BAD_LOCAL_KEY = re.compile(rf"{_BAD_KEY.pattern}|#\d+$")
+_BAD_LOCAL_KEY = rf"{_BAD_KEY}|#\d+$"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 """What may name another S3 than AWS's."""
 GCS_EMULATOR = "STORAGE_EMULATOR_HOST"
@@ -41,7 +41,7 @@ _ENDPOINTS = {
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
     "gs": ("GOOGLE_BASE_URL",),
 }
-_ENDPOINT = re.compile(r"https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?", re.IGNORECASE)
+_ENDPOINT = r"(?i)https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?"
 _LAST_PORT = 65_535
 _SLOWEST_UPLOAD = 256 << 10  # bytes a second
 _DAY = 86_400.0
@@ -122,20 +122,20 @@ def open_place(
             if path.exists() and not path.is_file():
                 raise ConfigError(f"{url} is a device or a pipe; it should be a file's path")
         key = str(path).lstrip("/")
-        if _BAD_LOCAL_KEY.search(key):
+        if re.search(_BAD_LOCAL_KEY, key):
             raise ConfigError(
                 f"{url!r} can't be a file's name here; it should have no control characters, "
                 "be UTF-8, and not end in # and digits"
             )
         return Place(location, LocalStore(), key, path, timeout=timeout, deadline=deadline)
     bucket, key = location.bucket, location.key
-    if not location.is_store or not _BUCKET.fullmatch(bucket):
+    if not location.is_store or not re.fullmatch(_BUCKET, bucket):
         raise ConfigError(
             f"{url} names no object; it should be "
             f"{', '.join(f'{name}://' for name in SCHEMES)} followed by bucket and key, or a "
             "local path"
         )
-    if _BAD_KEY.search(key):
+    if re.search(_BAD_KEY, key):
         raise ConfigError(
             f"{url!r} has the key {key!r}; it should be a name, or names joined by single "
             "slashes, none of them . or .., without control characters"
@@ -197,7 +197,7 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 def _is_endpoint_plain(scheme: str, environ: Mapping[str, str]) -> bool:
     endpoints = {name: environ[name] for name in _ENDPOINTS[scheme] if environ.get(name)}
     for name, value in endpoints.items():
-        found = _ENDPOINT.fullmatch(value)
+        found = re.fullmatch(_ENDPOINT, value)
         if not found or int((found[2] or ":0")[1:]) > _LAST_PORT:
             raise ConfigError(
                 f"{name} is {Location.parse(value).shown!r}; it should be like https://host:port"

@@ -27,8 +27,8 @@ _OTHER_NAMES = {
     "array": "string[]",
     "list": "string[]",
 }
-_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
-_OFFSET = re.compile(r"UTC|[+-](?:0[0-9]|1[0-4]):[0-5][0-9]")
+_DECIMAL = r"decimal\((\d+),(\d+)\)"
+_OFFSET = r"UTC|[+-](?:0[0-9]|1[0-4]):[0-5][0-9]"
 
 
 def can_be_key(kind: str) -> bool:
@@ -67,7 +67,7 @@ def read_timezone(section: Section, kind: str) -> str | None:
     text = section.string("timezone")
     if text is None:
         return None
-    if not _OFFSET.fullmatch(text):
+    if not re.fullmatch(_OFFSET, text):
         raise section.wrong(
             "timezone",
             'UTC or an offset such as "-05:00"; a zone with summer time makes some hours ambiguous',
@@ -165,7 +165,7 @@ def _fit_decimal(value: object, kind: str) -> object:
     """The value as a number, where both it and the type hold it exactly."""
     from decimal import Context, Decimal, InvalidOperation  # only for a map: 2 ms
 
-    found = _DECIMAL.match(kind)
+    found = re.match(_DECIMAL, kind)
     if isinstance(value, bool) or not isinstance(value, int | float | str) or not found:
         return None
     precision, scale = int(found[1]), int(found[2])

@@ -19,7 +19,7 @@ TYPES = type_names()
 """The column types without parameters. ``timestamp`` is an instant in UTC with microseconds."""
 
 _LONGEST_NAME = 240  # a file is named after the dataset, and 255 bytes are the most of its name
-_SOURCE_LINE = re.compile(r"\s*(\[\s*)?source\b")
+_SOURCE_LINE = r"\s*(\[\s*)?source\b"
 
 
 def parse_dataset(text: str, *, label: str) -> Dataset:
@@ -53,7 +53,7 @@ def _read_toml(text: str, label: str) -> dict[str, Any]:
 def _show_line(lines: list[str], number: int) -> str:
     """Show a line of the file, unless it is about the source, where secrets may stand."""
     above = [line for line in lines[:number] if line.lstrip().startswith("[")]
-    if any(map(_SOURCE_LINE.match, [*above[-1:], lines[number - 1]])):
+    if any(re.match(_SOURCE_LINE, line) for line in [*above[-1:], lines[number - 1]]):
         return ""
     return f": {shorten(lines[number - 1].strip())}"
 

@@ -17,7 +17,7 @@ _KEY = rf'"(?:[^"\\]|\\.)*"|{BARE_KEY}|\*'
 _ELEMENT = r"\[(?:0|[1-9][0-9]{0,8}|\*)\]"
 _PATH = re.compile(rf"(?:{_KEY}|{_ELEMENT})(?:\.(?:{_KEY})|{_ELEMENT})*")
 _STEP = re.compile(rf"{_KEY}|{_ELEMENT}")
-_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_PLACEHOLDER = r"\{[^{}]*\}"
 
 
 class ParsedPath(NamedTuple):
@@ -75,7 +75,7 @@ def placeholder(name: str) -> str:
 
 def is_placeholder(text: str) -> bool:
     """Whether a text looks like what stands for a value of ``source.each``."""
-    return _PLACEHOLDER.fullmatch(text) is not None
+    return re.fullmatch(_PLACEHOLDER, text) is not None
 
 
 def _read_step(text: str) -> Step:

@@ -29,10 +29,10 @@ KEYS = (
 OAUTH2_KEYS = ("token_url", "client_id", "client_secret", "scope")
 """The keys of ``[source.oauth2]``."""
 
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
-_EACH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HOST = re.compile(r"(localhost|[\w-]+(\.[\w-]+)*\.[A-Za-z]{2,})(:\d+)?(?=[/?])")
-_FILES = re.compile(r"(\.json|\.ndjson|\.jsonl)(\.gz)?$|/$", re.IGNORECASE)
+_HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, section 5.6.2
+_EACH = r"[A-Za-z_][A-Za-z0-9_]*"
+_HOST = r"(localhost|[\w-]+(\.[\w-]+)*\.[A-Za-z]{2,})(:\d+)?(?=[/?])"
+_FILES = r"(?i)(\.json|\.ndjson|\.jsonl)(\.gz)?$|/$"
 
 
 def read_source(source: Section) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _read_url(source: Section) -> str | None:
     if "://" in url or url.startswith("${"):
         return url
     only_http = [key for key in ("headers", "body", "oauth2", "pagination") if key in source.values]
-    if only_http or (_HOST.match(url) and not _FILES.search(url)):
+    if only_http or (re.match(_HOST, url) and not re.search(_FILES, url)):
         why = f", since source.{only_http[0]} is for servers" if only_http else ""
         raise source.error(
             f"source.url is {shown!r}, without a scheme{why}; it should be https://{shown}"
@@ -87,7 +87,7 @@ def _read_headers(source: Section, oauth2: OAuth2 | None) -> Mapping[str, str]:
     section = Section(source.label, source.full("headers"), values, tuple(values), is_secret=True)
     seen: set[str] = set()
     for name in values:
-        if not _HEADER.fullmatch(name):
+        if not re.fullmatch(_HEADER, name):
             raise source.error(f"{section.full(name)} is not the name of a header")
         if name.lower() in seen:
             raise source.error(f"{section.full(name)} is there twice, in upper and lower case")
@@ -127,7 +127,7 @@ def _read_each(source: Section, url: str | None, body: Mapping[str, object] | No
         raise source.error("source.each should have one key, such as series = ['A', 'B']")
     ((name, listed),) = values.items()
     section = Section(source.label, source.full("each"), values, (name,))
-    if not _EACH.fullmatch(name):
+    if not re.fullmatch(_EACH, name):
         raise source.error(f"{section.full(name)} is not a name: letters, digits and _")
     should = "an array of texts or whole numbers, each of them once"
     if not isinstance(listed, list) or not listed:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from micro_etl.location import Location
 
-_HIDDEN = re.compile(r"(^|/)[_.]")
+_HIDDEN = r"(^|/)[_.]"
 
 
 def is_hidden(name: str) -> bool:
     """Whether a name, or a folder in it, starts with ``_`` or ``.`` and so holds no records."""
-    return bool(_HIDDEN.search(name))
+    return bool(re.search(_HIDDEN, name))
 
 
 def parse_pattern(url: Location) -> tuple[str, Callable[[str], bool]]:

@@ -25,11 +25,12 @@ _MAGIC = (
     (b"\0\0\xfe\xff", "UTF-32"),
     (b"\x1e", "a JSON text sequence, RFC 7464"),
 )
-_UTF_32 = re.compile(rb"[\t\n\r -~]\0\0\0|\0\0\0[\t\n\r -~]")
-_UTF_16 = re.compile(rb"[\t\n\r -~]\0|\0[\t\n\r -~]")
-_FRAMED = re.compile(rb"[0-9a-fA-F]+;chunk-signature=")
-_PADDING = re.compile(rb"[)\]}'&;,\s]*(?:while|for)\s*\(|\)\]\}'")
-_CALL = re.compile(rb"(?:/\*\*/)?[\w$.]+\(\s*[\[{]")
+_UTF_32 = rb"[\t\n\r -~]\0\0\0|\0\0\0[\t\n\r -~]"
+_UTF_16 = rb"[\t\n\r -~]\0|\0[\t\n\r -~]"
+_TEXT = rb"[\[{][^\0]"  # what nearly every body begins with
+_FRAMED = rb"[0-9a-fA-F]+;chunk-signature="
+_PADDING = rb"[)\]}'&;,\s]*(?:while|for)\s*\(|\)\]\}'"
+_CALL = rb"(?:/\*\*/)?[\w$.]+\(\s*[\[{]"
 
 
 def recognize(head: bytes) -> str | None:
@@ -40,6 +41,8 @@ def recognize(head: bytes) -> str | None:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
+    if re.match(_TEXT, head):
+        return None
     for pattern, name in (
         (_UTF_32, "UTF-32"),
         (_UTF_16, "UTF-16"),
@@ -47,6 +50,6 @@ def recognize(head: bytes) -> str | None:
         (_PADDING, "JSON behind a prefix against scripts"),
         (_CALL, "JSONP, a script"),
     ):
-        if pattern.match(head):
+        if re.match(pattern, head):
             return name
     return None

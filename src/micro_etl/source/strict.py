@@ -2,13 +2,14 @@
 
 The engine reads NaN and trailing commas in what no column needs, VT and FF between records, and
 more records behind the end of an array. Records behind an array and a line break are looked for
-everywhere. To find the others takes 4 s of a processor for each gigabyte, longer than to read it:
+everywhere. To find the others takes 3 s of a processor for each gigabyte, as long as to read it:
 they are looked for in the first 16 MiB of a body.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import BinaryIO
 
 THOROUGH = 16 << 20
@@ -19,14 +20,7 @@ _BLANK = b" \t\r\n"
 _CONTROL = (b"\x0b", b"\x0c")
 _BEHIND_ARRAY = re.compile(rb"\]" + _WS + rb"+\{")
 _TRAILING = re.compile(rb"," + _WS + rb"*[\]}]")
-_CONSTANT = re.compile(
-    rb"[:,\[]" + _WS + rb"*-?(?:nan|inf(?:inity)?)" + _WS + rb"*[,\]}]", re.IGNORECASE
-)
-_NAMES = {
-    _BEHIND_ARRAY: "a record behind the end of its array",
-    _TRAILING: "a comma with nothing behind it",
-    _CONSTANT: "NaN or Infinity",
-}
+_CONSTANT = re.compile(rb"(?:nan|inf(?:inity)?)" + _WS + rb"*[,\]}]")  # in lower case
 _OVERLAP = 32  # what a constant, its sign and what is around it take
 
 
@@ -69,18 +63,17 @@ class StrictScan:
         start = self._read - len(self._before)
         if self._is_array is None and piece.strip(_BLANK):
             self._is_array = piece.lstrip(_BLANK).startswith(b"[")
-        patterns: list[re.Pattern[bytes]] = []
+        suspects: dict[str, Iterator[int]] = {}
         if self._is_array and (start < THOROUGH or b"\n" in text):
-            patterns.append(_BEHIND_ARRAY)
+            suspects["a record behind the end of its array"] = _find(_BEHIND_ARRAY, text)
         if start < THOROUGH:
-            patterns += [_TRAILING, _CONSTANT]
+            suspects["a comma with nothing behind it"] = _find(_TRAILING, text)
+            suspects["NaN or Infinity"] = _find_constants(text.lower())
             if any(control in piece for control in _CONTROL):
                 found = "a control character"
-        for pattern in patterns:
-            for match in pattern.finditer(text):
-                if not self._is_in_string(start + match.start()):
-                    found = found or _NAMES[pattern]
-                    break
+        for name, places in suspects.items():
+            if not found and not all(self._is_in_string(start + place) for place in places):
+                found = name
         self._read += len(piece)
         blank = len(text) - len(text.rstrip(_BLANK))
         self._before = text[-(blank + _OVERLAP) :]
@@ -101,3 +94,17 @@ class StrictScan:
             self._counted += len(text)
         self._file.seek(here)
         return self._in_string
+
+
+def _find(pattern: re.Pattern[bytes], text: bytes) -> Iterator[int]:
+    return (found.start() for found in pattern.finditer(text))
+
+
+def _find_constants(text: bytes) -> Iterator[int]:
+    """Find numbers that JSON has no word for; quicker than one pattern with what is before them."""
+    for word in (b"nan", b"inf"):
+        for found in re.finditer(word, text):
+            place = found.start()
+            before = text[max(0, place - _OVERLAP) : place].removesuffix(b"-").rstrip(_BLANK)
+            if before.endswith((b":", b",", b"[")) and _CONSTANT.match(text, place):
+                yield place

@@ -35,7 +35,7 @@ _LARGEST = {"s3": 5 << 30, "az": 5000 << 20, "gs": 5 << 40}
 _PAUSES = (0.1, 0.3, 1.0, 3.0)
 _CONDITION = (PreconditionError, AlreadyExistsError, NotModifiedError, FileNotFoundError)
 _DENIED = (PermissionDeniedError, UnauthenticatedError)
-_STATUS = re.compile(r"status code: (\d{3})")
+_STATUS = r"status code: (\d{3})"
 _REFUSED, _PASSING = 4, (404, 408, 409, 412, 425, 429)
 _NOT_IMPLEMENTED = 501
 _NO_ETAG = "ETag Header missing"
@@ -145,7 +145,7 @@ def send(
         try:
             obstore.put(store, key, content, attributes=attributes, mode=mode)
         except (BaseError, OSError, NotImplementedError) as error:
-            if is_last or _STATUS.search(str(error)) or _NO_ETAG in str(error):
+            if is_last or re.search(_STATUS, str(error)) or _NO_ETAG in str(error):
                 return error
         else:
             return None
@@ -156,7 +156,7 @@ def _is_final(error: Exception) -> bool:
     """Tell whether a store that is asked again would say the same."""
     if isinstance(error, _DENIED) or is_missing_bucket(error):
         return True
-    found = _STATUS.search(str(error))
+    found = re.search(_STATUS, str(error))
     status = int(found[1]) if found else 0
     return status == _NOT_IMPLEMENTED or (status // 100 == _REFUSED and status not in _PASSING)
 

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 _MAX_LINE = 1 << 16
 _MAX_HEAD = 1 << 20
-_BARE = re.compile(rb"[\r\0]")
-_CONTINUE = re.compile(rb"HTTP/1\.\d 100\b")
+_BARE = rb"[\r\0]"
+_CONTINUE = rb"HTTP/1\.\d 100\b"
 _FRAMING = frozenset(
     {"connection", "content-length", "keep-alive", "proxy-connection", "transfer-encoding"}
 )
@@ -34,7 +34,7 @@ class Response(http.client.HTTPResponse):
             return
         stream: BinaryIO = self.fp
         status, lines = _read_head(stream)
-        while _CONTINUE.match(status):
+        while re.match(_CONTINUE, status):
             status, lines = _read_head(stream)
         headers = parse_head(lines)
         framing = "".join(f"{name}: {value}\r\n" for name, value in headers if name in _FRAMING)
@@ -76,7 +76,7 @@ def parse_head(lines: list[bytes]) -> list[tuple[str, str]]:
     for number, line in enumerate(lines, 1):
         name, colon, value = line.partition(b":")
         folded = line[:1] in b" \t"
-        if _BARE.search(line):
+        if re.search(_BARE, line):
             raise BadHeadError(f"header line {number} is malformed")
         if (folded and not headers) or line.startswith(b"From "):
             lost = number

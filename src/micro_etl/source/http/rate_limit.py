@@ -8,11 +8,11 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 _FAMILIES = ("ratelimit", "x-ratelimit", "x-rate-limit")
-_NUMBER = re.compile(r"\d{1,13}(\.\d{1,9})?")
+_NUMBER = r"\d{1,13}(\.\d{1,9})?"
 # A smaller number is a count of seconds: a moment as small was in 2001.
 _FIRST_MOMENT, _FIRST_MILLISECOND = 10**9, 10**12
-_NONE_LEFT = re.compile(r"(?:^|[;, ])(?:r|remaining)=0(?:[;, ]|$)")
-_UNTIL_RESET = re.compile(r"(?:^|[;, ])(?:t|reset)=(\d{1,13})(?:[;, ]|$)")
+_NONE_LEFT = r"(?:^|[;, ])(?:r|remaining)=0(?:[;, ]|$)"
+_UNTIL_RESET = r"(?:^|[;, ])(?:t|reset)=(\d{1,13})(?:[;, ]|$)"
 
 
 def wait_asked_for(headers: Mapping[str, str], *, now: float) -> float | None:
@@ -37,7 +37,7 @@ def wait_asked_for(headers: Mapping[str, str], *, now: float) -> float | None:
                 if asked is not None:
                     return asked
     combined = headers.get("ratelimit", "")
-    found = _UNTIL_RESET.search(combined) if _NONE_LEFT.search(combined) else None
+    found = re.search(_UNTIL_RESET, combined) if re.search(_NONE_LEFT, combined) else None
     return float(found[1]) if found else None
 
 
@@ -49,7 +49,7 @@ def _is_zero(text: str) -> bool:
 def _seconds(text: str, now: float) -> float | None:
     """The seconds that a text stands for: a number of them, or a moment."""
     text = text.strip()
-    if _NUMBER.fullmatch(text):
+    if re.fullmatch(_NUMBER, text):
         number = float(text)
         if number >= _FIRST_MILLISECOND:
             number /= 1000

@@ -55,8 +55,8 @@ _ERRORS: Mapping[int, type[MicroEtlError]] = {
     410: SourceMissingError,
 }
 _LIMITS = frozenset({403, 429})
-_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_HEADER = r"(?a)[\w!#$%&'*+.^`|~-]+"
+_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
 _UNREADABLE = frozenset({"br", "dcb"})  # nothing in a body's first bytes gives them away
 
 
@@ -206,7 +206,7 @@ def _own_headers(request: Request, url: Url) -> dict[str, str]:
     if url.auth:
         headers["authorization"] = f"Basic {b64encode(unquote_to_bytes(url.auth)).decode()}"
     for name, value in request.headers.items():
-        if not _TOKEN.fullmatch(name) or _CONTROL.search(value):
+        if not re.fullmatch(_HEADER, name) or re.search(_CONTROL, value):
             raise ConfigError(
                 f"the header {printable(name)} of {request.location.shown} can't be sent; its name "
                 "should be letters and dashes, its value one line"
@@ -243,7 +243,7 @@ def _check_status(
     if status == 401 and not signed:
         said += (
             "; a token can be sent by the dataset file: source.headers = "
-            '{ Authorization = "Bearer ${API_TOKEN}" }'
+            '{ Authorization = "Bearer ${API_HEADER}" }'
         )
     raise _ERRORS.get(status, SourceError)(said)
 
