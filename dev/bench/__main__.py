@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from dev.bench import records
+from dev.bench import records, slow
 from dev.bench.container import Contained, run_contained
 from dev.bench.job import Run, Store, run_job
 from dev.bench.machine import describe, import_seconds
@@ -35,6 +35,9 @@ def main() -> None:
     parser.add_argument(
         "--rounds-slow", type=int, default=3, metavar="N", help="those that other peers are in"
     )
+    parser.add_argument(
+        "--rounds-late", type=int, default=5, metavar="N", help="of 500,000 from a slow source"
+    )
     parser.add_argument("--skip-huge", action="store_true", help="no run of 5,000,000 (11 GiB)")
     parser.add_argument("--image", help="a built image, to run 500,000 in little memory")
     options = parser.parse_args()
@@ -51,6 +54,7 @@ def main() -> None:
             machine=[before, describe()],
             small=small,
             large=large,
+            late=_measure_late(options.rounds_late, store),
             huge=None,
             contained=_contain(options.image, store) if options.image else None,
             sizes={peer.name: peer.size() for peer in PEERS},
@@ -83,6 +87,18 @@ def _compare(count: int, rounds: int, rounds_slow: int, store: Store) -> dict[st
                 if number:
                     runs[peer.name].append(run)
     return runs
+
+
+def _measure_late(rounds: int, store: Store) -> dict[str, list[slow.Late]]:
+    """The service's runs on slow sources, by the form of the body."""
+    service = next(peer for peer in PEERS if peer.name == SERVICE)
+    late: dict[str, list[slow.Late]] = {form: [] for form in slow.FORMS}
+    for number in range(rounds):
+        for form in slow.FORMS:
+            one = slow.measure(service.command, form, store, seed=_SEED, count=_LARGE)
+            _say(f"slow source, {form}, round {number + 1} of {rounds}: {one.after:.2f} s after")
+            late[form].append(one)
+    return late
 
 
 def _contain(image: str, store: Store) -> Contained:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -32,11 +33,13 @@ class Run:
         wall: seconds, from the start of the process to its end.
         cpu: seconds of all cores, user and system.
         peak: the most memory that was resident, in bytes.
+        ended: when it ended, on the clock of ``time.monotonic``.
     """
 
     wall: float
     cpu: float
     peak: int
+    ended: float = 0
 
 
 class Store:
@@ -63,7 +66,13 @@ class Store:
         return taken
 
 
-def run_job(command: list[str], source: str, store: Store, expected: pa.Table | None) -> Run:
+def run_job(
+    command: list[str],
+    source: str,
+    store: Store,
+    expected: pa.Table | None,
+    settings: Mapping[str, str] | None = None,
+) -> Run:
     """Run a command that does the job.
 
     Args:
@@ -71,6 +80,7 @@ def run_job(command: list[str], source: str, store: Store, expected: pa.Table | 
         source: the URL of the records.
         store: where the table goes.
         expected: what must be in it, or none where that is not looked at.
+        settings: further environment variables.
 
     Raises:
         RuntimeError: it failed, or its table is not the expected one.
@@ -91,6 +101,7 @@ def run_job(command: list[str], source: str, store: Store, expected: pa.Table | 
                 "RUNTIME__DLTHUB_TELEMETRY": "false",  # dlt would send it over the internet
                 "DO_NOT_TRACK": "1",
                 **CREDENTIALS,
+                **(settings or {}),
             },
             capture_output=True,
             text=True,
@@ -103,7 +114,7 @@ def run_job(command: list[str], source: str, store: Store, expected: pa.Table | 
         raise RuntimeError(f"{command} ended with {took['code']}:\n{ended.stdout}{ended.stderr}")
     if expected is not None:
         _check(taken, expected, command)
-    return Run(took["wall"], took["cpu"], took["peak"])
+    return Run(took["wall"], took["cpu"], took["peak"], took["ended"])
 
 
 def _check(taken: dict[str, bytes], expected: pa.Table, command: list[str]) -> None:

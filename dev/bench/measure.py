@@ -9,13 +9,15 @@ import os
 import sys
 import time
 
-started = time.perf_counter()
+started = time.monotonic()
 pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
 _, status, usage = os.wait4(pid, 0)
+ended = time.monotonic()
 print(  # noqa: T201 - for the process that reads it
     json.dumps(
         {
-            "wall": time.perf_counter() - started,
+            "wall": ended - started,
+            "ended": ended,
             "cpu": usage.ru_utime + usage.ru_stime,
             "peak": usage.ru_maxrss * 1024,
             "code": os.waitstatus_to_exitcode(status),

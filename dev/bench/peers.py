@@ -80,6 +80,7 @@ BASELINE = "expert"
 PEERS = (
     Peer(SERVICE, "this service, every check on", ("click", "urllib3", "_duckdb", "obstore")),
     Peer(BASELINE, "the same parts, no check", ("urllib3", "duckdb", "obstore")),
+    Peer("duckdb", "DuckDB 1.5 with httpfs, one statement, no check", ("duckdb",)),
     Peer("polars", "urllib3, Polars", ("polars",)),
     Peer("pyarrow", "urllib3, json, pyarrow, boto3", ("pyarrow.parquet", "boto3")),
     Peer("pandas", "requests, pandas, boto3", ("requests", "pandas", "boto3")),

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -77,16 +78,19 @@ class _Template:
 
 def body(seed: int, count: int) -> Iterator[bytes]:
     """A JSON array of so many launches, in pieces of about a megabyte."""
-    templates = _templates(seed)
+    records = launches(seed, count)
     yield b"["
-    for start in range(1, count + 1, _BLOCK):
-        records = (
-            templates[number % _TEMPLATES].text
-            % (number, json.dumps(_name(number), ensure_ascii=False).encode(), _date(number))
-            for number in range(start, min(start + _BLOCK, count + 1))
-        )
-        yield (b"," if start > 1 else b"") + b",".join(records)
+    for start in range(0, count, _BLOCK):
+        yield (b"," if start else b"") + b",".join(islice(records, _BLOCK))
     yield b"]"
+
+
+def launches(seed: int, count: int) -> Iterator[bytes]:
+    """So many launches, each a JSON object without line breaks."""
+    templates = _templates(seed)
+    for number in range(1, count + 1):
+        name = json.dumps(_name(number), ensure_ascii=False).encode()
+        yield templates[number % _TEMPLATES].text % (number, name, _date(number))
 
 
 def lines(seed: int, start: int, stop: int) -> Iterator[bytes]:

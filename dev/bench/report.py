@@ -11,6 +11,7 @@ from statistics import median
 from dev.bench.container import MEMORY, Contained
 from dev.bench.job import Run
 from dev.bench.peers import BASELINE, PEERS, SERVICE
+from dev.bench.slow import PAGE_SECONDS, RATE, Late
 
 # Fargate, Linux on x86, us-east-1, in dollars an hour, as AWS's price list has them.
 _VCPU_HOUR, _GB_HOUR = 0.04048, 0.004445
@@ -27,6 +28,7 @@ class Results:
         machine: what it was, before and after.
         small: runs of each peer with 205 records, in the order of the rounds.
         large: the same with 500,000.
+        late: the service's runs with 500,000 from a slow source, by the form of the body.
         huge: the service's run with 5,000,000, if there was one.
         contained: its image's run with 500,000, if there was one.
         sizes: installed bytes of each peer.
@@ -36,6 +38,7 @@ class Results:
     machine: list[str]
     small: Mapping[str, list[Run]]
     large: Mapping[str, list[Run]]
+    late: Mapping[str, list[Late]]
     huge: Run | None
     contained: Contained | None
     sizes: Mapping[str, int]
@@ -84,6 +87,29 @@ the peers are in [`dev/bench/peers/`](../dev/bench/peers).
 ## 500,000 records, 1.1 GiB
 
 {_table(results.large)}
+
+## After the last byte
+
+500,000 records from a source that sends {RATE // 1_000_000} MB a second, or answers
+{round(1000 * PAGE_SECONDS)} ms after it was asked for a page: what counts is how long {
+        SERVICE
+    } goes on after the source has sent its last byte. Medians,
+with the quartiles.
+
+| form | runs | seconds after the last byte | wall, s | CPU, s |
+| --- | --- | --- | --- | --- |
+{
+        _rows(
+            [
+                form,
+                str(len(late)),
+                _spread([one.after for one in late]),
+                _spread([one.run.wall for one in late]),
+                _spread([one.run.cpu for one in late]),
+            ]
+            for form, late in results.late.items()
+        )
+    }
 
 ## Memory
 

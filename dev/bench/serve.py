@@ -25,7 +25,7 @@ def serve_file(file: Path) -> Iterator[str]:
         with file.open("rb") as source:
             handler.connection.sendfile(source)
 
-    with _serve(answer) as url:
+    with serve(answer) as url:
         yield url
 
 
@@ -44,14 +44,21 @@ def serve_pieces(make: Callable[[], Iterable[bytes]]) -> Iterator[str]:
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         handler.wfile.write(b"0\r\n\r\n")
 
-    with _serve(answer) as url:
+    with serve(answer) as url:
         yield url
 
 
 @contextmanager
-def _serve(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+def serve(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """Answer every request; `answer` sends what comes after the status.
+
+    Yields:
+        The URL.
+    """
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or a client that acknowledges late waits 40 ms
 
         def do_GET(self) -> None:
             self.send_response(200)

@@ -78,7 +78,10 @@ def main(uv: str, *options: str) -> None:
     for folder in sorted(path.parent for path in PEERS.glob("*/requirements.in")):
         peer = str(folder.relative_to(ROOT) / "requirements")
         lock = Lock(f"{peer}.txt", (f"{peer}.in",))
-        write(lock, uv, constraints=[other.file for other in LOCKS], options=options)
+        # A peer that asks for a version of its own does not take those of the project.
+        is_free = "=" in (folder / "requirements.in").read_text("utf-8")
+        constraints = [] if is_free else [other.file for other in LOCKS]
+        write(lock, uv, constraints=constraints, options=options)
 
 
 def write(lock: Lock, uv: str, *, constraints: list[str], options: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dev.bench import records
+from dev.bench import records, slow
 from dev.bench.container import Contained
 from dev.bench.job import Run, Store, run_job
 from dev.bench.peers import PEERS, SERVICE
@@ -23,6 +23,8 @@ from dev.bench.scale import ENGINES, compare, make, measure, row
 from dev.bench.scale import PAGE as SCALE
 from dev.bench.scale import page as scale_page
 from dev.bench.serve import serve_file, serve_pieces
+from dev.bench.slow import FORMS, Late
+from dev.bench.slow import measure as measure_late
 from tests.conftest import Bucket
 
 COUNT = 1200
@@ -65,6 +67,16 @@ def test_both_servers_send_the_whole_body(tmp_path: Path) -> None:
                 assert answer.read() == body
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_slow_source_sends_the_same_records_in_each_form(
+    form: str, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow, "PAGES", 20)
+    command = [sys.executable, "-m", "micro_etl", "run"]
+    late = measure_late(command, form, Store(bucket.endpoint), seed=1, count=1000)
+    assert 0 < late.after < late.run.wall
+
+
 def test_the_figures_of_a_wrong_output_do_not_count(bucket: Bucket, tmp_path: Path) -> None:
     expected = records.table(1, 20)
     wrong = expected.set_column(0, "flight_number", pa.array([*range(1, 20), 21], pa.int32()))
@@ -93,13 +105,17 @@ def test_the_page_shows_medians_of_pairs() -> None:
     sizes = {peer.name: 85_000_000 for peer in PEERS}
     imports = {peer.name: {"x": 0.05} for peer in PEERS}
     contained = Contained(130_000_000, runs(7)[0])
-    results = Results(["then", "now"], measured, measured, runs(9)[0], contained, sizes, imports)
+    late = {"array": [Late(run, 0.25) for run in runs(2, 4, 6)]}
+    results = Results(
+        ["then", "now"], measured, measured, late, runs(9)[0], contained, sizes, imports
+    )
     assert ratio(measured, "wall") == "1.00 (0.50 to 1.50)"
     assert cost(runs(3600)) == pytest.approx(2 * (2 * 0.04048 + 4 * 0.004445))
     text = page(results)
     for peer in PEERS:
         assert f"| {peer.name} |" in text
         assert f">{peer.name}</text>" in figure(results)
+    assert "| array | 3 | 0.25 (0.25 to 0.25) | 4 (2 to 6) |" in text
     assert "5,000,000 (11 GiB" in text
     assert "1.00 times as much" in text
     assert "130 MB with its base" in text
