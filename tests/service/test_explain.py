@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from micro_etl.dataset import TYPES
-from micro_etl.table import checks
+from micro_etl.table import violation_queries as queries
 from micro_etl.table.engine import connect
 from micro_etl.table.stage import stage
 from tests.service.conftest import Bench, dataset
@@ -98,10 +98,10 @@ def named(
 ) -> set[str]:
     """The values that the explaining pass names."""
     found = set()
-    for start in range(0, len(values), checks.SHOWN):  # it names so many at most
-        part = values[start : start + checks.SHOWN]
+    for start in range(0, len(values), queries.SHOWN):  # it names so many at most
+        part = values[start : start + queries.SHOWN]
         body = bench.body("[" + ",".join(f'{{"a": {value}}}' for value in part) + "]")
-        for *_, first in engine.execute(checks.findings(dataset(columns), body)).fetchall():
+        for *_, first in engine.execute(queries.findings(dataset(columns), body)).fetchall():
             found |= {part[one["record"] - 1] for one in first}
     return found
 
@@ -164,5 +164,5 @@ def test_an_object_on_the_way_is_refused_if_and_only_if_it_is_explained(
     """
     for record in [f'{{"w": {parent}, "x": 1}}', f'{{"s": {parent}, "x": 1, "x": 2}}']:
         body = f'[{{"w": {{"m": 1}}, "s": {{"t": {{"u": ""}}}}}}, {record}]'
-        findings = checks.findings(dataset(columns), bench.body(body))
+        findings = queries.findings(dataset(columns), bench.body(body))
         assert aborts(engine, bench, columns, body) is bool(engine.execute(findings).fetchall())

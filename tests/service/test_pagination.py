@@ -13,7 +13,7 @@ from micro_etl.errors import SourceError
 from micro_etl.source.paging.links import next_link
 from micro_etl.source.paging.page import Number
 from micro_etl.source.paging.pagination import (
-    Arrived,
+    ArrivedPage,
     PageRequest,
     find_next,
     read_total,
@@ -45,7 +45,7 @@ def find(
     return find_next(
         pagination,
         first,
-        Arrived(
+        ArrivedPage(
             name="page 1",
             request=request or first,
             headers=headers or {},

@@ -12,9 +12,10 @@ from micro_etl.dataset import Dataset, parse_dataset
 from micro_etl.errors import ConfigError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
+from micro_etl.source.fill_variables import request_headers, secrets_of
 from micro_etl.source.paging.page import Number
 from micro_etl.source.paging.pagination import PageRequest
-from micro_etl.source.paging.request import first_requests, request_headers, secrets_of, to_request
+from micro_etl.source.paging.request import first_requests, to_request
 
 ENV = {"TOKEN": "t0p/secret+=", "BASE": "https://api.example.com/v1", "EMPTY": "", "LINE": "a\n"}
 

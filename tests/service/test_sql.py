@@ -16,7 +16,8 @@ import pytest
 
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import bundled_dataset, parse_dataset
-from micro_etl.table import checks, parquet, sql
+from micro_etl.table import parquet, sql
+from micro_etl.table import violation_queries as queries
 from micro_etl.table.engine import connect
 from micro_etl.table.stage import stage
 from micro_etl.table.wrapper import levels
@@ -44,11 +45,11 @@ def compile_all(name: str) -> str:
         "publish": parquet.publish(columns, f"read_parquet({sql.literal(staged)})", table),
         "publish_empty": parquet.publish_empty(columns, Path("empty.parquet")),
         "schema": parquet.schema(table),
-        "findings": checks.findings(dataset, body),
-        "presence": checks.presence(dataset, body),
+        "findings": queries.findings(dataset, body),
+        "presence": queries.presence(dataset, body),
     }
     for key in dataset.keys:
-        statements[f"repeats of {', '.join(key)}"] = checks.repeats(key, dataset, body)
+        statements[f"repeats of {', '.join(key)}"] = queries.repeats(key, dataset, body)
     if body.layout is Layout.WRAPPED:
         for level in levels(dataset, body):
             statements[f"wrapper at {level.path}"] = (

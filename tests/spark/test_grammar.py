@@ -16,7 +16,7 @@ from micro_etl.dataset import Dataset, parse_dataset
 from micro_etl.errors import ContractError
 from micro_etl.pipeline import run
 from micro_etl.report import JsonReport
-from micro_etl.table import checks
+from micro_etl.table import violation_queries as queries
 from micro_etl.table.records import is_exact
 from tests.cases.replay import serve_case
 from tests.service.conftest import dataset
@@ -95,7 +95,7 @@ def test_both_refuse_each_form_that_is_wrong(
     assert len(totals) == columns.count("\n") + 1
     with pytest.raises(ContractError) as refused:
         bench.table(columns, body)
-    assert refused.value.violations == found[: checks.SHOWN]
+    assert refused.value.violations == found[: queries.SHOWN]
 
 
 @pytest.mark.parametrize(("source", "columns", "body", "rows"), RIGHT_RECORDS)

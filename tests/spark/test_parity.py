@@ -18,7 +18,7 @@ from hypothesis import given
 
 from micro_etl.dataset import TYPES, Dataset
 from micro_etl.errors import ContractError, MicroEtlError, Violation
-from micro_etl.table import checks
+from micro_etl.table import violation_queries as queries
 from micro_etl.table.engine import connect
 from micro_etl.table.violations import find_violations
 from tests.service.conftest import Bench, dataset
@@ -124,7 +124,7 @@ def test_both_find_the_same_violations_in_the_same_records(
     assert max(violation.record or 0 for violation in expected) > RECORDS / 3
     with pytest.raises(ContractError) as refused:
         bench.table(columns, body)
-    assert refused.value.violations == expected[: checks.SHOWN]
+    assert refused.value.violations == expected[: queries.SHOWN]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n \n"])

@@ -14,10 +14,11 @@ from micro_etl.draft.write_dataset import Draft, DraftColumn, records_key, write
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.fetch import Extract, extract
+from micro_etl.source.fill_variables import request_headers, secrets_of
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.paging.page import parse_page
 from micro_etl.source.paging.pagination import PageRequest
-from micro_etl.source.paging.request import first_requests, request_headers, secrets_of, to_request
+from micro_etl.source.paging.request import first_requests, to_request
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from micro_etl.spark import plan
 from micro_etl.spark.job import Job
 from micro_etl.spark.plan import Split
 from micro_etl.spark.work import explain_all, stage
-from micro_etl.table import checks
+from micro_etl.table import violation_queries as queries
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -42,7 +42,7 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
     if repeated or not whole or any("suspect" in one for one in said) or (rows and rows in nulls):
         found, totals = find_violations(spark, job, hashes=[one["sha256_in"] for one in said])
         if found:
-            raise ContractError(found[: checks.SHOWN], totals)
+            raise ContractError(found[: queries.SHOWN], totals)
         # Else it is sound: empty records are allowed, and so are nulls in all of a column.
     _raise_defects(job, said)
     return {
@@ -88,12 +88,12 @@ def find_violations(
     finally:
         explained.unpersist()
     present = _add(one["present"] for one in said)
-    absent = checks.absent(job.dataset.columns, before[-1], present)
-    found, totals = checks.combine(kinds, absent)
+    absent = queries.absent(job.dataset.columns, before[-1], present)
+    found, totals = queries.combine(kinds, absent)
     rows: dict[str, int] = {}
     for split, one in zip(job.splits, said, strict=True):
         rows[split.name] = rows.get(split.name, 0) + one["rows"]
-    return checks.locate(found, list(rows.items())) if len(rows) > 1 else found, totals
+    return queries.locate(found, list(rows.items())) if len(rows) > 1 else found, totals
 
 
 def _add(counts: Iterable[Sequence[int]]) -> list[int]:
@@ -140,8 +140,8 @@ def _name(job: Job, split: Split) -> str:
     return split.name if job.has_several_files else "the body"
 
 
-def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[checks.Kind]:
-    kinds: list[checks.Kind] = []
+def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> list[queries.Kind]:
+    kinds: list[queries.Kind] = []
     rows = spark.sql(plan.REPEATS).collect()
     for key in dataset.keys:
         name = ", ".join(key)
@@ -152,8 +152,8 @@ def _repeats(spark: SparkSession, dataset: Dataset, before: Sequence[int]) -> li
         ]
         if first:
             total = next(row.total for row in rows if row.name == name)
-            path = checks.key_path(key, dataset)
-            kinds.append((name, path, checks.NO_OTHER, total, first))
+            path = queries.key_path(key, dataset)
+            kinds.append((name, path, queries.NO_OTHER, total, first))
     return kinds
 
 

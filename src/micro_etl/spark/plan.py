@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from micro_etl.location import Location
 from micro_etl.source.files import SourceFile
-from micro_etl.table.checks import SHOWN, Kind
+from micro_etl.table.violation_queries import SHOWN, Kind
 
 _WHITESPACE = b" \t\r\n"
 SPLIT_BYTES = 128 << 20

@@ -22,7 +22,8 @@ from micro_etl.spark.fetch import Fetched, fetch_split
 from micro_etl.spark.job import Job
 from micro_etl.spark.parts import Rows, part_name, write_part
 from micro_etl.spark.plan import Split
-from micro_etl.table import checks, parquet
+from micro_etl.table import parquet
+from micro_etl.table import violation_queries as queries
 from micro_etl.table.around import Around, read_around
 from micro_etl.table.engine import ONE_THREAD, Connection, Error, connect, machine_errors, reason_of
 from micro_etl.table.parquet import expected_schema, read_profile, read_schema
@@ -164,7 +165,7 @@ def _stage(fetched: Fetched, job: Job, scratch: Path) -> Said:
         yield said
         for number, key in enumerate(job.dataset.keys):
             if rows:
-                query = checks.hashes(number, key, job.dataset, staged)
+                query = queries.hashes(number, key, job.dataset, staged)
                 yield connection.sql(query).to_arrow_reader(_ROWS)
 
 
@@ -186,12 +187,12 @@ def _find_violations(connection: Connection, body: Body, job: Job) -> Said:
         if wrong:
             yield {"rows": 0, "wrapper": wrong}
             return
-    row = connection.execute(checks.presence(job.dataset, body)).fetchone() or ()
+    row = connection.execute(queries.presence(job.dataset, body)).fetchone() or ()
     found |= {"rows": row[0], "present": row[1:]}
-    found["kinds"] = connection.execute(checks.findings(job.dataset, body)).fetchall()
+    found["kinds"] = connection.execute(queries.findings(job.dataset, body)).fetchall()
     yield found
     for key in job.dataset.keys:
-        query = checks.keys(key, job.dataset, body)
+        query = queries.keys(key, job.dataset, body)
         yield connection.sql(query).to_arrow_reader(_ROWS)
 
 

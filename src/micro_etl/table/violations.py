@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from micro_etl.body import Body, Layout
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, SourceError, Violation
-from micro_etl.table import checks
+from micro_etl.table import violation_queries as queries
 from micro_etl.table.engine import Connection, Error, machine_errors, reason_of
 from micro_etl.table.records import read_objects
 from micro_etl.table.wrapper import levels
@@ -29,13 +29,13 @@ def raise_violations(connection: Connection, dataset: Dataset, body: Body) -> No
         with machine_errors():
             found, totals = find_violations(connection, dataset, body)
             if found and _count_responses(body) > 1:
-                found = checks.locate(found, _count_records(connection, dataset, body))
+                found = queries.locate(found, _count_records(connection, dataset, body))
     except (Error, UnicodeDecodeError) as error:
         raise SourceError(
             f"{culprit(error, body)} can't be read as JSON: {reason_of(error)}"
         ) from error
     if found:
-        raise ContractError(found[: checks.SHOWN], totals)
+        raise ContractError(found[: queries.SHOWN], totals)
 
 
 def find_violations(
@@ -46,11 +46,11 @@ def find_violations(
         wrong = find_wrong_wrapper(connection, dataset, body)
         if wrong:
             return [wrong], {wrong.path: 1}
-    rows, *present = connection.execute(checks.presence(dataset, body)).fetchone() or (0,)
-    queries = [checks.findings(dataset, body)]
-    queries += [checks.repeats(key, dataset, body) for key in dataset.keys]
-    kinds = [kind for query in queries for kind in connection.execute(query).fetchall()]
-    found, totals = checks.combine(kinds, checks.absent(dataset.columns, rows, present))
+    rows, *present = connection.execute(queries.presence(dataset, body)).fetchone() or (0,)
+    searches = [queries.findings(dataset, body)]
+    searches += [queries.repeats(key, dataset, body) for key in dataset.keys]
+    kinds = [kind for query in searches for kind in connection.execute(query).fetchall()]
+    found, totals = queries.combine(kinds, queries.absent(dataset.columns, rows, present))
     return found, totals
 
 
@@ -128,7 +128,7 @@ def _count_records(connection: Connection, dataset: Dataset, body: Body) -> list
     """Count the records of each part."""
     rows: list[tuple[str, int]] = []
     for part in body.parts:
-        query = checks.count(dataset, body._replace(parts=(part,)))
+        query = queries.count(dataset, body._replace(parts=(part,)))
         (count,) = connection.execute(query).fetchone() or (0,)
         if part.joint is not None:  # it goes on with the response of the part before
             count += rows.pop()[1]

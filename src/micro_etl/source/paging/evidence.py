@@ -18,7 +18,7 @@ from micro_etl.source.paging.links import next_link
 from micro_etl.source.paging.page_fields import Said, is_url, scopes, whole
 
 if TYPE_CHECKING:  # it imports an HTTP client, which a source of files does without
-    from micro_etl.source.paging.pagination import Arrived
+    from micro_etl.source.paging.pagination import ArrivedPage
 
 _NEXT_HEADERS = (
     "x-next-page",
@@ -176,7 +176,7 @@ def _add_json_header(said: Said, text: str) -> None:
         said.add(("X-Pagination",), value)
 
 
-def refuse_first_page(dataset: Dataset, arrived: Arrived) -> None:
+def refuse_first_page(dataset: Dataset, arrived: ArrivedPage) -> None:
     """Refuse a page that says there are more, where the dataset file says nothing of pages.
 
     Where ``next`` leads nowhere on the only page of a series, that path may be wrong.

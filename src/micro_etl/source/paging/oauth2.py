@@ -12,10 +12,10 @@ from micro_etl.dataset import OAuth2
 from micro_etl.errors import AccessDeniedError, SourceError
 from micro_etl.location import Location
 from micro_etl.source.deadline import Deadline
+from micro_etl.source.fill_variables import basic_credentials, fill_oauth2
 from micro_etl.source.http.connect import Connections
 from micro_etl.source.http.send import OnRetry, Request, send
 from micro_etl.source.limits import HttpOptions
-from micro_etl.source.paging.request import basic_credentials, fill_oauth2
 
 _LONGEST = 1 << 20  # bytes of an answer
 _FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}

@@ -18,6 +18,7 @@ from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.fetch import Extract, extract
+from micro_etl.source.fill_variables import request_headers
 from micro_etl.source.http.connect import Connections
 from micro_etl.source.http.send import OnRetry, Request
 from micro_etl.source.limits import ExtractOptions
@@ -31,7 +32,7 @@ from micro_etl.source.paging.page import (
     write_json,
 )
 from micro_etl.source.paging.pagination import PageRequest
-from micro_etl.source.paging.request import request_headers, to_request
+from micro_etl.source.paging.request import to_request
 from micro_etl.source.spool import OnProgress
 
 _SHOWN = 100  # characters of a value

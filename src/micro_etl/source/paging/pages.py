@@ -16,15 +16,16 @@ from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.fetch import Extract, ignore
+from micro_etl.source.fill_variables import secrets_of
 from micro_etl.source.http.connect import Connections
 from micro_etl.source.http.send import OnRetry, Request
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.paging.evidence import refuse_first_page
 from micro_etl.source.paging.one_page import FetchedPage, PageFetcher
-from micro_etl.source.paging.pagination import Arrived, PageRequest, find_next
+from micro_etl.source.paging.pagination import ArrivedPage, PageRequest, find_next
 from micro_etl.source.paging.prefetch import ahead
 from micro_etl.source.paging.progress import MovedError, Progress
-from micro_etl.source.paging.request import Series, first_requests, secrets_of
+from micro_etl.source.paging.request import Series, first_requests
 from micro_etl.source.spool import OnProgress
 
 
@@ -272,9 +273,9 @@ class _SeriesReader:
 
 def _arrived(
     fetched: FetchedPage, name: str, request: PageRequest, number: int, elements: int
-) -> Arrived:
+) -> ArrivedPage:
     headers = fetched.extract.headers
-    return Arrived(
+    return ArrivedPage(
         name=name,
         request=request,
         headers={key.lower(): headers[key] for key in headers},

@@ -41,7 +41,7 @@ class PageRequest(NamedTuple):
         return hash((self.url.partition("#")[0], write_json(self.body)))
 
 
-class Arrived(NamedTuple):
+class ArrivedPage(NamedTuple):
     """A page that came, and how far the series is with it.
 
     Attributes:
@@ -66,7 +66,7 @@ class Arrived(NamedTuple):
 
 
 def find_next(
-    pagination: Pagination | None, first: PageRequest, arrived: Arrived
+    pagination: Pagination | None, first: PageRequest, arrived: ArrivedPage
 ) -> PageRequest | None:
     """Find the request for the page after one, or none where that was the last.
 
@@ -103,7 +103,7 @@ def read_total(pagination: Pagination | None, page: Any, *, name: str) -> int | 
     return _whole(page, pagination.total if pagination else None, "total", name)
 
 
-def _goes_on(pagination: Pagination, arrived: Arrived) -> bool | None:
+def _goes_on(pagination: Pagination, arrived: ArrivedPage) -> bool | None:
     """Whether there are more pages, by ``has_more`` and ``last_page``; none where they are silent.
 
     Raises:
@@ -123,13 +123,13 @@ def _goes_on(pagination: Pagination, arrived: Arrived) -> bool | None:
     return _first_number(pagination) + arrived.pages - 1 < last
 
 
-def _is_complete(pagination: Pagination, arrived: Arrived) -> bool:
+def _is_complete(pagination: Pagination, arrived: ArrivedPage) -> bool:
     """Whether a kind that counts is at its end: at an empty page, or at the total."""
     total = read_total(pagination, arrived.page, name=arrived.name)
     return arrived.elements == 0 or (total is not None and arrived.total_elements >= total)
 
 
-def _by_link_header(_: Pagination, first: PageRequest, arrived: Arrived) -> PageRequest | str:
+def _by_link_header(_: Pagination, first: PageRequest, arrived: ArrivedPage) -> PageRequest | str:
     try:
         link = next_link(arrived.headers.get("link", ""))
     except ValueError:
@@ -142,7 +142,9 @@ def _by_link_header(_: Pagination, first: PageRequest, arrived: Arrived) -> Page
     return _follow(link, first, arrived)
 
 
-def _by_next_url(pagination: Pagination, first: PageRequest, arrived: Arrived) -> PageRequest | str:
+def _by_next_url(
+    pagination: Pagination, first: PageRequest, arrived: ArrivedPage
+) -> PageRequest | str:
     link = value_at(arrived.page, pagination.next or ())
     if isinstance(link, dict):
         link = next((link[key] for key in _HREFS if key in link), link or None)
@@ -153,7 +155,9 @@ def _by_next_url(pagination: Pagination, first: PageRequest, arrived: Arrived) -
     return _follow(link.strip(), first, arrived)
 
 
-def _by_cursor(pagination: Pagination, first: PageRequest, arrived: Arrived) -> PageRequest | str:
+def _by_cursor(
+    pagination: Pagination, first: PageRequest, arrived: ArrivedPage
+) -> PageRequest | str:
     cursor = value_at(arrived.page, pagination.next or ())
     if _is_none(cursor):
         return "has no cursor"
@@ -161,7 +165,7 @@ def _by_cursor(pagination: Pagination, first: PageRequest, arrived: Arrived) -> 
 
 
 def _by_last_record(
-    pagination: Pagination, first: PageRequest, arrived: Arrived
+    pagination: Pagination, first: PageRequest, arrived: ArrivedPage
 ) -> PageRequest | str:
     if arrived.last is None:
         return "has no record"
@@ -175,12 +179,14 @@ def _by_last_record(
 
 
 def _by_page_number(
-    pagination: Pagination, first: PageRequest, arrived: Arrived
+    pagination: Pagination, first: PageRequest, arrived: ArrivedPage
 ) -> PageRequest | str:
     return set_param(first, pagination.param or "", _first_number(pagination) + arrived.pages)
 
 
-def _by_offset(pagination: Pagination, first: PageRequest, arrived: Arrived) -> PageRequest | str:
+def _by_offset(
+    pagination: Pagination, first: PageRequest, arrived: ArrivedPage
+) -> PageRequest | str:
     return set_param(
         first, pagination.param or "", (pagination.start or 0) + arrived.total_elements
     )
@@ -230,7 +236,7 @@ def _set_query(url: str, name: str, value: Any) -> str:
     return f"{base}?{'&'.join(pairs)}"
 
 
-def _follow(link: str, first: PageRequest, arrived: Arrived) -> PageRequest:
+def _follow(link: str, first: PageRequest, arrived: ArrivedPage) -> PageRequest:
     """The request for a URL that the source names; its text is shown nowhere.
 
     Raises:
