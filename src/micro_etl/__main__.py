@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from micro_etl.cli import cli
-from micro_etl.errors import ConfigError, MicroEtlError, UsageError
+from micro_etl.errors import ConfigError, MachineError, MicroEtlError, UsageError
 from micro_etl.events import RunFailed
 from micro_etl.process import block_stop_signals
 from micro_etl.report import open_report, printing
@@ -33,6 +33,8 @@ def main() -> NoReturn:
         code = int(ending.code or 0)
     except BrokenPipeError:
         code = _PIPE_CLOSED
+    except MemoryError:  # so little is left that not even this could be said
+        code = MachineError.exit_code
     os._exit(code)
 
 

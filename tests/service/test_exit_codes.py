@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,13 @@ def test_look_at_a_file_without_memory_or_room_to_spill_ends_with_71(
     assert (ended.code, ended.out) == (71, ""), ended
     assert ended.failure.startswith(said)
     assert not list((folder / "scratch").iterdir())
+
+
+def test_no_memory_even_for_the_log_ends_with_71() -> None:
+    script = (
+        "import micro_etl.__main__ as entry\n"
+        "def run_command():\n    raise MemoryError\n"
+        "entry.run_command = run_command\nentry.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
+    assert ended.returncode == 71

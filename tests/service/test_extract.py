@@ -65,6 +65,7 @@ def test_http_body_is_on_disk_with_what_the_source_said_of_it(tmp_path: Path) ->
         etag='"v1"',
         last_modified="yesterday",
         content_type="application/json",
+        headers=found.headers,
     )
     assert found.file.read_bytes() == RECORDS
     assert found.sha256 == hashlib.sha256(RECORDS).hexdigest()

@@ -76,10 +76,14 @@ def test_an_object_holds_the_records_where_the_dataset_says_so(tmp_path: Path) -
         (b"\xef\xbb\xbf[]", "a byte order mark, which JSON must not have"),
         (b'\xef\xbb\xbf{"a": 1}\n{"a": 2}\n', "a byte order mark"),
         ("[]".encode("utf-16"), "UTF-16; it should be UTF-8"),
-        ("[]".encode("utf-16-le"), r"\(UTF-16; it should be JSON in UTF-8\)"),
-        ("[]".encode("utf-16-be"), "it should be an array of records"),
-        (b"PAR1\x15\x04\x15", r"answered with 'PAR1.*\(Parquet"),
-        (b"\x1f\x8b\x08\x00", "it should be an array of records"),
+        ("[]".encode("utf-16-le"), "answered with UTF-16; it should be JSON in UTF-8: an"),
+        ("[]".encode("utf-16-be"), "answered with UTF-16; it should be JSON in UTF-8: an array of"),
+        (b"PAR1\x15\x04\x15", "answered with 'PAR1.*', Parquet; it should be JSON"),
+        (
+            b"PK\x03\x04\x14\x00",
+            "answered with a zip archive; it should be JSON in UTF-8: an array",
+        ),
+        (b"\x1f\x8b\x08\x00", "answered with gzip within gzip within gzip; it should be JSON"),
         (b"\x00\x00\x00\x00", "it should be an array of records"),
     ],
 )

@@ -269,6 +269,6 @@ def test_a_thousand_runs_in_a_row_leave_nothing(
 ) -> None:
     soaked = soak_and_check(SOAK_RUNS, bucket, folder, monkeypatch, caplog)
     assert soaked.ends["published"] > SOAK_RUNS // 5
-    errors = {"SourceError", "ContractError", "DataError", "AccessDeniedError", "RaceLostError"}
+    errors = {"SourceError", "ContractError", "DataError", "AccessDeniedError", "TargetError"}
     assert {*errors, "unchanged"} <= set(soaked.ends)
     assert soaked.held.memory - soaked.warm.memory < SOAK_MEMORY

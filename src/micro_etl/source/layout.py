@@ -187,5 +187,8 @@ def _read(file: BinaryIO, start: int, end: int) -> bytes:
 
 
 def _unexpected(source: str, head: bytes, expected: str, name: str = "") -> SourceError:
-    named = f" ({name}; it should be JSON in UTF-8)" if name else ""
-    return SourceError(f"{source} answered with {show_bytes(head)}{named}; it should be {expected}")
+    if not name:
+        return SourceError(f"{source} answered with {show_bytes(head)}; it should be {expected}")
+    is_text = head.isascii() and b"\0" not in head  # anything else is named, not shown
+    shown = f"{show_bytes(head)}, {name}" if is_text else name
+    return SourceError(f"{source} answered with {shown}; it should be JSON in UTF-8: {expected}")

@@ -243,7 +243,7 @@ def _check_status(
     if status == 401 and not signed:
         said += (
             "; a token can be sent by the dataset file: source.headers = "
-            '{ Authorization = "Bearer ${API_HEADER}" }'
+            '{ Authorization = "Bearer ${API_TOKEN}" }'
         )
     raise _ERRORS.get(status, SourceError)(said)
 
