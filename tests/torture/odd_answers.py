@@ -162,7 +162,7 @@ _PACKED = [
     _good(name="zlib", answers=[Answer(body=zlib.compress(NEW))]),
     _good(name="byte order mark within gzip", answers=[gzipped(b"\xef\xbb\xbf" + NEW)]),
     *(
-        _source(name=f"body that is {name}", code=69, says=f"({name}", answers=[Answer(body=body)])
+        _source(name=f"body that is {name}", code=69, says=f"{name}", answers=[Answer(body=body)])
         for name, body in [
             ("a zip archive", _zipped()),
             ("zstd", b"\x28\xb5\x2f\xfd" + NEW[:50]),
