@@ -202,6 +202,15 @@ def column_type(name: str) -> ColumnType | None:
     return _TYPES.get(name)
 
 
+def name_type(sql: str) -> str:
+    """Name one of the engine's types as a dataset file does; one that none has keeps its name."""
+    if sql.endswith("[]"):
+        return f"{name_type(sql[:-2])}[]"
+    if sql.startswith("DECIMAL("):
+        return sql.lower()
+    return next((one.name for one in _SIMPLE if one.sql == sql), sql)
+
+
 def with_timezone(kind: ColumnType, zone: str) -> Form:
     """The form of timestamps that are written without a zone, and stand in a fixed one."""
     offset = "+00:00" if zone == "UTC" else zone
