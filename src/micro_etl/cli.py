@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from micro_etl import __version__
-from micro_etl.look_commands import check, datasets, show
+from micro_etl.look_commands import check, datasets, ddl, show
 from micro_etl.mask import mask_of
 from micro_etl.options import TARGET, GroupedCommand, Whole, flag, prefer_flags, run_options
 from micro_etl.process import workspace
@@ -142,7 +142,7 @@ def new(
             click.echo(report.mask.clean(found), err=not file)
 
 
-for _command in (check, show, datasets):
+for _command in (check, show, datasets, ddl):
     cli.add_command(_command)
 
 

@@ -22,10 +22,11 @@ from micro_etl.dataset import (
     local_datasets,
 )
 from micro_etl.dataset.bundled import SCHEMA_FILE
+from micro_etl.ddl import DIALECTS, write_ddl
 from micro_etl.errors import DataError
 from micro_etl.location import Location
 from micro_etl.mask import Mask, mask_of
-from micro_etl.options import DATASET, Whole, store_options
+from micro_etl.options import DATASET, OneOf, Whole, store_options
 from micro_etl.process import workspace
 from micro_etl.report import open_report, printing
 from micro_etl.source.limits import ExtractOptions
@@ -139,6 +140,27 @@ def datasets(file: str | None, *, schema: bool, as_json: bool) -> None:
         with printing():
             for one in found:
                 click.echo(describe(one, known=os.environ) if file else _listed(one))
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--dialect", type=OneOf(*DIALECTS), required=True, help="The database.")
+@click.option("--location", help="Where the table is published, as the database names it.")
+@click.option("--table", help="Name of the table.  [default: the dataset's, with _ for -]")
+def ddl(dataset: str, dialect: str, location: str | None, table: str | None) -> None:
+    """Print the SQL that makes the table of a DATASET in a database.
+
+    Athena, BigQuery and Spark then read the published file; DuckDB and Snowflake copy it.
+
+    \b
+      micro-etl ddl launches --dialect athena --location s3://bucket/launches/
+    """  # noqa: D301 - click reads the escape, which keeps the line apart
+    report = open_report(log_format="text", mask=mask_of(dataset))
+    with workspace(report) as scratch:
+        contract = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
+        text = write_ddl(contract, dialect, location=location, table=table)
+        with printing():
+            click.echo(text, nl=False)
 
 
 def _listed(dataset: Dataset) -> str:
