@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from micro_etl import __version__
 from micro_etl.look_commands import check, datasets, ddl, show
+from micro_etl.look_commands import report as report_command
 from micro_etl.mask import mask_of
 from micro_etl.options import TARGET, GroupedCommand, Whole, flag, prefer_flags, run_options
 from micro_etl.process import workspace
@@ -142,7 +143,7 @@ def new(
             click.echo(report.mask.clean(found), err=not file)
 
 
-for _command in (check, show, datasets, ddl):
+for _command in (check, show, datasets, ddl, report_command):
     cli.add_command(_command)
 
 

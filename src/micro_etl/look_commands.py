@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -22,8 +23,7 @@ from micro_etl.dataset import (
     local_datasets,
 )
 from micro_etl.dataset.bundled import SCHEMA_FILE
-from micro_etl.ddl import DIALECTS, write_ddl
-from micro_etl.errors import DataError
+from micro_etl.errors import DataError, UsageError
 from micro_etl.location import Location
 from micro_etl.mask import Mask, mask_of
 from micro_etl.options import DATASET, OneOf, Whole, store_options
@@ -32,7 +32,12 @@ from micro_etl.report import open_report, printing
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset
 
+if TYPE_CHECKING:
+    from micro_etl.store import Place
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+_DIALECTS = ("athena", "duckdb", "snowflake", "bigquery", "spark")
 
 
 def _json_option(command: F) -> F:
@@ -114,6 +119,43 @@ def show(url: str, rows: int, *, as_json: bool, **limits: float) -> None:
 
 
 @click.command()
+@click.argument("url")
+@click.option("-o", "--output", help="The file to write.  [default: stdout]")
+@store_options
+def report(url: str, output: str | None, **limits: float) -> None:
+    """Write a page about the Parquet file at URL: what was published, when, and what it holds.
+
+    One HTML file that loads nothing, for any browser.
+
+    \b
+      micro-etl report s3://bucket/launches.parquet -o report.html
+    """  # noqa: D301 - click reads the escape, which keeps the line apart
+    say = open_report(log_format="text", mask=mask_of(url))
+    with workspace(say) as scratch:
+        from micro_etl.report_page import write_page
+        from micro_etl.table.distribution import read_distributions
+        from micro_etl.table.profile import profile
+        from micro_etl.target.look import read_published
+
+        place, file = _open(url, limits), scratch / "fetched.parquet"
+        published = read_published(place, file)
+        page = say.mask.clean(
+            write_page(
+                place.location.shown,
+                published,
+                profile(file, scratch=scratch),
+                read_distributions(file, scratch=scratch),
+                now=datetime.now(UTC),
+            )
+        )
+        if output:
+            _write(Path(output), page)
+            return
+        with printing():
+            click.echo(page, nl=False)
+
+
+@click.command()
 @click.argument("file", required=False)
 @click.option(
     "--schema", is_flag=True, help="Print the JSON Schema of a dataset file, for editors."
@@ -144,7 +186,7 @@ def datasets(file: str | None, *, schema: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("dataset")
-@click.option("--dialect", type=OneOf(*DIALECTS), required=True, help="The database.")
+@click.option("--dialect", type=OneOf(*_DIALECTS), required=True, help="The database.")
 @click.option("--location", help="Where the table is published, as the database names it.")
 @click.option("--table", help="Name of the table.  [default: the dataset's, with _ for -]")
 def ddl(dataset: str, dialect: str, location: str | None, table: str | None) -> None:
@@ -157,6 +199,8 @@ def ddl(dataset: str, dialect: str, location: str | None, table: str | None) -> 
     """  # noqa: D301 - click reads the escape, which keeps the line apart
     report = open_report(log_format="text", mask=mask_of(dataset))
     with workspace(report) as scratch:
+        from micro_etl.ddl import write_ddl
+
         contract = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
         text = write_ddl(contract, dialect, location=location, table=table)
         with printing():
@@ -168,14 +212,25 @@ def _listed(dataset: Dataset) -> str:
     return f"{describe_name(dataset)}\n  from {source}\n{list_columns(dataset)}"
 
 
-def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:
+def _open(url: str, limits: dict[str, float]) -> Place:
     from micro_etl.store import open_place
-    from micro_etl.target.look import download
 
-    place = open_place(
+    return open_place(
         Location.parse(url), timeout=limits["target_timeout"], deadline=limits["target_deadline"]
     )
-    return download(place, scratch / "fetched.parquet")
+
+
+def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:
+    from micro_etl.target.look import download
+
+    return download(_open(url, limits), scratch / "fetched.parquet")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UsageError(f"-o is {file}, which can't be written: {error.strerror}") from None
 
 
 def _print_json(document: Any, mask: Mask) -> None:
