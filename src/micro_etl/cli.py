@@ -10,10 +10,11 @@ import click
 from click.core import ParameterSource
 
 from micro_etl import __version__
-from micro_etl.look_commands import check, datasets, ddl, show
+from micro_etl.look_commands import check, completion, datasets, ddl, show
 from micro_etl.look_commands import report as report_command
 from micro_etl.mask import mask_of
-from micro_etl.options import TARGET, GroupedCommand, Whole, flag, prefer_flags, run_options
+from micro_etl.option_types import Whole
+from micro_etl.options import TARGET, GroupedCommand, flag, prefer_flags, run_options
 from micro_etl.process import workspace
 from micro_etl.publication import Publication
 from micro_etl.report import open_report, printing
@@ -143,7 +144,7 @@ def new(
             click.echo(report.mask.clean(found), err=not file)
 
 
-for _command in (check, show, datasets, ddl, report_command):
+for _command in (check, show, datasets, ddl, report_command, completion):
     cli.add_command(_command)
 
 

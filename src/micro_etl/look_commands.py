@@ -26,7 +26,8 @@ from micro_etl.dataset.bundled import SCHEMA_FILE
 from micro_etl.errors import DataError, UsageError
 from micro_etl.location import Location
 from micro_etl.mask import Mask, mask_of
-from micro_etl.options import DATASET, OneOf, Whole, store_options
+from micro_etl.option_types import DatasetReference, FileOrUrl, OneOf, Whole
+from micro_etl.options import DATASET, store_options
 from micro_etl.process import workspace
 from micro_etl.report import open_report, printing
 from micro_etl.source.limits import ExtractOptions
@@ -47,7 +48,7 @@ def _json_option(command: F) -> F:
 
 
 @click.command()
-@click.argument("url")
+@click.argument("url", type=FileOrUrl())
 @DATASET
 @store_options
 @_json_option
@@ -89,7 +90,7 @@ def check(url: str, dataset: str, *, as_json: bool, **limits: float) -> None:
 
 
 @click.command()
-@click.argument("url")
+@click.argument("url", type=FileOrUrl())
 @click.option("--rows", type=Whole(1, 1000), default=10, show_default=True, help="Rows to show.")
 @store_options
 @_json_option
@@ -119,8 +120,8 @@ def show(url: str, rows: int, *, as_json: bool, **limits: float) -> None:
 
 
 @click.command()
-@click.argument("url")
-@click.option("-o", "--output", help="The file to write.  [default: stdout]")
+@click.argument("url", type=FileOrUrl())
+@click.option("-o", "--output", type=FileOrUrl(), help="The file to write.  [default: stdout]")
 @store_options
 def report(url: str, output: str | None, **limits: float) -> None:
     """Write a page about the Parquet file at URL: what was published, when, and what it holds.
@@ -156,7 +157,7 @@ def report(url: str, output: str | None, **limits: float) -> None:
 
 
 @click.command()
-@click.argument("file", required=False)
+@click.argument("file", type=DatasetReference(), required=False)
 @click.option(
     "--schema", is_flag=True, help="Print the JSON Schema of a dataset file, for editors."
 )
@@ -185,7 +186,7 @@ def datasets(file: str | None, *, schema: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("dataset")
+@click.argument("dataset", type=DatasetReference())
 @click.option("--dialect", type=OneOf(*_DIALECTS), required=True, help="The database.")
 @click.option("--location", help="Where the table is published, as the database names it.")
 @click.option("--table", help="Name of the table.  [default: the dataset's, with _ for -]")
@@ -205,6 +206,26 @@ def ddl(dataset: str, dialect: str, location: str | None, table: str | None) -> 
         text = write_ddl(contract, dialect, location=location, table=table)
         with printing():
             click.echo(text, nl=False)
+
+
+@click.command()
+@click.argument("shell", type=OneOf("bash", "zsh", "fish"))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete commands, flags, values and names of datasets.
+
+    \b
+      eval "$(micro-etl completion bash)"                     # in ~/.bashrc
+      eval "$(micro-etl completion zsh)"                      # in ~/.zshrc
+      micro-etl completion fish | source                      # in config.fish
+    """  # noqa: D301 - click reads the escape, which keeps the lines apart
+    from click.shell_completion import get_completion_class
+
+    kind, context = get_completion_class(shell), click.get_current_context()
+    if kind is None:
+        raise LookupError(shell)
+    completes = kind(context.find_root().command, {}, "micro-etl", "_MICRO_ETL_COMPLETE")
+    with printing():
+        click.echo(completes.source())
 
 
 def _listed(dataset: Dataset) -> str:
