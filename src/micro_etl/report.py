@@ -23,6 +23,7 @@ from micro_etl.events import (
     RunFinished,
     SourceRetry,
     Transformed,
+    limit_fields,
 )
 from micro_etl.mask import Mask
 from micro_etl.text import printable, size
@@ -118,15 +119,14 @@ class JsonReport(SilentReport):
         if self._namespace and event.ends_run:
             _print(embedded_metrics(self._namespace, self.dataset, event))
         if event.ends_run or _LEVELS.index(event.level) >= self._level:
-            _print(
-                {
-                    "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                    "level": event.level,
-                    "event": event.name,
-                    "run_id": self._run_id,
-                    **self.mask.clean_all(event.values),
-                }
-            )
+            line = {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "level": event.level,
+                "event": event.name,
+                "run_id": self._run_id,
+                **self.mask.clean_all(event.values),
+            }
+            _print(limit_fields(line))
 
 
 class TextReport:
