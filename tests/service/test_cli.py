@@ -277,7 +277,7 @@ def test_terminal_shows_progress_a_table_and_colors(folder: Path) -> None:
     with serve(Answer(body=body, trickle_body=0.0005)) as server:
         code, screen = on_terminal(folder, "run", SOURCE_URL=server.url)
     assert code == 0
-    assert re.search(rf"source    \d+ B of {len(body)} B, [\d.]+ k?B/s", screen)
+    assert re.search(rf"source    \d+ B of {len(body)} B \(\d+%\), [\d.]+ k?B/s", screen)
     assert "mission_name" in screen
     assert "\033[32mpublished\033[0m" in screen
 
