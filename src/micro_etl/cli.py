@@ -77,6 +77,11 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
         namespace=settings.metrics_namespace,
         mask=mask_of(settings.source_url, settings.target_url, settings.raw_url, settings.dataset),
     )
+    if any(name.startswith("OTEL_") for name in os.environ):
+        from micro_etl.otel import MeteredReport, is_wanted
+
+        if is_wanted(os.environ):
+            report = MeteredReport(report)
     publication = Publication()
     with workspace(report, publication) as scratch:
         # Here, where it ends with 71 that there is no memory to load the engine.

@@ -95,6 +95,14 @@ class LeftBehind(Event):
     reason: str
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
+class MetricsNotSent(Event):
+    """The OpenTelemetry collector did not take the metrics of the run."""
+
+    level: ClassVar[str] = "warning"
+    reason: str
+
+
 @dataclass(kw_only=True)
 class RunFinished(Event):
     """The run has published, or had nothing to publish; ``seconds`` are by step."""

@@ -19,6 +19,7 @@ from micro_etl.events import (
     Event,
     Extracted,
     LeftBehind,
+    MetricsNotSent,
     RunFailed,
     RunFinished,
     SourceRetry,
@@ -273,6 +274,8 @@ def _line(event: Event, fields: Mapping[str, Any]) -> tuple[str, str] | None:
         return "retry", f"{fields['attempt']}: {printable(fields['reason'])}"
     if isinstance(event, LeftBehind):
         return "left", printable(fields["reason"])
+    if isinstance(event, MetricsNotSent):
+        return "metrics", f"not sent: {printable(fields['reason'])}"
     if isinstance(event, Extracted):
         return "source", f"{size(fields['received'])} from {printable(fields['source'])}"
     if isinstance(event, Transformed):
