@@ -16,7 +16,7 @@ from micro_etl.settings import Settings
 from micro_etl.tablefile import ColumnProfile
 from micro_etl.target.outcome import Outcome, Previous
 
-_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))  # two spaces in a header break S3's signature
 _LONGEST_SOURCE = 500  # S3 takes 2 kB of metadata in all
 
 
@@ -49,10 +49,10 @@ class Task(NamedTuple):
 
     def metadata(self, source_sha256: str) -> dict[str, str]:
         """What the object says of itself; the source in ASCII, shortened and without secrets."""
-        source = quote(self.report.mask.clean(self.source.shown), safe=_PRINTABLE)
+        source = quote(self.report.mask.clean(self.source.shown), safe=_VISIBLE)
         return {
             "dataset": self.dataset.name,
-            "source": source[:_LONGEST_SOURCE].strip(),
+            "source": source[:_LONGEST_SOURCE],
             "source-sha256": source_sha256,
             "version": __version__,
             "run-id": self.run_id,

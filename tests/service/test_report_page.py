@@ -167,14 +167,20 @@ def test_every_type_and_an_empty_table_have_a_page(bench: Bench) -> None:
 def test_the_command_writes_the_page_of_what_a_run_published(
     tmp_path: Path, bucket: Bucket
 ) -> None:
-    (tmp_path / "launches.json").write_bytes(launches(5))
+    (tmp_path / "a  läunches.json").write_bytes(launches(5))
     environ = {**bucket.environ, "S3_BUCKET": bucket.name, "RUN_ID": "run-7"}
-    micro_etl(tmp_path, "run", SOURCE_URL="launches.json", **environ)
+    micro_etl(tmp_path, "run", SOURCE_URL="a  läunches.json", **environ)
     url = f"s3://{bucket.name}/launches.parquet"
     ended = micro_etl(tmp_path, "report", url, "-o", "page.html", **environ)
     assert (ended.code, ended.out, ended.err) == (0, "", "")
     page = (tmp_path / "page.html").read_text("utf-8")
-    for expected in ("<h1>launches</h1>", url, "<dd>launches.json</dd>", "run-7", "Flight 1 ü"):
+    for expected in (
+        "<h1>launches</h1>",
+        url,
+        "<dd>a%20%20l%C3%A4unches.json</dd>",
+        "run-7",
+        "Flight 1 ü",
+    ):
         assert expected in page
     printed = micro_etl(tmp_path, "report", url, **environ)
     assert printed.out.startswith("<!doctype html>")

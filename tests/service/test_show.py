@@ -120,6 +120,12 @@ def test_a_program_gets_the_first_rows_as_json(bench: Bench) -> None:
     ]
 
 
+def test_json_that_is_nested_deeper_than_can_be_read_stays_a_text(bench: Bench) -> None:
+    deep = "[" * 3000 + "]" * 3000
+    file = bench.table('a = { type = "json" }', f'[{{"a": {deep}}}, {{"a": [1]}}]').file
+    assert first_rows(file, scratch=bench.folder, rows=9) == [{"a": deep}, {"a": [1]}]
+
+
 def test_an_empty_table_is_shown_as_well(bench: Bench) -> None:
     file = bench.table(COLUMNS, "[]").file
     assert "number" in head(file, scratch=bench.folder)

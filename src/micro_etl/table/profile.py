@@ -89,7 +89,7 @@ def first_rows(file: Path, *, scratch: Path, rows: int) -> list[dict[str, Any]]:
         names = [column[0] for column in read.description or ()]
         return [
             {
-                name: None if value is None else json.loads(value, parse_constant=str)
+                name: None if value is None else _read_json(value)
                 for name, value in zip(names, row, strict=True)
             }
             for row in read.fetchall()
@@ -132,6 +132,14 @@ def _summary(connection: Connection, source: str, name: str, kind: str) -> tuple
         f" FROM {source}"
     )
     return tuple(connection.execute(query).fetchone() or ())
+
+
+def _read_json(text: str) -> Any:
+    """Read a value; what only calls itself JSON, or is nested too deep to read, stays a text."""
+    try:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _as_json(column: str, kind: str) -> str:
