@@ -184,7 +184,7 @@ class TextReport:
             return
         shown = self.mask.clean(draw())
         with self._line.hidden(), printing():
-            click.echo(shown)
+            click.echo(f"\n{shown}\n")
 
 
 def open_report(
