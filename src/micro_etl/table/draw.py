@@ -10,7 +10,7 @@ from micro_etl.text import printable
 
 _WIDTH = 120  # where no terminal tells
 _GAP = 2
-_NARROWEST = 10  # to which a column of texts is cut before others are left out
+_NARROWEST = 8  # to which a column of texts is cut before others are left out
 
 
 def screen_width() -> int:
@@ -23,6 +23,7 @@ def draw(
     rows: Sequence[Sequence[str]],
     *,
     numbers: Collection[int] = (),
+    names: Collection[int] = (),
     width: int,
 ) -> str:
     """Draw rows below their heads.
@@ -31,12 +32,15 @@ def draw(
         heads: the lines above the rule, each with a cell for every column.
         rows: the cells of each row.
         numbers: the columns, counted from 0, that are aligned to the right and never cut.
+        names: the columns that are cut after all others.
         width: how many columns the screen has. Texts are cut to fit; columns at the right that
             still don't fit are left out, which a last column of ellipses says.
     """
     lines = [[printable(cell) for cell in line] for line in (*heads, *rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
-    while _total(widths) > width and _shrink(widths, numbers):
+    while _total(widths) > width and (
+        _shrink(widths, {*numbers, *names}) or _shrink(widths, numbers)
+    ):
         pass
     shown = len(widths)
     while shown > 1 and _total([*widths[:shown], *[1] * (shown < len(widths))]) > width:
@@ -61,9 +65,9 @@ def _total(widths: Sequence[int]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _shrink(widths: list[int], numbers: Collection[int]) -> bool:
-    """Take one from the widest column of texts; false where none can give."""
-    texts = [at for at in range(len(widths)) if at not in numbers and widths[at] > _NARROWEST]
+def _shrink(widths: list[int], fixed: Collection[int]) -> bool:
+    """Take one from the widest column that is not fixed; false where none can give."""
+    texts = [at for at in range(len(widths)) if at not in fixed and widths[at] > _NARROWEST]
     if texts:
         widths[max(texts, key=lambda at: widths[at])] -= 1
     return bool(texts)

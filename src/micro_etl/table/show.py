@@ -46,7 +46,7 @@ def draw_contents(contents: Contents) -> str:
         for column in contents.columns
     ]
     heads = ("column", "type", "nulls", "distinct", "least", "greatest")
-    return draw((heads,), cells, numbers={2, 3}, width=screen_width())
+    return draw((heads,), cells, numbers={2, 3}, names={0, 1}, width=screen_width())
 
 
 def count_contents(contents: Contents) -> str:
