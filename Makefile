@@ -100,7 +100,7 @@ $(VENV)/quickstart.stamp: requirements.txt requirements/quickstart.txt pyproject
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: requirements/deploy.txt requirements/dev.txt $(VENV)/quickstart.stamp
+$(VENV)/dev.stamp: requirements/deploy.txt requirements/otel.txt requirements/dev.txt $(VENV)/quickstart.stamp
 	@echo "Installing what the tests need (a minute) ..."
 	@$(PIP) -r requirements/dev.txt
 	@touch $@

@@ -52,10 +52,11 @@ LOCKS = (
         ("requirements.txt",),
     ),
     Lock("requirements/deploy.txt", ("--group", "deploy")),
+    Lock("requirements/otel.txt", ("pyproject.toml", "--extra", "otel"), ("requirements.txt",)),
     Lock(
         "requirements/dev.txt",
-        ("pyproject.toml", "--group", "dev"),
-        ("requirements/quickstart.txt", "requirements/deploy.txt"),
+        ("pyproject.toml", "--group", "dev", "--extra", "otel"),
+        ("requirements/quickstart.txt", "requirements/deploy.txt", "requirements/otel.txt"),
     ),
     Lock(
         "requirements/torture.txt",

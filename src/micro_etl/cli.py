@@ -10,27 +10,11 @@ import click
 from click.core import ParameterSource
 
 from micro_etl import __version__
-from micro_etl.dataset import (
-    Dataset,
-    bundled_datasets,
-    describe,
-    describe_name,
-    list_columns,
-    local_datasets,
-)
-from micro_etl.dataset.bundled import SCHEMA_FILE
-from micro_etl.location import Location
-from micro_etl.mask import Mask
-from micro_etl.options import (
-    DATASET,
-    TARGET,
-    GroupedCommand,
-    Whole,
-    flag,
-    prefer_flags,
-    run_options,
-    store_options,
-)
+from micro_etl.look_commands import check, completion, datasets, ddl, show
+from micro_etl.look_commands import report as report_command
+from micro_etl.mask import mask_of
+from micro_etl.option_types import Whole
+from micro_etl.options import TARGET, GroupedCommand, flag, prefer_flags, run_options
 from micro_etl.process import workspace
 from micro_etl.publication import Publication
 from micro_etl.report import open_report, printing
@@ -38,7 +22,6 @@ from micro_etl.settings import Settings
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset
 
-_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _EXIT_CODES = """
 \b
 Exit codes:
@@ -92,8 +75,13 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
         log_level=settings.log_level,
         run_id=run_id,
         namespace=settings.metrics_namespace,
-        mask=_mask(settings.source_url, settings.target_url, settings.raw_url, settings.dataset),
+        mask=mask_of(settings.source_url, settings.target_url, settings.raw_url, settings.dataset),
     )
+    if any(name.startswith("OTEL_") for name in os.environ):
+        from micro_etl.otel import MeteredReport, is_wanted
+
+        if is_wanted(os.environ):
+            report = MeteredReport(report)
     publication = Publication()
     with workspace(report, publication) as scratch:
         # Here, where it ends with 71 that there is no memory to load the engine.
@@ -117,75 +105,6 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
 
 @cli.command()
 @click.argument("url")
-@DATASET
-@store_options
-def check(url: str, dataset: str, **limits: float) -> None:
-    """Say whether the Parquet file at URL keeps the contract of the dataset.
-
-    URL is a path or the URL of a store, such as s3://bucket/launches.parquet. Exits with 0 if the
-    file has the dataset's columns, types and nullability, no duplicates in unique columns, and
-    enough rows; otherwise exits with 65 and lists every difference.
-    """
-    report = open_report(log_format="text", mask=_mask(url, dataset))
-    with workspace(report) as scratch:
-        from micro_etl.table.check import check as check_file
-
-        contract = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
-        rows = check_file(_fetch(url, scratch, limits), contract, scratch=scratch)
-        with printing():
-            shown = Location.parse(url).shown
-            click.echo(f"{shown} keeps the contract of {contract.name}: {rows:,} rows")
-
-
-@cli.command()
-@click.argument("url")
-@click.option("--rows", type=Whole(1, 1000), default=10, show_default=True, help="Rows to show.")
-@store_options
-def show(url: str, rows: int, **limits: float) -> None:
-    """Show the first rows of the Parquet file at URL, and what each column holds.
-
-    URL is a path or the URL of a store, such as s3://bucket/launches.parquet.
-    """
-    report = open_report(log_format="text", mask=_mask(url))
-    with workspace(report) as scratch:
-        from micro_etl.table.show import head, profile
-
-        file = _fetch(url, scratch, limits)
-        shown = f"{head(file, rows=rows, scratch=scratch)}\n{profile(file, scratch=scratch)}"
-        with printing():
-            click.echo(report.mask.clean(shown))
-
-
-@cli.command()
-@click.argument("file", required=False)
-@click.option(
-    "--schema", is_flag=True, help="Print the JSON Schema of a dataset file, for editors."
-)
-def datasets(file: str | None, *, schema: bool) -> None:
-    """List the datasets of this folder and of micro-etl, or check and describe one FILE.
-
-    FILE is a name, or the path or URL of a .toml file, as DATASET is. It is checked without asking
-    its source; a mistake ends with 78.
-    """
-    report = open_report(log_format="text", mask=_mask(file))
-    with workspace(report) as scratch:
-        if schema:
-            text = SCHEMA_FILE.read_text("utf-8").rstrip()
-        elif file is not None:
-            dataset = read_dataset(file, scratch=scratch, options=ExtractOptions())
-            text = describe(dataset, known=os.environ)
-        else:
-            names = dict.fromkeys([*local_datasets(), *bundled_datasets()])
-            text = "\n".join(
-                _listed(read_dataset(name, scratch=scratch, options=ExtractOptions()))
-                for name in names
-            )
-        with printing():
-            click.echo(text)
-
-
-@cli.command()
-@click.argument("url")
 @click.option("-H", "--header", "headers", multiple=True, help="'Authorization: Bearer ${TOKEN}'.")
 @click.option("-d", "--body", help="JSON to post, or @ and a file that holds it.")
 @click.option("-o", "--output", help="The file to write; it must not exist.  [default: stdout]")
@@ -205,7 +124,7 @@ def new(
     from micro_etl.draft.write_dataset import check_new, write_new
     from micro_etl.table.show import head
 
-    report = open_report(log_format="text", mask=_mask(url))
+    report = open_report(log_format="text", mask=mask_of(url))
     with workspace(report) as scratch:
         file = Path(output) if output else None
         if file:
@@ -230,17 +149,8 @@ def new(
             click.echo(report.mask.clean(found), err=not file)
 
 
-def _listed(dataset: Dataset) -> str:
-    source = Location.parse(dataset.source_url or "SOURCE_URL").shown
-    return f"{describe_name(dataset)}\n  from {source}\n{list_columns(dataset)}"
-
-
-def _mask(*locations: str | None) -> Mask:
-    """Hide the secrets of these locations and of the environment."""
-    mask = Mask(os.environ.get(name, "") for name in _SECRET_VARIABLES)
-    for text in locations:
-        mask.add(Location.parse(text or "").secrets)
-    return mask
+for _command in (check, show, datasets, ddl, report_command, completion):
+    cli.add_command(_command)
 
 
 def _given_flags() -> set[str]:
@@ -250,13 +160,3 @@ def _given_flags() -> set[str]:
         for name in context.params
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
-
-
-def _fetch(url: str, scratch: Path, limits: dict[str, float]) -> Path:
-    from micro_etl.store import open_place
-    from micro_etl.target.look import download
-
-    place = open_place(
-        Location.parse(url), timeout=limits["target_timeout"], deadline=limits["target_deadline"]
-    )
-    return download(place, scratch / "fetched.parquet")

@@ -27,12 +27,29 @@ class Form(NamedTuple):
     convert: str
 
 
+class SqlTypes(NamedTuple):
+    """What other databases call the type of a column that they read from Parquet.
+
+    Attributes:
+        athena: in Athena, Hive and Trino's Hive tables.
+        bigquery: in BigQuery.
+        snowflake: in Snowflake.
+        spark: in Spark.
+    """
+
+    athena: str
+    bigquery: str
+    snowflake: str
+    spark: str
+
+
 class ColumnType(NamedTuple):
     """A type of column.
 
     Attributes:
         name: as the dataset file writes it.
         sql: the engine's type.
+        elsewhere: the type in other databases.
         form: how JSON writes a value.
         formats: the other forms, by the name that ``format`` gives them.
         zero: any value of the type, as text.
@@ -44,6 +61,7 @@ class ColumnType(NamedTuple):
 
     name: str
     sql: str
+    elsewhere: SqlTypes
     form: Form
     formats: Mapping[str, Form] = MappingProxyType({})
     zero: str = "0"
@@ -99,23 +117,25 @@ def _epoch(unit: str, micros: int) -> Form:
     )
 
 
-def _whole(name: str, sql: str, bits: int) -> ColumnType:
+def _whole(name: str, sql: str, bits: int, elsewhere: SqlTypes) -> ColumnType:
     least, greatest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     expected = f"a whole number from {least} to {greatest}"
     return ColumnType(
         name=name,
         sql=sql,
+        elsewhere=elsewhere,
         form=Form(expected, f"{_IS_WHOLE} AND # IS NOT NULL", f"TRY_CAST({_RAW} AS {sql})"),
         formats={"text": _text(expected, _DIGITS, sql)},
     )
 
 
 _SIMPLE = (
-    _whole("int32", "INTEGER", 32),
-    _whole("int64", "BIGINT", 64),
+    _whole("int32", "INTEGER", 32, SqlTypes("int", "INT64", "INTEGER", "INT")),
+    _whole("int64", "BIGINT", 64, SqlTypes("bigint", "INT64", "BIGINT", "BIGINT")),
     ColumnType(
         name="float64",
         sql="DOUBLE",
+        elsewhere=SqlTypes("double", "FLOAT64", "DOUBLE", "DOUBLE"),
         form=Form(
             "a finite number",
             f"{_KIND} IN ('DOUBLE', 'UBIGINT', 'BIGINT') AND isfinite(#)",
@@ -130,10 +150,16 @@ _SIMPLE = (
             )
         },
     ),
-    ColumnType(name="string", sql="VARCHAR", form=Form("a string", _IS_STRING, _TEXT)),
+    ColumnType(
+        name="string",
+        sql="VARCHAR",
+        elsewhere=SqlTypes("string", "STRING", "VARCHAR", "STRING"),
+        form=Form("a string", _IS_STRING, _TEXT),
+    ),
     ColumnType(
         name="boolean",
         sql="BOOLEAN",
+        elsewhere=SqlTypes("boolean", "BOOL", "BOOLEAN", "BOOLEAN"),
         form=Form("true or false", f"{_RAW} IN ('true', 'false')", f"{_RAW} = 'true'"),
         formats={
             "text": Form(
@@ -147,6 +173,7 @@ _SIMPLE = (
     ColumnType(
         name="timestamp",
         sql="TIMESTAMP WITH TIME ZONE",
+        elsewhere=SqlTypes("timestamp", "TIMESTAMP", "TIMESTAMP_LTZ", "TIMESTAMP"),
         form=Form(
             "a date and time with a zone, such as 2006-03-24T22:30:00.000Z",
             f"""regexp_full_match({_RAW}, '"{_DAY}[Tt ]{_TIME}{_ZONE}"') AND {_YEARS}""",
@@ -158,6 +185,7 @@ _SIMPLE = (
     ColumnType(
         name="date",
         sql="DATE",
+        elsewhere=SqlTypes("date", "DATE", "DATE", "DATE"),
         form=Form(
             "a date such as 2006-03-24",
             f"""regexp_full_match({_RAW}, '"{_DAY}"') AND # >= '0001-01-01'""",
@@ -168,6 +196,7 @@ _SIMPLE = (
     ColumnType(
         name="json",
         sql="JSON",
+        elsewhere=SqlTypes("string", "STRING", "VARCHAR", "STRING"),
         # The engine reads NaN, inf and the like, which JSON does not have; in a string they do no
         # harm.
         form=Form(
@@ -202,6 +231,15 @@ def column_type(name: str) -> ColumnType | None:
     return _TYPES.get(name)
 
 
+def name_type(sql: str) -> str:
+    """Name one of the engine's types as a dataset file does; one that none has keeps its name."""
+    if sql.endswith("[]"):
+        return f"{name_type(sql[:-2])}[]"
+    if sql.startswith("DECIMAL("):
+        return sql.lower()
+    return next((one.name for one in _TYPES.values() if one.sql == sql), sql)
+
+
 def with_timezone(kind: ColumnType, zone: str) -> Form:
     """The form of timestamps that are written without a zone, and stand in a fixed one."""
     offset = "+00:00" if zone == "UTC" else zone
@@ -220,6 +258,7 @@ def truncated(form: Form) -> Form:
 
 def _decimal(precision: int, scale: int) -> ColumnType:
     sql = f"DECIMAL({precision},{scale})"
+    fits_numeric = scale <= 9 and precision - scale <= 29  # more is a type of its own in BigQuery
     most = f"{precision} digits, {scale} of them decimals" if scale else f"{precision} digits"
     expected = f"a number of at most {most}"
     # What a value needs after the point: the digits that it has there, less its exponent.
@@ -231,6 +270,12 @@ def _decimal(precision: int, scale: int) -> ColumnType:
     return ColumnType(
         name=f"decimal({precision},{scale})",
         sql=sql,
+        elsewhere=SqlTypes(
+            athena=sql.lower(),
+            bigquery=f"{'NUMERIC' if fits_numeric else 'BIGNUMERIC'}({precision},{scale})",
+            snowflake=f"NUMBER({precision},{scale})",
+            spark=sql,
+        ),
         form=Form(
             expected,
             f"{_KIND} IN ('DOUBLE', 'UBIGINT', 'BIGINT') AND {decimals.format(_RAW)}"
@@ -254,6 +299,12 @@ def _list_of(element: ColumnType) -> ColumnType:
     return ColumnType(
         name=f"{element.name}[]",
         sql=f"{element.sql}[]",
+        elsewhere=SqlTypes(
+            athena=f"array<{element.elsewhere.athena}>",
+            bigquery=f"ARRAY<{element.elsewhere.bigquery}>",
+            snowflake="ARRAY",
+            spark=f"ARRAY<{element.elsewhere.spark}>",
+        ),
         form=element.form._replace(expected=f"an array, each element {element.form.expected}"),
         formats={
             name: form._replace(expected=f"an array, each element {form.expected}")

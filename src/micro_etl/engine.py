@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
+from urllib.parse import quote
 
+from micro_etl import __version__
 from micro_etl.dataset import Dataset
 from micro_etl.location import Location
 from micro_etl.publication import Publication
@@ -13,6 +15,9 @@ from micro_etl.report import Report
 from micro_etl.settings import Settings
 from micro_etl.tablefile import ColumnProfile
 from micro_etl.target.outcome import Outcome, Previous
+
+_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))  # two spaces in a header break S3's signature
+_LONGEST_SOURCE = 500  # S3 takes 2 kB of metadata in all
 
 
 class Task(NamedTuple):
@@ -41,6 +46,17 @@ class Task(NamedTuple):
     publication: Publication
     force: bool
     dry_run: bool
+
+    def metadata(self, source_sha256: str) -> dict[str, str]:
+        """What the object says of itself; the source in ASCII, shortened and without secrets."""
+        source = quote(self.report.mask.clean(self.source.shown), safe=_VISIBLE)
+        return {
+            "dataset": self.dataset.name,
+            "source": source[:_LONGEST_SOURCE],
+            "source-sha256": source_sha256,
+            "version": __version__,
+            "run-id": self.run_id,
+        }
 
 
 class Fetched(NamedTuple):

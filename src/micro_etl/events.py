@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 
 from micro_etl.tablefile import ColumnProfile
 
+MOST_FIELDS = 200
+"""What CloudWatch Logs Insights finds in one JSON line; it counts what is nested by its leaves."""
+
 _LEFT_OUT_WHERE_NONE = ("files", "pages", "totals", "violations")
 
 
@@ -92,6 +95,14 @@ class LeftBehind(Event):
     reason: str
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
+class MetricsNotSent(Event):
+    """The OpenTelemetry collector did not take the metrics of the run."""
+
+    level: ClassVar[str] = "warning"
+    reason: str
+
+
 @dataclass(kw_only=True)
 class RunFinished(Event):
     """The run has published, or had nothing to publish; ``seconds`` are by step."""
@@ -124,3 +135,29 @@ class RunFailed(Event):
     error: str
     violations: list[str] | None = None
     totals: dict[str, int] | None = None
+
+
+def limit_fields(line: dict[str, Any], most: int = MOST_FIELDS) -> dict[str, Any]:
+    """Shorten the longest lists and objects of a line until it has no more fields than that.
+
+    The first members stay; ``omitted`` says of each how many are left out.
+    """
+    omitted: dict[str, int] = {}
+    while (count := _count_fields([line, omitted])) > most:
+        name = max(line, key=lambda name: _count_fields(line[name]))
+        value, room = line[name], most - count + _count_fields(line[name]) - (name not in omitted)
+        members = list(value.items() if isinstance(value, dict) else value)
+        kept = []
+        for member in members:
+            room -= _count_fields(member[1] if isinstance(value, dict) else member)
+            if room < 0:
+                break
+            kept.append(member)
+        omitted[name] = len(members) - len(kept)
+        line = {**line, name: type(value)(kept)}
+    return {**line, "omitted": omitted} if omitted else line
+
+
+def _count_fields(value: Any) -> int:
+    members = value.values() if isinstance(value, dict) else value
+    return sum(map(_count_fields, members)) if isinstance(value, dict | list) else 1

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from micro_etl.location import Location
+
 SHORTEST_SECRET = 6
 """A shorter text would be found, and hidden, where it is not meant."""
 
 _HIDDEN = "…"
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class Mask:
@@ -46,6 +50,14 @@ class Mask:
         if isinstance(value, list | tuple):
             return [self.clean_all(inner) for inner in value]
         return value
+
+
+def mask_of(*locations: str | None) -> Mask:
+    """Make a mask that hides the secrets of these locations and of the environment."""
+    mask = Mask(os.environ.get(name, "") for name in _SECRET_VARIABLES)
+    for text in locations:
+        mask.add(Location.parse(text or "").secrets)
+    return mask
 
 
 def _escape_html(text: str) -> str:

@@ -76,6 +76,7 @@ def run(
     with seconds.of("look"):
         previous = engine.look()
 
+    report.phase("source")
     with seconds.of("extract"):
         fetched = engine.extract()
     report.event(
@@ -92,6 +93,7 @@ def run(
         with seconds.of("keep_raw"):
             engine.keep_raw()
 
+    report.phase("table")
     with seconds.of("transform"):
         made = engine.transform()
     report.event(
@@ -106,6 +108,7 @@ def run(
     if made.preview:
         report.preview(made.preview)
 
+    report.phase("check" if dry_run else "upload", made.size)
     with seconds.of("load"):
         outcome = engine.load(previous)
     return RunFinished(

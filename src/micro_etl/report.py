@@ -19,16 +19,18 @@ from micro_etl.events import (
     Event,
     Extracted,
     LeftBehind,
+    MetricsNotSent,
     RunFailed,
     RunFinished,
     SourceRetry,
     Transformed,
+    limit_fields,
 )
 from micro_etl.mask import Mask
+from micro_etl.progress import ProgressLine
 from micro_etl.text import printable, size
 
 _LEVELS = ("info", "warning", "error")
-_REDRAW_SECONDS = 0.1
 _UNKNOWN = "unknown"
 
 
@@ -45,6 +47,9 @@ class Report(Protocol):
 
     def event(self, event: Event) -> None:
         """Say that something happened."""
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        """Say what is being done: ``source``, ``table`` or ``upload``, and to how many bytes."""
 
     def progress(self, received: int, total: int | None) -> None:
         """Say how many bytes of the source have come."""
@@ -80,6 +85,9 @@ class SilentReport:
         self.mask, self.dataset = mask or Mask(), _UNKNOWN
 
     def event(self, event: Event) -> None:
+        """Stay silent."""
+
+    def phase(self, name: str, total: int | None = None) -> None:
         """Stay silent."""
 
     def progress(self, received: int, total: int | None) -> None:
@@ -118,15 +126,14 @@ class JsonReport(SilentReport):
         if self._namespace and event.ends_run:
             _print(embedded_metrics(self._namespace, self.dataset, event))
         if event.ends_run or _LEVELS.index(event.level) >= self._level:
-            _print(
-                {
-                    "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                    "level": event.level,
-                    "event": event.name,
-                    "run_id": self._run_id,
-                    **self.mask.clean_all(event.values),
-                }
-            )
+            line = {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "level": event.level,
+                "event": event.name,
+                "run_id": self._run_id,
+                **self.mask.clean_all(event.values),
+            }
+            _print(limit_fields(line))
 
 
 class TextReport:
@@ -136,18 +143,16 @@ class TextReport:
         self, *, level: str, color: bool | None, live: bool, mask: Mask | None = None
     ) -> None:
         self.mask, self.dataset, self._turn = mask or Mask(), _UNKNOWN, _Turn()
-        self._level, self._color, self._live = _LEVELS.index(level), color, live
-        self._started = self._drawn = time.monotonic()
-        self._pages = self._records = 0
+        self._level, self._color = _LEVELS.index(level), color
+        self._line = ProgressLine(live=live)
 
     def event(self, event: Event) -> None:
         """Print what the event means."""
-        with self._turn.take(event), printing():
+        with self._turn.take(event), self._line.hidden(for_good=event.ends_run), printing():
             self._say(event)
 
     def _say(self, event: Event) -> None:
         fields = self.mask.clean_all(event.values)
-        self._clear()
         if isinstance(event, RunFailed):
             click.echo(
                 click.style("error", fg="red", bold=True) + f"     {printable(fields['error'])}",
@@ -161,33 +166,25 @@ class TextReport:
             if line:
                 click.echo(f"{line[0]:<10}{line[1]}", color=self._color)
 
+    def phase(self, name: str, total: int | None = None) -> None:
+        """Begin another line of progress."""
+        self._line.begin(name, total)
+
     def progress(self, received: int, total: int | None) -> None:
-        """Redraw a line with bytes and speed, a few times a second."""
-        now = time.monotonic()
-        if self._live and now - self._drawn >= _REDRAW_SECONDS:
-            self._drawn = now
-            of = f" of {size(total)}" if total else ""
-            speed = size(int(received / (now - self._started)))
-            pages = f", {self._pages:,} pages, {self._records:,} records" if self._records else ""
-            line = f"source    {size(received)}{of}, {speed}/s{pages}"
-            click.echo(f"\r\033[K{line}", nl=False, err=True)
+        """Note bytes for that line."""
+        self._line.receive(received, total)
 
     def arrived(self, parts: int, records: int | None) -> None:
-        """Count pages and records for the line of `progress`."""
-        self._pages, self._records = parts, self._records + (records or 0)
+        """Note pages and records for that line."""
+        self._line.count(parts, records)
 
     def preview(self, draw: Callable[[], str]) -> None:
         """Print the first rows, unless only what is more important is asked for."""
         if self._level > _LEVELS.index("info"):
             return
         shown = self.mask.clean(draw())
-        with printing():
-            self._clear()
-            click.echo(shown)
-
-    def _clear(self) -> None:
-        if self._live:
-            click.echo("\r\033[K", nl=False, err=True)
+        with self._line.hidden(), printing():
+            click.echo(f"\n{shown}\n")
 
 
 def open_report(
@@ -277,6 +274,8 @@ def _line(event: Event, fields: Mapping[str, Any]) -> tuple[str, str] | None:
         return "retry", f"{fields['attempt']}: {printable(fields['reason'])}"
     if isinstance(event, LeftBehind):
         return "left", printable(fields["reason"])
+    if isinstance(event, MetricsNotSent):
+        return "metrics", f"not sent: {printable(fields['reason'])}"
     if isinstance(event, Extracted):
         return "source", f"{size(fields['received'])} from {printable(fields['source'])}"
     if isinstance(event, Transformed):

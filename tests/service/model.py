@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -168,6 +169,5 @@ def _result(stored: Stored, etag: str | None, store: ModelStore) -> Any:
         store.read.append(stored.data)
         yield stored.data
 
-    return SimpleNamespace(
-        meta={"e_tag": etag, "version": None}, attributes=dict(stored.said), stream=stream
-    )
+    meta = {"e_tag": etag, "version": None, "last_modified": datetime.now(UTC)}
+    return SimpleNamespace(meta=meta, attributes=dict(stored.said), stream=stream)

@@ -3,6 +3,7 @@
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -276,7 +277,7 @@ def test_terminal_shows_progress_a_table_and_colors(folder: Path) -> None:
     with serve(Answer(body=body, trickle_body=0.0005)) as server:
         code, screen = on_terminal(folder, "run", SOURCE_URL=server.url)
     assert code == 0
-    assert re.search(rf"source    \d+ B of {len(body)} B, [\d.]+ k?B/s", screen)
+    assert re.search(rf"source    \d+ B of {len(body)} B \(\d+%\), [\d.]+ k?B/s", screen)
     assert "mission_name" in screen
     assert "\033[32mpublished\033[0m" in screen
 
@@ -290,6 +291,47 @@ def test_terminal_without_colors(folder: Path) -> None:
     assert (code, "\033[3" in screen) == (64, False)
 
 
+COLUMN_FIELDS = ["name", "type", "nulls", "distinct", "least", "greatest"]
+
+
+def test_a_program_gets_one_json_document_with_documented_fields(folder: Path) -> None:
+    micro_etl(folder, "run", SOURCE_URL="launches.json", TARGET_URL="made.parquet")
+    shown = json.loads(micro_etl(folder, "show", "made.parquet", "--json", "--rows", "2").out)
+    assert list(shown) == ["url", "rows", "bytes", "columns", "first_rows"]
+    assert shown["url"] == "made.parquet"
+    assert (shown["rows"], shown["bytes"]) == (5, (folder / "made.parquet").stat().st_size)
+    assert {tuple(column) for column in shown["columns"]} == {tuple(COLUMN_FIELDS)}
+    assert [row["flight_number"] for row in shown["first_rows"]] == [1, 2]
+    checked = json.loads(micro_etl(folder, "check", "made.parquet", "--json").out)
+    assert list(checked) == [
+        *("url", "dataset", "keeps_contract", "differences", "rows", "bytes", "columns")
+    ]
+    assert (checked["keeps_contract"], checked["differences"]) == (True, [])
+    assert checked["columns"] == shown["columns"]
+    listed = json.loads(micro_etl(folder, "datasets", "--json").out)
+    (launches,) = listed["datasets"]
+    assert launches == json.loads(micro_etl(folder, "datasets", "launches", "--json").out)
+    assert [column["name"] for column in launches["columns"]] == [*shown["first_rows"][0]]
+    documented = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
+    for field in (*shown, *checked, *listed, *launches, *launches["columns"][0], *COLUMN_FIELDS):
+        assert f"`{field}`" in documented
+
+
+def test_a_program_is_told_every_difference_from_the_contract(folder: Path) -> None:
+    micro_etl(folder, "run", SOURCE_URL="launches.json", TARGET_URL="made.parquet")
+    (folder / "few.toml").write_text(
+        'name = "few"\npublish = { min_rows = 9 }\n[columns]\nflight_number = { type = "int64" }'
+    )
+    ended = micro_etl(folder, "check", "made.parquet", "--dataset", "few.toml", "--json")
+    assert (ended.code, ended.err) == (65, "")
+    document = json.loads(ended.out)
+    assert not document["keeps_contract"]
+    assert document["differences"][0].startswith("columns are flight_number, mission_name")
+    assert document["rows"] == 5
+    missing = micro_etl(folder, "check", "nowhere.parquet", "--json")
+    assert (missing.code, missing.out) == (74, "")
+
+
 def test_show_check_and_datasets_tell_about_tables(folder: Path, bucket: Bucket) -> None:
     environ = {**bucket.environ, "S3_BUCKET": bucket.name}
     micro_etl(folder, "run", SOURCE_URL="launches.json", **environ)
@@ -299,7 +341,10 @@ def test_show_check_and_datasets_tell_about_tables(folder: Path, bucket: Bucket)
     assert "Flight 2 ü" in shown.out
     assert "Flight 3 ü" not in shown.out.split("greatest")[0]
     checked = micro_etl(folder, "check", url, **environ)
-    assert (checked.code, checked.out) == (0, f"{url} keeps the contract of launches: 5 rows\n")
+    assert checked.code == 0
+    first, _, *table = checked.out.splitlines()
+    assert first.startswith(f"{url} keeps the contract of launches: 5 rows, 5 columns, ")
+    assert table[0].split() == ["column", "type", "nulls", "distinct", "least", "greatest"]
     listed = micro_etl(folder, "datasets")
     assert (listed.code, listed.err) == (0, "")
     assert listed.out.startswith("launches: ")

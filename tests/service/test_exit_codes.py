@@ -269,7 +269,7 @@ engine.configuration = lambda scratch: {{
     [
         ("check", "4MB", "out of memory: "),
         ("show", "4MB", "out of memory: "),
-        ("show", "16MB", "the scratch folder can't be used: Failed to create directory"),
+        ("show", "12MB", "the scratch folder can't be used: Failed to create directory"),
     ],
 )
 def test_look_at_a_file_without_memory_or_room_to_spill_ends_with_71(

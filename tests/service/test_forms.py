@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from micro_etl import column_types
-from micro_etl.column_types import ColumnType, Form
+from micro_etl.column_types import ColumnType, Form, SqlTypes
 from tests.service.conftest import Bench
 
 
@@ -114,6 +114,7 @@ def test_a_type_of_ones_own_is_one_row(bench: Bench, monkeypatch: pytest.MonkeyP
     uuid = ColumnType(
         name="uuid",
         sql="UUID",
+        elsewhere=SqlTypes("string", "STRING", "VARCHAR", "STRING"),
         form=Form(
             "a UUID in lower case",
             f"""regexp_full_match(CAST(@ AS VARCHAR), '"{pattern}"')""",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from micro_etl.events import (
+    MOST_FIELDS,
     Event,
     Extracted,
     LeftBehind,
@@ -19,6 +20,7 @@ from micro_etl.events import (
     Transformed,
 )
 from micro_etl.report import JsonReport, TextReport, embedded_metrics, open_report
+from micro_etl.tablefile import ColumnProfile
 from micro_etl.text import size
 
 RETRY = SourceRetry(attempt=2, reason="status 503")
@@ -89,6 +91,38 @@ def test_level_hides_what_matters_less_but_never_the_result(
     report.event(RETRY)
     report.event(finished())
     assert [line["event"] for line in lines(capsys)] == printed
+
+
+def count_fields(value: Any) -> int:
+    """The fields of a line, as Logs Insights names them: ``columns.0.nulls``."""
+    if isinstance(value, dict):
+        return sum(map(count_fields, value.values()))
+    return sum(map(count_fields, value)) if isinstance(value, list) else 1
+
+
+@pytest.mark.parametrize("columns", [1, 30, 38, 39, 170, 180, 2000])
+def test_a_line_has_as_many_fields_as_logs_insights_finds(
+    capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    report = JsonReport(level="info", run_id="r1")
+    names = [f"c{number}" for number in range(columns)]
+    profiles = [ColumnProfile(name, 1, None, "a", "b") for name in names]
+    totals = dict.fromkeys(names, 3)
+    report.event(Transformed(source_sha256="5", rows=1, bytes=2, sha256="6", columns=profiles))
+    report.event(RunFailed(exit_code=65, error="e", violations=["v"] * 10, totals=totals))
+    event = finished()
+    event.nulls = dict.fromkeys(names, 0)
+    JsonReport(level="info", run_id="r1").event(event)
+    made, failed, ended = lines(capsys)
+    for line, name in ((made, "columns"), (failed, "totals"), (ended, "nulls")):
+        assert count_fields(line) <= MOST_FIELDS
+        left_out = line.get("omitted", {}).get(name, 0)
+        assert len(line[name]) + left_out == columns
+        each = 5 if name == "columns" else 1
+        assert not left_out or count_fields(line) > MOST_FIELDS - each
+    assert [one["name"] for one in made["columns"]] == names[: len(made["columns"])]
+    assert [*ended["nulls"]] == names[: len(ended["nulls"])]
+    assert ("omitted" in made) is (columns > 38)
 
 
 def test_metrics_stand_in_front_of_the_result(capsys: pytest.CaptureFixture[str]) -> None:

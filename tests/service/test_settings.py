@@ -12,16 +12,8 @@ from click.testing import CliRunner
 
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import ConfigError, UsageError
-from micro_etl.options import (
-    BucketName,
-    ByteSize,
-    OneOf,
-    Seconds,
-    Setting,
-    Whole,
-    prefer_flags,
-    run_options,
-)
+from micro_etl.option_types import BucketName, ByteSize, OneOf, Seconds, Setting, Whole
+from micro_etl.options import prefer_flags, run_options
 from micro_etl.settings import Settings
 
 DATASET = bundled_dataset("launches")

@@ -6,7 +6,7 @@ from micro_etl.dataset.bundled import (
     bundled_datasets,
     local_datasets,
 )
-from micro_etl.dataset.describe import describe, describe_name, list_columns
+from micro_etl.dataset.describe import as_document, describe, describe_name, list_columns
 from micro_etl.dataset.model import (
     EVERY,
     Column,
@@ -34,6 +34,7 @@ __all__ = [
     "Pagination",
     "Path",
     "Step",
+    "as_document",
     "bundled_dataset",
     "bundled_datasets",
     "describe",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from micro_etl.dataset.model import Column, Dataset, Origin, Pagination
 from micro_etl.dataset.paths import placeholder, write_path, write_records
@@ -52,6 +53,35 @@ def describe(dataset: Dataset, *, known: Collection[str]) -> str:
     ]
     told = "\n".join(f"  {title:<9}{text}" for title, text in lines if text)
     return f"{describe_name(dataset)}\n{told}\n\n{list_columns(dataset)}"
+
+
+def as_document(dataset: Dataset, *, known: Collection[str]) -> dict[str, Any]:
+    """Describe a dataset for a program, in values of JSON.
+
+    Args:
+        dataset: the dataset.
+        known: the names of the variables that are set.
+    """
+    source, pages = dataset.source_url, dataset.pagination
+    return {
+        "name": dataset.name,
+        "description": dataset.description,
+        "source": Location.parse(source).shown if source else None,
+        "pagination": pages.kind if pages else None,
+        "variables": [{"name": name, "set": name in known} for name in find_variables(dataset)],
+        "keys": [list(key) for key in dataset.keys],
+        "min_rows": dataset.min_rows,
+        "max_shrink": dataset.max_shrink,
+        "columns": [
+            {
+                "name": column.name,
+                "type": column.type,
+                "required": column.required,
+                "unique": column.unique,
+            }
+            for column in dataset.columns
+        ],
+    }
 
 
 def describe_name(dataset: Dataset) -> str:

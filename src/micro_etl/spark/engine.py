@@ -11,7 +11,7 @@ from typing import Any
 
 import obstore
 
-from micro_etl import __version__, errors
+from micro_etl import errors
 from micro_etl.dataset import Dataset
 from micro_etl.engine import Fetched, Made, Task
 from micro_etl.errors import ConfigError, RaceLostError, SourceError
@@ -111,12 +111,7 @@ class SparkEngine:
                 self._folder,
                 previous,
                 dataset=task.dataset,
-                metadata={
-                    "dataset": task.dataset.name,
-                    "source-sha256": self._checked["source_sha256"],
-                    "version": __version__,
-                    "run-id": task.run_id,
-                },
+                metadata=task.metadata(self._checked["source_sha256"]),
                 scratch=task.scratch,
                 is_whole=self._is_whole,
                 force=task.force,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from micro_etl.column_types import name_type
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError
-from micro_etl.table.engine import Error, connect, machine_errors, reason_of
-from micro_etl.table.parquet import expected_schema, read_profile, read_schema
+from micro_etl.table.parquet import count_rows, expected_schema, read_profile, read_schema
+from micro_etl.table.profile import open_file
 from micro_etl.tablefile import Schema
 
 
@@ -26,39 +28,58 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
         DataError: it is not Parquet, or breaks the contract; lists every way in which it does.
         MachineError: no memory, or no room in the scratch folder.
     """
-    with connect(scratch) as connection:
-        try:
-            with machine_errors(about=file):
-                schema = read_schema(connection, file)
-                expected = expected_schema(dataset.columns)
-                if schema != expected:
-                    raise DataError(
-                        f"the schema breaks the contract: {_difference(schema, expected)}"
-                    )
-                profile = read_profile(connection, dataset, [file])
-        except Error as error:
-            raise DataError(f"not a Parquet file: {reason_of(error)}") from error
-    rows = profile.rows
+    rows, differences = compare(file, dataset, scratch=scratch)
+    refuse(differences)
+    return rows
+
+
+def compare(file: Path, dataset: Dataset, *, scratch: Path) -> tuple[int, list[str]]:
+    """Count the rows of a file, and list every way in which it breaks the contract.
+
+    Another schema hides what is wrong with the data.
+
+    Raises:
+        DataError: it is not Parquet.
+        MachineError: no memory, or no room in the scratch folder.
+    """
+    with open_file(file, scratch) as (connection, _):
+        found, expected = read_schema(connection, file), expected_schema(dataset.columns)
+        if found != expected:
+            return count_rows(connection, file) or 0, _compare_schemas(found, expected)
+        profile = read_profile(connection, dataset, [file])
     broken = [
         f"{', '.join(key)} has {repeats:,} repeated values"
         for key, repeats in profile.repeats.items()
         if repeats
     ]
-    if rows < dataset.min_rows:
-        broken.append(f"it has {rows:,} rows; min_rows is {dataset.min_rows:,}")
-    if broken:
-        raise DataError(f"the data breaks the contract: {'; '.join(broken)}")
-    return rows
+    if profile.rows < dataset.min_rows:
+        broken.append(f"it has {profile.rows:,} rows; min_rows is {dataset.min_rows:,}")
+    return profile.rows, broken
 
 
-def _difference(found: Schema, expected: Schema) -> str:
+def refuse(differences: Sequence[str]) -> None:
+    """Refuse a file that breaks the contract.
+
+    Raises:
+        DataError: there is a difference; lists them all.
+    """
+    if differences:
+        raise DataError(f"the file breaks the contract: {'; '.join(differences)}")
+
+
+def _compare_schemas(found: Schema, expected: Schema) -> list[str]:
     if [name for name, *_ in found] != [name for name, *_ in expected]:
-        return (
+        return [
             f"columns are {', '.join(name for name, *_ in found)}; "
             f"they should be {', '.join(name for name, *_ in expected)}"
-        )
-    return "; ".join(
-        f"{is_[0]} is {is_[1]} {is_[2]}, it should be {should[1]} {should[2]}"
+        ]
+    return [
+        f"{is_[0]} is {_shown(is_)}, it should be {_shown(should)}"
         for is_, should in zip(found, expected, strict=True)
         if is_ != should
-    )
+    ]
+
+
+def _shown(column: tuple[str, str, str]) -> str:
+    _, repetition, kind = column
+    return f"{repetition.lower()} {name_type(kind)}"

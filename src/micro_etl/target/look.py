@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import obstore
 from obstore.exceptions import BaseError, PreconditionError
@@ -21,6 +22,20 @@ if TYPE_CHECKING:
 _OURS = ("dataset", "run-id", "version", "source-sha256")
 _ROWS, _SHA256 = re.compile("0|[1-9][0-9]{0,17}"), re.compile("[0-9a-f]{64}")
 _TRIES = 3
+
+
+class Published(NamedTuple):
+    """What a store says of an object.
+
+    Attributes:
+        etag: the store's name for its content; none where the store has no such names.
+        last_modified: when it was written.
+        metadata: what the run that wrote it said; see `micro_etl.engine.Task.metadata`.
+    """
+
+    etag: str | None
+    last_modified: datetime
+    metadata: Mapping[str, str]
 
 
 def look(
@@ -119,13 +134,23 @@ def download(place: Place, file: Path, *, etag: str | None = None) -> Path:
         AccessDeniedError: the store doesn't allow it.
         MachineError: no room for the copy.
     """
+    read_published(place, file, etag=etag)
+    return file
+
+
+def read_published(place: Place, file: Path, *, etag: str | None = None) -> Published:
+    """Copy an object into a file, and read what the same answer says of it; raises the same."""
     with target_errors("read", place.location):
         options: GetOptions = {"if_match": etag} if etag else {}
-        chunks = obstore.get(place.store, place.key, options=options).stream()
+        found = obstore.get(place.store, place.key, options=options)
         with scratch_errors(), file.open("wb") as copy:
-            for chunk in chunks:
+            for chunk in found.stream():
                 copy.write(chunk)
-    return file
+    return Published(
+        etag=found.meta["e_tag"],
+        last_modified=found.meta["last_modified"],
+        metadata=metadata_of(found.attributes),
+    )
 
 
 def _believe(said: Mapping[str, str], etag: str | None, version: str | None) -> Previous | None:
