@@ -24,7 +24,7 @@ from tests.service.command import launches, micro_etl
 from tests.service.conftest import Bench
 from tests.service.test_ddl import EVERY_TYPE, every_value
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 HOSTILE = [
     "<script>parent.hacked = window.hacked = 1</script>",
