@@ -64,14 +64,14 @@ class Read:
         seconds: it took.
         cpu: seconds of all cores.
         peak: the most memory of a process of it, in MiB.
-        said: its last line, where it published nothing.
+        last_line: its last line, where it published nothing.
     """
 
     ids: list[int] | int | None
     seconds: float
     cpu: float
     peak: int
-    said: str
+    last_line: str
 
 
 def main() -> None:
@@ -205,7 +205,7 @@ def _page(number: int) -> bytes:
 
 
 def _show(read: Read) -> str:
-    return f"nothing ({read.said[:90]})" if read.ids is None else str(read.ids)
+    return f"nothing ({read.last_line[:90]})" if read.ids is None else str(read.ids)
 
 
 def _row(*cells: str) -> None:

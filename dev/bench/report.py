@@ -220,19 +220,19 @@ def _table(runs: Mapping[str, list[Run]]) -> str:
 
 def _memory(results: Results) -> str:
     large = median(run.peak for run in results.large[SERVICE])
-    said = f"{SERVICE} peaks at {large / 2**20:,.0f} MiB with 500,000 records"
+    text = f"{SERVICE} peaks at {large / 2**20:,.0f} MiB with 500,000 records"
     if results.huge:
-        said += (
+        text += (
             f", and at {results.huge.peak / 2**20:,.0f} MiB with 5,000,000 (11 GiB, made by the"
             f" server while they are read): {results.huge.peak / large:.2f} times as much"
         )
     if results.contained:
-        said += (
+        text += (
             f".\n\nIts image has {results.contained.size / 1e6:.0f} MB with its base, unpacked."
             f" With `docker run --read-only --memory {MEMORY} --memory-swap {MEMORY}` it\npublishes"
             f" 500,000 records in {results.contained.run.wall:.1f} s"
         )
-    return f"{said}."
+    return f"{text}."
 
 
 def _gigabytes(runs: list[Run]) -> int:

@@ -39,13 +39,13 @@ class Run:
         wall: seconds, from the start of the process to its end.
         cpu: seconds of all cores.
         peak: the most memory in bytes, pages that processes share counted once.
-        said: its last event.
+        event: its last event.
     """
 
     wall: float
     cpu: float
     peak: int
-    said: dict[str, Any]
+    event: dict[str, Any]
 
 
 def main() -> None:
@@ -117,10 +117,10 @@ def measure(engine: str, folder: Path) -> Run:
             peak = max(peak, _look(own, seconds))
             time.sleep(_SAMPLE_SECONDS)
         wall = time.perf_counter() - started
-        said, _ = process.communicate()
+        output, _ = process.communicate()
         if process.returncode:
-            raise RuntimeError(f"{engine} ended with {process.returncode}: {said}")
-        return Run(wall, sum(seconds.values()), peak, json.loads(said.splitlines()[-1]))
+            raise RuntimeError(f"{engine} ended with {process.returncode}: {output}")
+        return Run(wall, sum(seconds.values()), peak, json.loads(output.splitlines()[-1]))
 
 
 def compare(runs: Iterable[Run]) -> None:
@@ -129,7 +129,7 @@ def compare(runs: Iterable[Run]) -> None:
     Raises:
         RuntimeError: they do.
     """
-    found = {json.dumps([run.said["rows"], run.said["nulls"]]) for run in runs}
+    found = {json.dumps([run.event["rows"], run.event["nulls"]]) for run in runs}
     if len(found) != 1:
         raise RuntimeError(f"the engines differ: {found}")
 

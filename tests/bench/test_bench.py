@@ -145,19 +145,19 @@ def test_spark_finds_java_where_the_environment_names_it(
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setenv("JAVA_HOME", "/opt/java")
-    assert measure("spark", tmp_path).said == {"home": "/opt/java"}
+    assert measure("spark", tmp_path).event == {"home": "/opt/java"}
 
 
 def test_a_run_of_the_scale_is_measured_whole_and_leaves_nothing(tmp_path: Path) -> None:
     make(tmp_path / "raw", 200_000)
     run = measure("duckdb", tmp_path)
-    assert run.said["rows"] == 200_000
+    assert run.event["rows"] == 200_000
     assert 0 < run.cpu < 2 * run.wall * 16
     assert run.peak > 20 << 20
     assert [file.name for file in tmp_path.iterdir()] == ["raw"]
     compare([run, run])
     with pytest.raises(RuntimeError, match="the engines differ"):
-        compare([run, replace(run, said={**run.said, "rows": 1})])
+        compare([run, replace(run, event={**run.event, "rows": 1})])
     line = row(1, 300_000_000, {engine: [run] for engine in ENGINES})
     table = scale_page(["before", "after"], 1, [line]).rpartition("\n\n")[2].splitlines()
     assert {cells.count("|") for cells in table} == {9}
