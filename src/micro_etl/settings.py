@@ -9,6 +9,8 @@ from micro_etl.errors import ConfigError
 from micro_etl.location import Location
 from micro_etl.source.limits import ExtractOptions, HttpOptions
 
+_HTTP, _EXTRACT = HttpOptions(), ExtractOptions()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -24,17 +26,17 @@ class Settings:
     s3_key: str | None = None
     target_url: str | None = None
     raw_url: str | None = None
-    source_attempts: int = 5
-    source_connect_timeout: float = 10
-    source_read_timeout: float = 30
-    source_deadline: float = 900
-    source_backoff: float = 0.5
-    source_backoff_max: float = 30
-    source_retry_after_max: float = 60
-    source_max_redirects: int = 5
+    source_attempts: int = _HTTP.attempts
+    source_connect_timeout: float = _HTTP.connect_timeout
+    source_read_timeout: float = _HTTP.read_timeout
+    source_deadline: float = _EXTRACT.deadline
+    source_backoff: float = _HTTP.backoff
+    source_backoff_max: float = _HTTP.backoff_max
+    source_retry_after_max: float = _HTTP.retry_after_max
+    source_max_redirects: int = _HTTP.max_redirects
     source_max_pages: int = 10_000
-    source_max_bytes: int = 16 << 30
-    source_max_unpacked_bytes: int = 16 << 30
+    source_max_bytes: int = _EXTRACT.max_bytes
+    source_max_unpacked_bytes: int = _EXTRACT.max_unpacked_bytes
     source_max_record_bytes: int = 16 << 20
     target_timeout: float = 60
     target_deadline: float = 180
