@@ -1,58 +1,66 @@
 """Compares the columns of the published table with those of the dataset file."""
 
-from __future__ import annotations
-
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from botocore.exceptions import ClientError
 
-from deploy.target import Target
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from deploy.aws import ERRORS
+from deploy.work import Work
 
 FOOTER_BYTES = 1 << 20
 """As much of the object's end as is read: the schema is in it."""
-
-Columns = dict[str, str]
-
 TYPES = {
-    "int32": "int32",
-    "int64": "int64",
     "float64": "double",
     "boolean": "bool",
-    "string": "string",
     "json": "string",
     "date": "date32[day]",
     "timestamp": "timestamp[us, tz=UTC]",
 }
-"""What Arrow calls the types of a dataset file."""
+"""What Arrow calls the types of a dataset file that have another name there."""
+Columns = dict[str, str]
 
 
-def new_columns(s3: S3Client, target: Target) -> list[str]:
+def columns_step(work: Work) -> None:
+    """Say in a plan when the run will need `--force`: the published table has other columns."""
+    lines = new_columns(work)
+    if lines:
+        needed = "this run has --force" if work.force else "the run will need --force"
+        work.console.step("columns", f"differ from {work.target.object_url}; {needed}:")
+        work.console.more("\n".join(lines))
+    work.verdict.facts["columns"] = lines
+
+
+def new_columns(work: Work) -> list[str]:
     """Return how the dataset file's columns differ from the published ones, a line a change.
 
     The service replaces a table of other columns only with `--force`. Nothing is returned where
     either of the two can't be read: then the run itself decides.
     """
-    file = target.environment.dataset_file
+    environment = work.environment
+    file, end = environment.dataset_file, f"bytes=-{FOOTER_BYTES}"
     if file is None:
         return []
     try:
-        answer = s3.get_object(
-            Bucket=target.environment.bucket,
-            Key=target.environment.key,
-            Range=f"bytes=-{FOOTER_BYTES}",
+        answer = work.clients.s3.get_object(
+            Bucket=environment.bucket, Key=environment.key, Range=end
         )
-        schema = pq.read_schema(pa.BufferReader(answer["Body"].read()))
-    except (ClientError, pa.ArrowException, OSError):
+        published = columns_of_schema(pq.read_schema(pa.BufferReader(answer["Body"].read())))
+    except (*ERRORS, pa.ArrowException, OSError):
         return []
     wanted = columns_of(tomllib.loads(file.read_text(encoding="utf-8")))
-    return changes(columns_of_schema(schema), wanted)
+    lines = [f"+ {name}: {wanted[name]}" for name in wanted if name not in published]
+    lines += [f"- {name}: {published[name]}" for name in published if name not in wanted]
+    lines += [
+        f"~ {name}: {published[name]} → {kind}"
+        for name, kind in wanted.items()
+        if published.get(name, kind) != kind
+    ]
+    if not lines and list(published) != list(wanted):
+        lines = [f"~ order: {', '.join(published)} → {', '.join(wanted)}"]
+    return lines
 
 
 def columns_of(dataset: dict[str, Any]) -> Columns:
@@ -83,17 +91,3 @@ def columns_of_schema(schema: Any) -> Columns:
         + ("" if column.nullable else " required")
         for column in schema
     }
-
-
-def changes(published: Columns, wanted: Columns) -> list[str]:
-    """Return the difference between two sets of columns: `+`, `-` and `~`, and a changed order."""
-    lines = [f"+ {name}: {kind}" for name, kind in wanted.items() if name not in published]
-    lines += [f"- {name}: {kind}" for name, kind in published.items() if name not in wanted]
-    lines += [
-        f"~ {name}: {published[name]} → {kind}"
-        for name, kind in wanted.items()
-        if published.get(name, kind) != kind
-    ]
-    if not lines and list(published) != list(wanted):
-        lines = [f"~ order: {', '.join(published)} → {', '.join(wanted)}"]
-    return lines

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from deploy.aws import ERRORS, is_denied, message_of
 from deploy.outcome import Unproven
 from deploy.target import Target
+from deploy.task.explain import container_of
 from deploy.task.follow import TaskRun
 
 if TYPE_CHECKING:
@@ -28,22 +29,17 @@ def prove_digest(
         children: Returns the digests of the images that it is an index of. ECS can report the one
             that fits the platform.
     """
-    found = next(item for item in run.task["containers"] if item["name"] == container)
-    ran = found.get("imageDigest", "")
-    if ran and ran != pushed and ran not in children():
-        raise Unproven(
-            f"another image ran: {ran}, pushed was {pushed}",
-            advice="look for another deploy at the same time: `./deploy.sh status`",
-        )
-    if ran:
-        return f"the pushed image ran: {short(pushed)}"
+    found = container_of(run.task, container)
+    ran, image = found.get("imageDigest", ""), found.get("image", "an unknown image")
     # Fargate reports the digest that it ran. Where ECS does not, the reference tells: the task
     # names its image by digest, and no engine runs anything else under one.
-    if found.get("image", "").partition("@")[2] != pushed:
+    if (ran or image.partition("@")[2]) != pushed and ran not in children():
         raise Unproven(
-            f"the task ran {found.get('image', 'an unknown image')}, pushed was {pushed}"
+            f"another image ran: {ran or image}, pushed was {pushed}",
+            advice="look for another deploy at the same time: `./deploy.sh status`",
         )
-    return f"the pushed image ran, by its reference: {short(pushed)}"
+    how = "" if ran else ", by its reference"
+    return f"the pushed image ran{how}: {pushed[:19]}"
 
 
 def prove_written(
@@ -62,23 +58,20 @@ def prove_written(
         before: The object's ETag before the run, where it is known.
     """
     head = head_object(s3, target)
-    writer = head["Metadata"].get("run-id", "")
-    where = target.object_url
+    writer, etag, where = head["Metadata"].get("run-id", ""), head["ETag"], target.object_url
+    finished = run.finished
     if writer == run.run_id:
         return f"this run wrote {where}", run.run_id
-    finished = run.finished
     if finished.get("result") == "unchanged":
-        if _plain(str(finished.get("etag", ""))) == _plain(head["ETag"]):
+        if str(finished.get("etag", "")).strip('"') == etag.strip('"'):
             return f"nothing had changed: {where} is what this run compared with", writer
         raise Unproven(
             f"{where} was replaced after this run had found it unchanged",
             advice="look for another run at the same time, and test again: `./deploy.sh test`",
         )
-    if not finished and before and before == head["ETag"]:
-        return (
-            f"nothing had changed: {where} is as it was before this run, which ended well",
-            writer,
-        )
+    if not finished and before == etag:
+        how = "as it was before this run, which ended well"
+        return f"nothing had changed: {where} is {how}", writer
     whose = f"{where} is not of this run ({run.run_id}), but of {writer or 'one without an id'}"
     if finished:
         raise Unproven(
@@ -99,26 +92,14 @@ def head_object(s3: S3Client, target: Target) -> Mapping[str, Any]:
         return s3.head_object(Bucket=target.environment.bucket, Key=target.environment.key)
     except ClientError as error:
         if is_denied(error):
-            raise Unproven(
-                f"{where} may not be read", advice="the caller needs s3:GetObject on it"
-            ) from None
+            how = "the caller needs s3:GetObject on it"
+            raise Unproven(f"{where} may not be read", advice=how) from None
         raise Unproven(f"{where} is not there: {message_of(error)}") from None
 
 
 def find_etag(s3: S3Client, target: Target) -> str:
     """Return the published object's ETag, or an empty string where there is none to be seen."""
     try:
-        return str(
-            s3.head_object(Bucket=target.environment.bucket, Key=target.environment.key)["ETag"]
-        )
-    except ERRORS:
+        return str(head_object(s3, target)["ETag"])
+    except (*ERRORS, Unproven):
         return ""
-
-
-def _plain(etag: str) -> str:
-    return etag.strip('"')
-
-
-def short(digest: str) -> str:
-    """Return a digest as short as people can still tell it from others."""
-    return digest[:19]

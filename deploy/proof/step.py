@@ -1,7 +1,5 @@
 """The step that proves what a run published."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 from collections.abc import Iterator
@@ -19,9 +17,7 @@ from deploy.task.revisions import Revision
 from deploy.work import Work
 
 
-def proof_step(
-    work: Work, run: TaskRun, revision: Revision, *, before: str, dry_run: bool = False
-) -> None:
+def proof_step(work: Work, run: TaskRun, revision: Revision, *, before: str) -> None:
     """Prove that the pushed image ran, that it wrote the object, and that the object is right.
 
     Args:
@@ -29,19 +25,17 @@ def proof_step(
         run: The run, which ended well.
         revision: What it ran.
         before: The published object's ETag before the run, where it is known.
-        dry_run: Whether to say only what would be done.
     """
-    if dry_run:
+    if work.dry_run:
         work.console.step("test", f"would test {work.target.object_url}")
         return
     work.verdict.stage = Exit.TEST_FAILED
+    ecr, repository = work.clients.ecr, work.environment.repository
     proof = prove_digest(
         run,
         container=work.environment.container,
         pushed=revision.digest,
-        children=lambda: children_of(
-            work.clients.ecr, repository=work.environment.repository, digest=revision.digest
-        ),
+        children=lambda: children_of(ecr, repository=repository, digest=revision.digest),
     )
     work.console.step("test", proof)
     written, run_id = prove_written(work.clients.s3, work.target, run, before=before)
@@ -84,5 +78,5 @@ def integration_step(work: Work, *, expected_run_id: str) -> None:
     work.verdict.facts["test"] = {
         "passed": True,
         "checks": report.passed,
-        "not_checked": list(report.skipped),
+        "not_checked": report.skipped,
     }

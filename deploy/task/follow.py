@@ -1,21 +1,19 @@
 """Follows a task to its end, and stops it where it can no longer be followed."""
 
-from __future__ import annotations
-
 import math
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from deploy.aws import ERRORS, advice_of, code_of, is_offline, may_pass, words_of
 from deploy.outcome import RunFailed
 from deploy.task.definition import log_stream
-from deploy.task.ending import event_of
+from deploy.task.explain import container_of, event_of
 from deploy.task.log import TaskLog, readable
-from deploy.task.signals import Stop
 from deploy.work import Work
 
 QUIET_READS = 3
@@ -57,15 +55,40 @@ class TaskRun:
         """The event with which the service ended a run that worked."""
         return event_of(self.lines, "run_finished")
 
+    def exit_code(self, container: str) -> int | None:
+        """Return the container's exit code, or nothing where it has none."""
+        return container_of(self.task, container).get("exitCode")
 
-@dataclass(frozen=True)
-class Trouble:
-    """What keeps a task's state from being known; it can last, or be this machine's network."""
 
-    text: str
-    advice: str
-    lasts: bool = False
-    offline: bool = False
+class Stop:
+    """Whether the user asked to stop, by which signal. The second time ends the program at once."""
+
+    signal = 0
+
+    def request(self, number: int, frame: FrameType | None = None) -> None:  # noqa: ARG002
+        """Note the request; raise when it is the second."""
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but no longer once the user has asked to stop."""
+        end = time.monotonic() + seconds
+        while not self.signal and time.monotonic() < end:
+            time.sleep(min(0.1, seconds))
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Note Ctrl-C and SIGTERM instead of ending at once, so that no started task is lost."""
+    stop = Stop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stop.request) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def follow(work: Work, run: TaskRun, stop: Stop) -> None:
@@ -73,7 +96,7 @@ def follow(work: Work, run: TaskRun, stop: Stop) -> None:
 
     When the time is up, the user interrupts, or following fails for good, the task is stopped.
     """
-    pace = work.pace
+    limits = work.limits
     stream = log_stream(work.target, run.id)
     log = TaskLog(work.clients.logs, group=work.environment.log_group, stream=stream)
     began = answered = time.monotonic()
@@ -86,30 +109,38 @@ def follow(work: Work, run: TaskRun, stop: Stop) -> None:
                 break
             now = time.monotonic()
             # A task is healthy without our network, and could not be stopped without it.
-            if trouble is None or trouble.offline:
+            if trouble is None or is_offline(trouble):
                 answered = now
-            gone = trouble is not None and (trouble.lasts or now - answered > pace.patience)
+            lasts = isinstance(trouble, ERRORS) and not may_pass(trouble)
+            gone = lasts or now - answered > limits.patience
             if run.cut_short:
                 if gone:
                     break
-                time.sleep(pace.poll)
+                time.sleep(limits.poll)
                 continue
             if stop.signal:
                 run.cut_short = "interrupted"
             elif gone and trouble:
-                run.cut_short, run.advice = f"following it failed: {trouble.text}", trouble.advice
-            elif now - began > work.limits.run:
-                run.cut_short = f"not done after {work.limits.run:.0f} s"
+                run.cut_short = f"following it failed: {words_of(trouble)}"
+                run.advice = advice_of(trouble)
+            elif now - began > limits.run:
+                run.cut_short = f"not done after {limits.run:.0f} s"
                 run.advice = "--run-timeout gives it longer"
             if run.cut_short:
                 work.console.more(f"{run.cut_short}: stopping the task")
-                stop_task(work, run, patience=pace.patience)
-                deadline = time.monotonic() + work.environment.stop_timeout + pace.patience
+                stop_task(work, run, patience=limits.patience)
+                deadline = time.monotonic() + work.environment.stop_timeout + limits.patience
             else:
-                stop.wait(pace.poll)
-    except BaseException as error:
+                stop.wait(limits.poll)
+        run.seconds = time.monotonic() - began
+        code = run.exit_code(work.environment.container)
+        if code is not None:
+            _drain(work, log, expected=code == 0)
+    except RunFailed:
+        raise
+    except BaseException:
         # A defect, or Ctrl-C for the second time: one try, without any patience.
-        if not run.stopped and deadline == math.inf and not isinstance(error, RunFailed):
+        if not run.stopped and deadline == math.inf:
             try:
                 stop_task(work, run, patience=0)
             except RunFailed as left:
@@ -117,28 +148,21 @@ def follow(work: Work, run: TaskRun, stop: Stop) -> None:
         raise
     finally:
         run.lines, run.log_denied = log.lines, log.denied
-        run.seconds = time.monotonic() - began
-    code = exit_code_of(run, work.environment.container)
-    if code is not None:
-        _drain(work, log, expected=code == 0)
-        run.lines, run.log_denied = log.lines, log.denied
 
 
-def _look(work: Work, run: TaskRun) -> Trouble | None:
+def _look(work: Work, run: TaskRun) -> Exception | None:
     """Ask once for the task's state; return what kept it from being known, if anything."""
     try:
         answer = work.clients.ecs.describe_tasks(cluster=work.environment.cluster, tasks=[run.arn])
     except ERRORS as error:
-        lasts, offline = not may_pass(error), is_offline(error)
-        return Trouble(words_of(error), advice_of(error), lasts=lasts, offline=offline)
+        return error
     if not answer["tasks"]:
         reasons = ", ".join(failure.get("reason", "") for failure in answer["failures"])
-        return Trouble(f"ECS does not know the task ({reasons})", "")
-    task: Mapping[str, Any] = answer["tasks"][0]
-    status = task.get("lastStatus", "")
-    if status != run.task.get("lastStatus") and status != "STOPPED":
+        return LookupError(f"ECS does not know the task ({reasons})")
+    before, run.task = run.task, answer["tasks"][0]
+    status = run.task.get("lastStatus", "")
+    if status != before.get("lastStatus") and not run.stopped:
         work.console.more(status.lower())
-    run.task = task
     return None
 
 
@@ -154,14 +178,14 @@ def stop_task(work: Work, run: TaskRun, *, patience: float) -> None:
             )
             return
         except ERRORS as error:
-            unknown = isinstance(error, ClientError) and code_of(error) == UNKNOWN_TASK
-            if not (unknown or may_pass(error)) or time.monotonic() > deadline:
+            passes = code_of(error) == UNKNOWN_TASK or may_pass(error)
+            if not passes or time.monotonic() > deadline:
                 raise RunFailed(
                     f"{why}, and the task can't be stopped: {words_of(error)}",
                     advice=f"it goes on and costs: stop it in the console: {run.arn}; or log in, "
                     f"then `./deploy.sh stop {run.id}` or `./deploy.sh follow {run.id}`",
                 ) from None
-        time.sleep(work.pace.poll)
+        time.sleep(work.limits.poll)
 
 
 def _show(work: Work, log: TaskLog) -> bool:
@@ -175,15 +199,9 @@ def _show(work: Work, log: TaskLog) -> bool:
 def _drain(work: Work, log: TaskLog, *, expected: bool) -> None:
     """Read on until the service's own last line, which may be expected, or the log is quiet."""
     quiet = 0
-    end = time.monotonic() + work.pace.patience
+    end = time.monotonic() + work.limits.patience
     while not log.denied and time.monotonic() < end and (expected or quiet < QUIET_READS):
         quiet = 0 if _show(work, log) else quiet + 1
         if event_of(log.lines, "run_finished", "run_failed"):
             return
-        time.sleep(work.pace.poll)
-
-
-def exit_code_of(run: TaskRun, container: str) -> int | None:
-    """Return the container's exit code, or nothing where it has none."""
-    found = (item for item in run.task.get("containers", []) if item.get("name") == container)
-    return next((item.get("exitCode") for item in found), None)
+        time.sleep(work.limits.poll)

@@ -34,7 +34,7 @@ LOOK_BACK = 100
 
 @dataclass(frozen=True)
 class Revision:
-    """One revision of the task definition."""
+    """One revision of the task definition: as ECS describes it, with its tags."""
 
     definition: Mapping[str, Any]
     tags: Mapping[str, str]
@@ -63,11 +63,6 @@ class Revision:
     def digest(self) -> str:
         """The digest of that image."""
         return self.image.partition("@")[2]
-
-    @property
-    def active(self) -> bool:
-        """Whether it is still registered."""
-        return bool(self.definition.get("status", "ACTIVE") == "ACTIVE")
 
     @property
     def passed(self) -> bool:
@@ -103,12 +98,6 @@ def describe(ecs: ECSClient, reference: str) -> Revision | None:
     )
 
 
-def last_of_family(ecs: ECSClient, family: str) -> Mapping[str, Any] | None:
-    """Return the family's latest revision, registered by any means; nothing where there is none."""
-    revision = look("ecs:DescribeTaskDefinition", lambda: describe(ecs, family))
-    return revision.definition if revision else None
-
-
 def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
     """Return the family's active revisions that this tool registered, newest first.
 
@@ -117,7 +106,7 @@ def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
     """
     found = Revisions()
     try:
-        references = look("ecs:ListTaskDefinitions", lambda: _family(ecs, environment.family))
+        references = look("ecs:ListTaskDefinitions", lambda: _arns(ecs, environment.family))
     except NotAllowed as denied:
         found.unseen = denied.words
         references = [environment.family]
@@ -131,7 +120,7 @@ def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
     return found
 
 
-def _family(ecs: ECSClient, family: str) -> list[str]:
+def _arns(ecs: ECSClient, family: str) -> list[str]:
     """Return the ARNs of a family's active revisions, newest first."""
     pages = ecs.get_paginator("list_task_definitions").paginate(
         familyPrefix=family, status="ACTIVE", sort="DESC"
@@ -147,14 +136,13 @@ def family_of(arn: str) -> str:
 
 
 def is_ours(revision: Revision, environment: Environment) -> bool:
-    """Tell whether a revision is one that this tool registers: one container, by digest."""
-    containers = revision.definition["containerDefinitions"]
-    address = revision.image.partition("@")[0]
+    """Tell whether a revision is active, and one that this tool registers: an image by digest."""
+    container, *more = revision.definition["containerDefinitions"]
     return (
-        len(containers) == 1
-        and containers[0]["name"] == environment.container
-        and address.partition("/")[2] == environment.repository
-        and revision.digest.startswith("sha256:")
+        not more
+        and revision.definition.get("status", "ACTIVE") == "ACTIVE"
+        and container["name"] == environment.container
+        and revision.image.partition("/")[2].startswith(f"{environment.repository}@sha256:")
     )
 
 
@@ -176,17 +164,9 @@ def rollback_target(revisions: Sequence[Revision]) -> Revision | None:
     return good([item for item in revisions if now is None or item.number < now.number])
 
 
-def mark_passed(ecs: ECSClient, revision: Revision) -> None:
-    """Mark a revision as one that passed its test, and so as the deployed one again."""
-    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": PASSED, "value": _now()}])
-    if revision.withdrawn:
+def mark(ecs: ECSClient, revision: Revision, key: str) -> None:
+    """Mark a revision as one that passed its test, or as left behind by a rollback."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": key, "value": now}])
+    if key == PASSED and revision.withdrawn:  # it is the deployed one again
         ecs.untag_resource(resourceArn=revision.arn, tagKeys=[WITHDRAWN])
-
-
-def mark_withdrawn(ecs: ECSClient, revision: Revision) -> None:
-    """Mark a revision as left behind by a rollback."""
-    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": WITHDRAWN, "value": _now()}])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -22,7 +22,7 @@ from deploy import cli
 from deploy.aws import Clients
 from deploy.outcome import Exit
 from deploy.target import Target
-from deploy.work import Pace
+from deploy.work import Limits
 from tests.deploy.conftest import ACCOUNT, REGION, TRUST, Recorded
 from tests.deploy.test_source_tree import git
 
@@ -197,7 +197,7 @@ def cloud(
         )
     )
     monkeypatch.setattr(cli, "ROOT", root)
-    monkeypatch.setattr(cli, "PACE", Pace(poll=0.01, patience=0.3))
+    monkeypatch.setattr(cli, "LIMITS", Limits(poll=0.01, patience=0.3))
     monkeypatch.setenv("DEPLOY_ENV", str(file))
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", recorded.url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", recorded.url)

@@ -124,9 +124,7 @@ def in_short(ended: Ended, action: str) -> str:
 def ready(cloud: Cloud, denials: Denials, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """Two good revisions and a larger task to deploy, so that each command has work to do."""
     assert denials
-    monkeypatch.setattr(
-        step, "integration_test", lambda *_, **__: Report(passed=1, failed=(), skipped=())
-    )
+    monkeypatch.setattr(step, "integration_test", lambda *_, **__: Report(passed=1))
     for memory in ("512", "768"):
         monkeypatch.setenv("DEPLOY_MEMORY", memory)
         assert cloud.deploy().code == Exit.OK

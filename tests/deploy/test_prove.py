@@ -28,7 +28,7 @@ from deploy.target import Target
 from deploy.task.follow import TaskRun
 
 if TYPE_CHECKING:
-    from tests.deploy.conftest import Recorded
+    from tests.deploy.conftest import MakeWork, Recorded
 
 MakeTask = Callable[..., dict[str, Any]]
 PUSHED = "sha256:" + "a1" * 32
@@ -252,7 +252,7 @@ def test_what_cannot_be_checked_without_a_run_is_told(
 
     report = integration_test(target, root=root, expected_run_id="", timeout=60)
 
-    assert (report.passed, report.skipped) == (1, ("test_b: no run",))
+    assert (report.passed, report.skipped) == (1, ["test_b: no run"])
 
 
 def test_a_test_that_hangs_is_ended(target: Target, checkout: Callable[[str], Path]) -> None:
@@ -300,8 +300,8 @@ def test_a_report_is_read_whatever_happened_to_a_test() -> None:
     )
 
     assert report.passed == 1
-    assert report.failed == ("b: bad", "c: broken")
-    assert report.skipped == ("d: later",)
+    assert report.failed == ["b: bad", "c: broken"]
+    assert report.skipped == ["d: later"]
 
 
 def test_a_child_of_the_pushed_index_is_the_pushed_image(make_task: MakeTask) -> None:
@@ -362,7 +362,11 @@ def test_the_test_is_told_which_dataset_and_where_its_raw_copies_are(target: Tar
 
 
 def test_other_columns_are_told_before_a_run_needs_force(
-    clients: Clients, world: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clients: Clients,
+    world: Target,
+    make_work: MakeWork,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By the published object's own schema and the dataset file."""
     schema = pa.schema(
@@ -383,10 +387,11 @@ def test_other_columns_are_told_before_a_run_needs_force(
         'price = { type = "decimal(12,2)" }\n'
     )
     file.write_text(same + 'gone = { type = "string" }\n')
-    assert new_columns(clients.s3, world) == []
+    work = make_work(world, clients)
+    assert new_columns(work) == []
     file.write_text(same.replace("int64", "int32") + 'labels = { type = "string[]" }\n')
 
-    assert new_columns(clients.s3, world) == [
+    assert new_columns(work) == [
         "+ labels: list of string",
         "- gone: string",
         "~ id: int64 required → int32 required",
