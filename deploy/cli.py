@@ -15,6 +15,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from deploy import commands
 from deploy.account.access import asking, file_of, find_account
 from deploy.account.bootstrap import Wishes, bootstrap, read_existing, write_environment
 from deploy.account.destroy import destroy
@@ -22,13 +23,6 @@ from deploy.account.policies import policies
 from deploy.account.stacks import PREFIX
 from deploy.account.verify import verify_step
 from deploy.aws import ERRORS
-from deploy.commands import (
-    deploy_command,
-    rollback_command,
-    run_command,
-    schedule_command,
-    test_command,
-)
 from deploy.console import Console
 from deploy.environment import DEFAULT, Environment, load
 from deploy.image.ship import ship_step
@@ -156,23 +150,25 @@ def _destroy(call: Call) -> None:
 
 
 COMMANDS: dict[str, Callable[[Call], object]] = {
-    "deploy": lambda call: deploy_command(
+    "deploy": lambda call: commands.deploy_command(
         call.works(),
         verified=not call.flags["no_verify"],
         digest=call.flags["digest"],
         roll_back=call.flags["rollback"],
     ),
-    "plan": lambda call: deploy_command(call.works(dry_run=True)),
+    "plan": lambda call: commands.deploy_command(call.works(dry_run=True)),
     "verify": _verify,
     "ship": lambda call: ship_step(call.works()[0]),
-    "run": lambda call: call.each(lambda work: run_command(work, number=call.flags["revision"])),
+    "run": lambda call: call.each(
+        lambda work: commands.run_command(work, number=call.flags["revision"])
+    ),
     "follow": lambda call: attach(call.only(), call.task),
     "stop": lambda call: stop(call.only(), call.task),
     "logs": lambda call: logs_command(call.only(), call.task),
     "status": lambda call: call.each(status_command),
-    "test": lambda call: call.each(test_command),
-    "rollback": lambda call: rollback_command(call.only(), number=call.flags["to"]),
-    "schedule": lambda call: call.each(lambda work: schedule_command(work, call.argument)),
+    "test": lambda call: call.each(commands.test_command),
+    "rollback": lambda call: commands.rollback_command(call.only(), number=call.flags["to"]),
+    "schedule": lambda call: call.each(lambda work: commands.schedule_command(work, call.argument)),
     "bootstrap": _bootstrap,
     "destroy": _destroy,
 }
@@ -198,22 +194,12 @@ Commands:
   bootstrap NAME    Make an environment of your own, or bring it up to date.
   destroy NAME      Remove it. Its data stay, unless --data is given.
 """
-EPILOG = """\b
-Exit codes:
-    0  done, and what was published is proven
-    1  a defect in this tool
-    2  wrong flags
-   10  refused before anything in AWS was changed
-   11  no container ran: push, registration or launch failed
-   12  the task timed out, was stopped from outside, could not be followed, or ended with a code
-       that is none of the service's
-   13  the task succeeded, but what it published failed the test
-   14  what it published is proven, but the schedule could not be moved
-  130  interrupted by Ctrl-C; a task that was running has been told to stop
-  143  the same, by SIGTERM
-A task that ran and failed ends the command with its container's own code: 64 to 78 for the service,
-137 when it was killed. Of several datasets, the worst code counts.
-"""
+EPILOG = "\n".join([
+    "\b\nExit codes:",
+    *(f"{code:5}  {code.meaning}" for code in Exit),
+    "A task that ran and failed ends the command with its container's own code: 64 to 78 for the",
+    "service, 137 when it was killed. Of several datasets, the worst code counts.",
+])  # fmt: skip
 ARGUMENTS = {
     "schedule": ("show", "set", "pause", "resume"),
     **dict.fromkeys(("follow", "stop", "logs", "bootstrap", "destroy"), ()),

@@ -3,29 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deploy.account.schedule import (
-    DISABLED,
-    ENABLED,
-    facts_of,
-    in_words,
-    must_find,
-    must_have,
-    switch,
-)
+from deploy.account import schedule as schedules
 from deploy.account.verify import verify_step
 from deploy.image.ship import Shipped, ship_step
-from deploy.outcome import (
-    INTERRUPTIONS,
-    DeployError,
-    Exit,
-    NotLaunched,
-    Refused,
-    RunFailed,
-    Unproven,
-)
+from deploy.outcome import INTERRUPTIONS, DeployError, Exit, Refused
 from deploy.proof.columns import columns_step
-from deploy.proof.prove import find_etag, head_object
-from deploy.proof.step import dataset_of, integration_step, proof_step
+from deploy.proof.prove import dataset_of, find_etag, head_object, integration_step, proof_step
 from deploy.target import ROLES_ADVICE, require_roles, with_placeholders
 from deploy.task.promote import leave_behind, promote_step, schedule_step
 from deploy.task.register import register_step
@@ -50,11 +33,7 @@ def deploy_command(
 ) -> None:
     """Verify, build and push; then, for each dataset, register, run, follow, test, promote.
 
-    Args:
-        works: The command's, one a dataset.
-        verified: Whether to look at the resources first.
-        digest: The only image that will do.
-        roll_back: Whether to go back to the good revision when the new one fails.
+    `digest` is the only image that will do; `roll_back` goes back when the new revision fails.
     """
     dry_run = works[0].dry_run
     problem = verify_step(works, show_all=dry_run, dry_run=dry_run) if verified else None
@@ -80,7 +59,7 @@ def _deploy_dataset(work: Work, shipped: Shipped, *, roll_back: bool) -> None:
         before = find_etag(work.clients.s3, work.target)
         run = run_step(work, revision)
         proof_step(work, run, revision, before=before)
-    except (NotLaunched, RunFailed, Unproven) as error:
+    except DeployError as error:
         # One that passed before is no worse than the one before it: the source may be down.
         if roll_back and not revision.passed and error.exit_code not in INTERRUPTIONS:
             _roll_back(work, revision, error)
@@ -174,25 +153,25 @@ def test_command(work: Work) -> None:
 def schedule_command(work: Work, action: str) -> None:
     """Show the schedule, set it to the good revision, pause it, or resume it."""
     environment, scheduler = work.environment, work.clients.scheduler
-    must_have(environment)
+    schedules.must_have(environment)
     if action == "set":
         revisions = our_revisions(work.clients.ecs, environment)
         revision = good(revisions)
         if revision is None:
-            raise Refused(
-                f"schedule: no revision of {environment.family} has passed its test"
-                + (f", as far as can be seen: {revisions.unseen}" if revisions.unseen else "")
-            )
+            unseen = f", as far as can be seen: {revisions.unseen}" if revisions.unseen else ""
+            text = f"schedule: no revision of {environment.family} has passed its test{unseen}"
+            raise Refused(text)
         work.verdict.stage = Exit.NOT_MOVED
-        schedule_step(work, revision)
-        return
+        return schedule_step(work, revision)
     if action in {"pause", "resume"}:
         work.verdict.stage = Exit.NOT_MOVED
-        schedule = switch(scheduler, environment, state=DISABLED if action == "pause" else ENABLED)
+        state = schedules.DISABLED if action == "pause" else schedules.ENABLED
+        schedule = schedules.switch(scheduler, environment, state=state)
     else:
-        schedule = must_find(scheduler, environment)
-    work.console.step("schedule", in_words(schedule))
-    work.verdict.facts["schedule"] = facts_of(schedule)
+        schedule = schedules.must_find(scheduler, environment)
+    work.console.step("schedule", schedules.in_words(schedule))
+    work.verdict.facts["schedule"] = schedules.facts_of(schedule)
+    return None
 
 
 def _revision(work: Work, revisions: Revisions, number: int | None) -> Revision | None:

@@ -15,10 +15,10 @@ from deploy.outcome import Refused
 ROOT = Path(__file__).parent.parent
 FOLDER = Path(__file__).parent / "environments"
 DEFAULT = "assessment"
+CONTAINER = "micro-etl"
 ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 """What ECS calls an architecture, and what container engines call it."""
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 SECRET_NAME = re.compile(
     r"(^|[_-])(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIALS?|AUTHORIZATION"
     r"|(API|ACCESS|PRIVATE|SECRET)[_-]?KEY([_-]ID)?)$",
@@ -29,7 +29,7 @@ OWN_VARIABLES = {"AWS_REGION", "S3_BUCKET", "S3_KEY", "DATASET", "RUN_ID", "LOG_
 
 REQUIRED = ("cluster", "repository", "bucket", "key", "log_group", "subnets", "security_groups",
             "family")  # fmt: skip
-OF_SCHEDULE = ("schedule", "schedule_group", "schedule_role", "schedule_queue")
+OF_SCHEDULE = ("schedule_group", "schedule_role", "schedule_queue")
 OF_DATASET = ("key", "source_url", "schedule", "cpu", "memory", "variables", "run_variables",
               "secrets")  # fmt: skip
 """The keys of a `[datasets.NAME]` table."""
@@ -58,8 +58,6 @@ class Environment:
     account: str = ""
     execution_role: str = ""
     task_role: str = ""
-    registry: str = ""
-    container: str = "micro-etl"
     dataset: str = "launches"
     source_url: str = ""
     assign_public_ip: bool = True
@@ -147,17 +145,15 @@ def parse(
         if not values.get(key) and not (key == "key" and tables):
             variable = f"DEPLOY_{key.upper()}"
             raise Refused(f"{source}: {key}: missing or empty; set it there or as {variable}")
-    environment = Environment(name=name, **values)
-    emulated = bool(environ.get("AWS_ENDPOINT_URL"))
-    _check(environment, origins, emulated=emulated, scheduled=not tables)
+    environment = _sound(Environment(name=name, **values), origins)
     datasets = {environment.dataset: environment} if environment.key and tables else {}
     for table, settings in tables.items():
         where = f"{source}: datasets.{table}"
         if table in datasets:
             raise Refused(f"{where}: {table} is also the dataset of the file's top; keep one")
         inside = origins | {key: f"{where}.{key}" for key in OF_DATASET}
-        datasets[table] = _dataset(environment, table, settings, origins=inside, where=where)
-        _check(datasets[table], inside, emulated=emulated, scheduled=False)
+        found = _dataset(environment, table, settings, origins=inside, where=where)
+        datasets[table] = _sound(found, inside)
     return replace(environment, datasets=tuple(datasets.values()))
 
 
@@ -217,9 +213,7 @@ def looks_secret(name: str, value: str) -> bool:
     return bool(url.scheme and (url.password or any(SECRET_NAME.search(key) for key, _ in query)))
 
 
-def _check(
-    environment: Environment, origins: Mapping[str, str], *, emulated: bool, scheduled: bool
-) -> None:
+def _sound(environment: Environment, origins: Mapping[str, str]) -> Environment:
     """Refuse what AWS would not refuse, or only in the middle of a deploy."""
     if environment.architecture not in ARCHITECTURES:
         raise Refused(
@@ -227,11 +221,9 @@ def _check(
             + ", ".join(ARCHITECTURES)
         )
     missing = [key for key in OF_SCHEDULE if not getattr(environment, key)]
-    if missing and len(missing) < len(OF_SCHEDULE) and (scheduled or missing != ["schedule"]):
-        given = next(origins[key] for key in OF_SCHEDULE if key not in missing)
-        raise Refused(
-            f"{given}: {missing[0]} is missing: a schedule needs all of {', '.join(OF_SCHEDULE)}"
-        )
+    if environment.schedule and missing:
+        needs = f"a schedule needs all of {', '.join(OF_SCHEDULE)}"
+        raise Refused(f"{origins['schedule']}: {missing[0]} is missing: {needs}")
     if looks_secret("source_url", environment.source_url):
         raise Refused(
             f"{origins['source_url']}: it holds a password or a token, which a task definition "
@@ -243,13 +235,7 @@ def _check(
             where = f"{origins[table]}: {name}"
             if name in OWN_VARIABLES:
                 raise Refused(f"{where}: this variable is set by the deploy tool")
-            if name in CREDENTIALS and table == "run_variables":
-                if not emulated:
-                    raise Refused(
-                        f"{where}: only for an emulator (AWS_ENDPOINT_URL); on AWS the task role "
-                        "gives the service its access"
-                    )
-            elif looks_secret(name, value):
+            if looks_secret(name, value):
                 raise Refused(
                     f"{where}: it looks like a secret, and a task definition can be read by many; "
                     "for access to AWS there is the task role",
@@ -257,3 +243,4 @@ def _check(
                 )
     for name in environment.secrets.keys() & (OWN_VARIABLES | environment.variables.keys()):
         raise Refused(f"{origins['secrets']}: {name}: this variable is set elsewhere, too")
+    return environment

@@ -3,22 +3,30 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 
 class Exit(IntEnum):
     """The tool's own exit codes, clear of the service's: a task that failed passes its code on."""
 
-    OK = 0  # done, and where something was published, proven
-    DEFECT = 1  # in this tool: the only ending that shows a traceback
-    USAGE = 2  # wrong flags or arguments
-    REFUSED = 10  # before anything in AWS was changed
-    NOT_LAUNCHED = 11  # no container ran: push, registration or launch failed
-    RUN_FAILED = 12  # timed out, stopped from outside, not followed, or a code not the service's
-    TEST_FAILED = 13  # the task succeeded, but what it published failed the test
-    NOT_MOVED = 14  # proven, but the schedule still runs what it ran before
-    INTERRUPTED = 130  # Ctrl-C; a task that was running has been told to stop
-    TERMINATED = 143  # SIGTERM; the same
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Return a code with its meaning, as `--help` prints it."""
+        member = int.__new__(cls, code)
+        member._value_, member.meaning = code, meaning
+        return member
+
+    OK = 0, "done, and where something was published, proven"
+    DEFECT = 1, "a defect in this tool"
+    USAGE = 2, "wrong flags"
+    REFUSED = 10, "refused before anything in AWS was changed"
+    NOT_LAUNCHED = 11, "no container ran: push, registration or launch failed"
+    RUN_FAILED = 12, "timed out, stopped from outside, not followed, or a code not the service's"
+    TEST_FAILED = 13, "the task succeeded, but what it published failed the test"
+    NOT_MOVED = 14, "what is published is proven, but the schedule could not be moved"
+    INTERRUPTED = 130, "Ctrl-C; a task that was running has been told to stop"
+    TERMINATED = 143, "the same, by SIGTERM"
 
 
 PASSED_ON = (*range(64, 79), 137)
@@ -32,7 +40,7 @@ def outcome_of(code: int) -> str:
     """Return the word for an exit code in a verdict."""
     if code in INTERRUPTIONS:
         return "interrupted"
-    return Exit(code if code in list(Exit) else Exit.RUN_FAILED).name.lower()
+    return next((item.name for item in Exit if item == code), Exit.RUN_FAILED.name).lower()
 
 
 def worst(codes: Iterable[int]) -> int:

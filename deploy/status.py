@@ -73,7 +73,7 @@ def _last_task(work: Work, *, image: str) -> dict[str, Any] | None:
     work.console.step("last task", f"{name} of {revision}: {status.lower()} {when}")
     cause = ""
     if status == "STOPPED":
-        ending = ending_of(task, container=work.environment.container)
+        ending = ending_of(task)
         if ending.good:
             work.console.more("ended well")
         else:
@@ -132,7 +132,7 @@ def logs_command(work: Work, task_id: str) -> None:
         if not task_id and (task := last_task(work)):
             task_id = task["taskArn"].rsplit("/", 1)[-1]
     logs, group = work.clients.logs, work.environment.log_group
-    stream = log_stream(work.target, task_id)
+    stream = log_stream(task_id)
     if not task_id:
         try:
             stream = newest_stream(logs, group=group, prefix=stream)

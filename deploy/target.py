@@ -141,28 +141,21 @@ def find_roles(target: Target, clients: Clients) -> Target:
     except NotAllowed as denied:
         unseen = denied.action
     found = with_roles(target, last, unseen=unseen)
-    if not found.execution_role and _may_have_usual_role(clients):
-        usual = {"executionRoleArn": target.role_arn(USUAL_EXECUTION_ROLE), **last}
-        found = with_roles(target, usual, unseen=unseen)
-    return found
-
-
-def _may_have_usual_role(clients: Clients) -> bool:
-    """Tell whether the account has the usual execution role, as far as the caller may look."""
+    if found.execution_role:
+        return found
     try:
         clients.iam.get_role(RoleName=USUAL_EXECUTION_ROLE)
     except ERRORS as error:
-        return is_denied(error)
-    return True
+        if not is_denied(error):  # where the caller may not look, it may be there
+            return found
+    usual = {"executionRoleArn": target.role_arn(USUAL_EXECUTION_ROLE), **last}
+    return with_roles(target, usual, unseen=unseen)
 
 
 def with_roles(target: Target, last: Mapping[str, Any] | None, *, unseen: str = "") -> Target:
     """Return the target with the roles that are known: the environment's, else the last revision's.
 
-    Args:
-        target: The target.
-        last: The definition of the family's last revision, if there is one.
-        unseen: The action that the caller would need to look for one.
+    `unseen` is the action that the caller would need to look for that revision.
     """
     last, environment = last or {}, target.environment
     execution = target.role_arn(environment.execution_role) or last.get("executionRoleArn", "")
@@ -199,8 +192,6 @@ def registry_of(repository_uri: str, *, environment: Environment, endpoint: str)
 
     An emulator gives AWS's address too, which it does not own: images go to the emulator itself.
     """
-    if environment.registry:
-        return f"{environment.registry}/{environment.repository}"
-    if not is_of_aws(endpoint):
-        return f"{urlsplit(endpoint).netloc}/{environment.repository}"
-    return repository_uri
+    if is_of_aws(endpoint):
+        return repository_uri
+    return f"{urlsplit(endpoint).netloc}/{environment.repository}"

@@ -16,14 +16,10 @@ from deploy.target import Target, discover, find_roles
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How long the slow steps may take, and how AWS is asked meanwhile, in seconds.
+    """How long the slow steps may take, in seconds; `poll` is between two looks at a task.
 
     A run may take twice as long as the service waits for its source, so that the service ends by
-    itself and says why.
-
-    Attributes:
-        poll: Between two looks at a task.
-        patience: For an answer that does not come.
+    itself and says why. `patience` is for an answer that does not come.
     """
 
     build: float = 1800.0
@@ -67,12 +63,7 @@ def begin(
 ) -> list[Work]:
     """Find the region, the account and the roles, and say what they are; return work a dataset.
 
-    Args:
-        environment: The environment.
-        dataset: The only dataset that is meant, or an empty string.
-        console: The command's.
-        verdict: The command's.
-        rest: More of what `Work` has.
+    `dataset` is the only one that is meant, or empty; `rest` is more of what `Work` has.
     """
     chosen = [item for item in environment.each() if dataset in {"", item.dataset}]
     if not chosen:

@@ -1,8 +1,6 @@
 """Compares the columns of the published table with those of the dataset file."""
 
-import re
 import tomllib
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,17 +8,8 @@ import pyarrow.parquet as pq
 from deploy.aws import ERRORS
 from deploy.work import Work
 
-FOOTER_BYTES = 1 << 20
+FOOTER = f"bytes=-{1 << 20}"
 """As much of the object's end as is read: the schema is in it."""
-TYPES = {
-    "float64": "double",
-    "boolean": "bool",
-    "json": "string",
-    "date": "date32[day]",
-    "timestamp": "timestamp[us, tz=UTC]",
-}
-"""What Arrow calls the types of a dataset file that have another name there."""
-Columns = dict[str, str]
 
 
 def columns_step(work: Work) -> None:
@@ -36,21 +25,26 @@ def columns_step(work: Work) -> None:
 def new_columns(work: Work) -> list[str]:
     """Return how the dataset file's columns differ from the published ones, a line a change.
 
-    The service replaces a table of other columns only with `--force`. Nothing is returned where
-    either of the two can't be read: then the run itself decides.
+    Nothing is returned where either of the two can't be read: then the run itself decides.
     """
+    # The integration test knows both, and what it expects is what it will find.
+    from tests.integration.published_dataset import columns_of_dataset, columns_of_file
+
     environment = work.environment
-    file, end = environment.dataset_file, f"bytes=-{FOOTER_BYTES}"
-    if file is None:
+    if environment.dataset_file is None:
         return []
+    dataset = tomllib.loads(environment.dataset_file.read_text(encoding="utf-8"))
     try:
         answer = work.clients.s3.get_object(
-            Bucket=environment.bucket, Key=environment.key, Range=end
+            Bucket=environment.bucket, Key=environment.key, Range=FOOTER
         )
-        published = columns_of_schema(pq.read_schema(pa.BufferReader(answer["Body"].read())))
+        columns = columns_of_file(pq.read_schema(pa.BufferReader(answer["Body"].read())))
     except (*ERRORS, pa.ArrowException, OSError):
         return []
-    wanted = columns_of(tomllib.loads(file.read_text(encoding="utf-8")))
+    published, wanted = (
+        {name: kind + ("" if nullable else " required") for name, kind, nullable in side}
+        for side in (columns, columns_of_dataset(dataset))
+    )
     lines = [f"+ {name}: {wanted[name]}" for name in wanted if name not in published]
     lines += [f"- {name}: {published[name]}" for name in published if name not in wanted]
     lines += [
@@ -61,33 +55,3 @@ def new_columns(work: Work) -> list[str]:
     if not lines and list(published) != list(wanted):
         lines = [f"~ order: {', '.join(published)} → {', '.join(wanted)}"]
     return lines
-
-
-def columns_of(dataset: dict[str, Any]) -> Columns:
-    """Return the columns of a dataset file, each with its type as Arrow has it."""
-    found = {}
-    for name, column in dataset.get("columns", {}).items():
-        settings = {"type": column} if isinstance(column, str) else column
-        required = " required" if settings.get("required") else ""
-        found[name] = _arrow_type(settings["type"]) + required
-    return found
-
-
-def _arrow_type(kind: str) -> str:
-    if kind.endswith("[]"):
-        return f"list of {_arrow_type(kind.removesuffix('[]'))}"
-    decimal = re.fullmatch(r"decimal\((\d+), ?(\d+)\)", kind)
-    return f"decimal128({decimal[1]}, {decimal[2]})" if decimal else TYPES.get(kind, kind)
-
-
-def columns_of_schema(schema: Any) -> Columns:
-    """Return the columns of a Parquet file."""
-    return {
-        column.name: (
-            f"list of {column.type.value_type}"
-            if pa.types.is_list(column.type)
-            else str(column.type)
-        )
-        + ("" if column.nullable else " required")
-        for column in schema
-    }

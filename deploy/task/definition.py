@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy.environment import looks_secret
+from deploy.environment import CONTAINER, looks_secret
 from deploy.target import Target
 
 VOLUME = "tmp"
@@ -46,7 +46,7 @@ def task_definition(target: Target, *, image: str) -> dict[str, Any]:
         "volumes": [{"name": VOLUME}],
         "containerDefinitions": [
             {
-                "name": environment.container,
+                "name": CONTAINER,
                 "image": image,
                 "essential": True,
                 "readonlyRootFilesystem": True,
@@ -93,7 +93,7 @@ def overrides(target: Target, *, run_id: str = "", force: bool = False) -> dict[
     """Return what is given to a task beyond its definition; a run without an id makes its own."""
     settings = dict(target.environment.run_variables) | ({"RUN_ID": run_id} if run_id else {})
     container: dict[str, Any] = {
-        "name": target.environment.container,
+        "name": CONTAINER,
         "environment": [{"name": name, "value": value} for name, value in sorted(settings.items())],
     }
     if force:
@@ -126,9 +126,9 @@ def secret_arn(target: Target, reference: str) -> str:
     return target.arn("secretsmanager", f"secret:{reference}")
 
 
-def log_stream(target: Target, task_id: str) -> str:
+def log_stream(task_id: str) -> str:
     """Return the name of the log stream that a task of this definition writes."""
-    return f"{STREAM_PREFIX}/{target.environment.container}/{task_id}"
+    return f"{STREAM_PREFIX}/{CONTAINER}/{task_id}"
 
 
 def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.account.policies import pass_role_statement
 from deploy.aws import DENIED
-from deploy.environment import ARCHITECTURES
+from deploy.environment import ARCHITECTURES, CONTAINER
 from deploy.target import Target
 
 TABLE = tomllib.loads((Path(__file__).parent / "endings.toml").read_text(encoding="utf-8"))
@@ -58,14 +58,14 @@ class Explanation:
     passes: bool
 
 
-def container_of(task: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return what `DescribeTasks` says of a container."""
-    return next((item for item in task.get("containers", ()) if item.get("name") == name), {})
+def container_of(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what `DescribeTasks` says of the service's container."""
+    return next((item for item in task.get("containers", ()) if item["name"] == CONTAINER), {})
 
 
-def ending_of(task: Mapping[str, Any], *, container: str, log: Sequence[str] = ()) -> Ending:
+def ending_of(task: Mapping[str, Any], *, log: Sequence[str] = ()) -> Ending:
     """Return the ending of a task as `DescribeTasks` shows it."""
-    found = container_of(task, container)
+    found = container_of(task)
     reasons = (found.get("reason", ""), task.get("stoppedReason", ""))
     return Ending(
         reason="; ".join(dict.fromkeys(reason.strip() for reason in reasons if reason.strip())),
@@ -115,11 +115,7 @@ def explain(
 ) -> Explanation:
     """Return the cause of an ending that is not good, and what to do about it.
 
-    Args:
-        ending: What AWS says.
-        target: What the task was to use.
-        image: Its image.
-        built_for: Finds the image's architecture, or an empty string where it can't.
+    `built_for` finds the image's architecture, or an empty string where it can't.
     """
     row = next(
         row
@@ -143,29 +139,11 @@ def explain(
         "built_for": ("{built_for}" in row["cause"] and built_for()) or "another architecture",
         "wanted": ARCHITECTURES[environment.architecture],
         "pass_role": json.dumps(pass_role_statement(target)),
-        "login": "allow the role ecr:GetAuthorizationToken on *; `./deploy.sh verify --policy` "
-        "prints its whole policy",
-        "create_group": "aws logs create-log-group --log-group-name "
-        f"{environment.log_group} --region {target.region}",
-        "network": _network(public_ip=environment.assign_public_ip),
+        "network": TABLE["network"]["with" if environment.assign_public_ip else "without"],
         "larger": _larger(environment.cpu, environment.memory),
     }
     return Explanation(
         row["cause"].format_map(gaps), row["advice"].format_map(gaps), row.get("passes", False)
-    )
-
-
-def _network(*, public_ip: bool) -> str:
-    """Return what a subnet needs, so that a task in it gets out."""
-    needs = "a NAT gateway, or endpoints for ecr.api, ecr.dkr, s3 and logs"
-    if public_ip:
-        return (
-            "the task has a public IP: check that its subnet is public (a route to an internet "
-            f"gateway); a private one needs {needs}; and that the security group lets port 443 out"
-        )
-    return (
-        f"public subnet: set assign_public_ip = true; private subnet: it needs {needs}; and the "
-        "security group must let port 443 out"
     )
 
 

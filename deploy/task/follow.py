@@ -12,7 +12,7 @@ from typing import Any
 from deploy.aws import ERRORS, advice_of, code_of, is_offline, may_pass, words_of
 from deploy.outcome import RunFailed
 from deploy.task.definition import log_stream
-from deploy.task.explain import container_of, event_of
+from deploy.task.explain import Ending, ending_of, event_of
 from deploy.task.log import TaskLog, readable
 from deploy.work import Work
 
@@ -20,8 +20,6 @@ QUIET_READS = 3
 """The log of a task that failed ends when this many reads in a row bring nothing."""
 UNKNOWN_TASK = "InvalidParameterException"
 """What StopTask answers for a task that ECS does not know, or not yet."""
-REASON_LENGTH = 255
-"""As much as StopTask takes."""
 
 
 @dataclass
@@ -51,13 +49,14 @@ class TaskRun:
         return bool(self.task.get("lastStatus") == "STOPPED")
 
     @property
+    def ending(self) -> Ending:
+        """How it ended, as far as is known."""
+        return ending_of(self.task, log=self.lines)
+
+    @property
     def finished(self) -> Mapping[str, Any]:
         """The event with which the service ended a run that worked."""
         return event_of(self.lines, "run_finished")
-
-    def exit_code(self, container: str) -> int | None:
-        """Return the container's exit code, or nothing where it has none."""
-        return container_of(self.task, container).get("exitCode")
 
 
 class Stop:
@@ -96,58 +95,60 @@ def follow(work: Work, run: TaskRun, stop: Stop) -> None:
 
     When the time is up, the user interrupts, or following fails for good, the task is stopped.
     """
-    limits = work.limits
-    stream = log_stream(work.target, run.id)
-    log = TaskLog(work.clients.logs, group=work.environment.log_group, stream=stream)
-    began = answered = time.monotonic()
-    deadline = math.inf
+    log = TaskLog(work.clients.logs, work.environment.log_group, log_stream(run.id), run.lines)
     try:
-        while time.monotonic() < deadline:
-            trouble = _look(work, run)
-            _show(work, log)
-            if run.stopped:
-                break
-            now = time.monotonic()
-            # A task is healthy without our network, and could not be stopped without it.
-            if trouble is None or is_offline(trouble):
-                answered = now
-            lasts = isinstance(trouble, ERRORS) and not may_pass(trouble)
-            gone = lasts or now - answered > limits.patience
-            if run.cut_short:
-                if gone:
-                    break
-                time.sleep(limits.poll)
-                continue
-            if stop.signal:
-                run.cut_short = "interrupted"
-            elif gone and trouble:
-                run.cut_short = f"following it failed: {words_of(trouble)}"
-                run.advice = advice_of(trouble)
-            elif now - began > limits.run:
-                run.cut_short = f"not done after {limits.run:.0f} s"
-                run.advice = "--run-timeout gives it longer"
-            if run.cut_short:
-                work.console.more(f"{run.cut_short}: stopping the task")
-                stop_task(work, run, patience=limits.patience)
-                deadline = time.monotonic() + work.environment.stop_timeout + limits.patience
-            else:
-                stop.wait(limits.poll)
-        run.seconds = time.monotonic() - began
-        code = run.exit_code(work.environment.container)
-        if code is not None:
-            _drain(work, log, expected=code == 0)
+        _follow(work, run, stop, log)
     except RunFailed:
         raise
     except BaseException:
         # A defect, or Ctrl-C for the second time: one try, without any patience.
-        if not run.stopped and deadline == math.inf:
+        if not run.stopped:
             try:
                 stop_task(work, run, patience=0)
             except RunFailed as left:
                 work.console.more(f"{left}; {left.advice}")
         raise
     finally:
-        run.lines, run.log_denied = log.lines, log.denied
+        run.log_denied = log.denied
+
+
+def _follow(work: Work, run: TaskRun, stop: Stop, log: TaskLog) -> None:
+    limits = work.limits
+    began = answered = time.monotonic()
+    deadline = math.inf
+    while time.monotonic() < deadline:
+        trouble = _look(work, run)
+        _show(work, log)
+        now = time.monotonic()
+        run.seconds = now - began
+        if run.stopped:
+            break
+        # A task is healthy without our network, and could not be stopped without it.
+        if trouble is None or is_offline(trouble):
+            answered = now
+        lasts = isinstance(trouble, ERRORS) and not may_pass(trouble)
+        gone = trouble if lasts or now - answered > limits.patience else None
+        if run.cut_short:
+            if gone:
+                break
+            time.sleep(limits.poll)
+            continue
+        if stop.signal:
+            run.cut_short = "interrupted"
+        elif gone:
+            run.cut_short, run.advice = f"following it failed: {words_of(gone)}", advice_of(gone)
+        elif run.seconds > limits.run:
+            run.cut_short = f"not done after {limits.run:.0f} s"
+            run.advice = "--run-timeout gives it longer"
+        else:
+            stop.wait(limits.poll)
+            continue
+        work.console.more(f"{run.cut_short}: stopping the task")
+        stop_task(work, run, patience=limits.patience)
+        deadline = time.monotonic() + work.environment.stop_timeout + limits.patience
+    code = run.ending.exit_code
+    if code is not None:
+        _drain(work, log, expected=code == 0)
 
 
 def _look(work: Work, run: TaskRun) -> Exception | None:
@@ -169,7 +170,7 @@ def _look(work: Work, run: TaskRun) -> Exception | None:
 def stop_task(work: Work, run: TaskRun, *, patience: float) -> None:
     """Tell ECS to stop the task, which it may not know in the first moments."""
     why = run.cut_short or "following it failed"
-    reason = f"deploy.sh: {why}"[:REASON_LENGTH]
+    reason = f"deploy.sh: {why}"[:255]  # as much as StopTask takes
     deadline = time.monotonic() + patience
     while True:
         try:

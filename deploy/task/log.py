@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deploy.aws import ERRORS, is_denied
@@ -17,19 +18,19 @@ UNREAD = {"event", "time", "timestamp", "level", "run_id"}
 """Fields that say nothing new to someone who watches a run."""
 
 
+@dataclass
 class TaskLog:
     """One task's log stream, read from its first line on, each line once.
 
-    Attributes:
-        denied: The caller may not read it. The task is followed all the same.
-        lines: All lines read so far.
+    Where the caller may not read it, it is `denied`, and the task is followed all the same.
     """
 
-    def __init__(self, logs: CloudWatchLogsClient, *, group: str, stream: str) -> None:
-        self.denied = False
-        self.lines: list[str] = []
-        self._logs = logs
-        self._request: dict[str, Any] = {"logGroupName": group, "logStreamName": stream}
+    logs: CloudWatchLogsClient
+    group: str
+    stream: str
+    lines: list[str] = field(default_factory=list)
+    denied: bool = False
+    token: str = ""
 
     def read(self) -> list[str]:
         """Return the lines that are new since the last read; none while there is no stream yet.
@@ -37,15 +38,17 @@ class TaskLog:
         A log that can't be read now is read the next time: a task is not given up for its log.
         """
         known = len(self.lines)
+        call: dict[str, Any] = {"logGroupName": self.group, "logStreamName": self.stream}
         try:
             for _ in range(0 if self.denied else PAGES):
-                answer = self._logs.get_log_events(**self._request, startFromHead=True)
+                more: dict[str, Any] = {"nextToken": self.token} if self.token else {}
+                answer = self.logs.get_log_events(**call, **more, startFromHead=True)
                 self.lines += [event["message"].rstrip("\n") for event in answer["events"]]
                 # The same token again is how CloudWatch says that there is no more for now. An
                 # empty page alone is not: pages can be empty in between.
-                if answer["nextForwardToken"] == self._request.get("nextToken"):
+                if answer["nextForwardToken"] == self.token:
                     break
-                self._request["nextToken"] = answer["nextForwardToken"]
+                self.token = answer["nextForwardToken"]
         except ERRORS as error:
             self.denied = is_denied(error)
         return self.lines[known:]

@@ -13,15 +13,10 @@ from deploy.work import Work
 def promote_step(
     work: Work, revision: Revision, *, tag: str = "", left_behind: Sequence[Revision] = ()
 ) -> None:
-    """Mark the revision and its image as good, and others as left; move the schedule to it.
+    """Mark a revision and its image as good, and others as left; move the schedule to it.
 
-    A deploy that has passed its test does not fail for want of a mark.
-
-    Args:
-        work: The command's.
-        revision: What has passed its test.
-        tag: The image's tag, where images are built here.
-        left_behind: What a rollback leaves.
+    A deploy that has passed its test does not fail for want of a mark. `tag` is the image's, where
+    images are built here; `left_behind` is what a rollback leaves.
     """
     work.verdict.facts["good"] = None
     is_new = not revision.passed or revision.withdrawn

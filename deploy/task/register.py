@@ -14,12 +14,7 @@ from deploy.work import Work
 
 
 def register_step(work: Work, image: str) -> Revision:
-    """Make sure that the deployed revision is what the environment and the image give.
-
-    Args:
-        work: The command's.
-        image: The image, by its digest.
-    """
+    """Make sure that the deployed revision is what the environment and the image give."""
     revisions = our_revisions(work.clients.ecs, work.environment)
     current = deployed(revisions)
     definition = task_definition(work.target, image=image)

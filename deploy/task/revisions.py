@@ -14,17 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from deploy.aws import NotAllowed, code_of, look
+from deploy.environment import CONTAINER, Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
-
-    from deploy.environment import Environment
 
 PASSED = "micro-etl:passed"
 WITHDRAWN = "micro-etl:withdrawn"
@@ -32,47 +30,21 @@ LOOK_BACK = 100
 """How many revisions are looked at, from the newest on."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Revision:
     """One revision of the task definition: as ECS describes it, with its tags."""
 
     definition: Mapping[str, Any]
     tags: Mapping[str, str]
 
-    @property
-    def arn(self) -> str:
-        """Its ARN."""
-        return str(self.definition["taskDefinitionArn"])
-
-    @property
-    def number(self) -> int:
-        """Its number."""
-        return int(self.definition["revision"])
-
-    @property
-    def label(self) -> str:
-        """The family and the number."""
-        return f"{self.definition['family']}:{self.number or '(new)'}"
-
-    @property
-    def image(self) -> str:
-        """The image that it runs, by digest."""
-        return str(self.definition["containerDefinitions"][0]["image"])
-
-    @property
-    def digest(self) -> str:
-        """The digest of that image."""
-        return self.image.partition("@")[2]
-
-    @property
-    def passed(self) -> bool:
-        """Whether it once passed its test."""
-        return PASSED in self.tags
-
-    @property
-    def withdrawn(self) -> bool:
-        """Whether a rollback left it behind."""
-        return WITHDRAWN in self.tags
+    def __post_init__(self) -> None:
+        """Name what of it is asked for: `label` is its family and number, `image` is by digest."""
+        self.arn = str(self.definition["taskDefinitionArn"])
+        self.number = int(self.definition["revision"])
+        self.label = f"{self.definition['family']}:{self.number or '(new)'}"
+        self.image = str(self.definition["containerDefinitions"][0]["image"])
+        self.digest = self.image.partition("@")[2]
+        self.passed, self.withdrawn = PASSED in self.tags, WITHDRAWN in self.tags
 
 
 class Revisions(list[Revision]):
@@ -106,7 +78,13 @@ def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
     """
     found = Revisions()
     try:
-        references = look("ecs:ListTaskDefinitions", lambda: _arns(ecs, environment.family))
+        listed = look(
+            "ecs:ListTaskDefinitions",
+            lambda: ecs.list_task_definitions(
+                familyPrefix=environment.family, status="ACTIVE", sort="DESC", maxResults=LOOK_BACK
+            ),
+        )["taskDefinitionArns"]
+        references = [arn for arn in listed if family_of(arn) == environment.family]
     except NotAllowed as denied:
         found.unseen = denied.words
         references = [environment.family]
@@ -120,16 +98,6 @@ def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
     return found
 
 
-def _arns(ecs: ECSClient, family: str) -> list[str]:
-    """Return the ARNs of a family's active revisions, newest first."""
-    pages = ecs.get_paginator("list_task_definitions").paginate(
-        familyPrefix=family, status="ACTIVE", sort="DESC"
-    )
-    arns = (arn for page in pages for arn in page["taskDefinitionArns"])
-    found = [arn for arn in islice(arns, LOOK_BACK) if family_of(arn) == family]
-    return sorted(found, key=lambda arn: int(arn.rsplit(":", 1)[-1]), reverse=True)
-
-
 def family_of(arn: str) -> str:
     """Return the family in a task definition's ARN."""
     return arn.rsplit("/", 1)[-1].rpartition(":")[0]
@@ -141,7 +109,7 @@ def is_ours(revision: Revision, environment: Environment) -> bool:
     return (
         not more
         and revision.definition.get("status", "ACTIVE") == "ACTIVE"
-        and container["name"] == environment.container
+        and container["name"] == CONTAINER
         and revision.image.partition("/")[2].startswith(f"{environment.repository}@sha256:")
     )
 

@@ -18,7 +18,7 @@ from deploy.image.push import find_architecture
 from deploy.outcome import PASSED_ON, Exit, NotLaunched, Refused, RunFailed
 from deploy.status import last_task
 from deploy.task.definition import network_configuration, overrides
-from deploy.task.explain import Ending, ending_of, explain
+from deploy.task.explain import Ending, explain
 from deploy.task.follow import Stop, TaskRun, follow, stop_task, stoppable
 from deploy.task.revisions import Revision
 from deploy.work import Work
@@ -93,7 +93,7 @@ def follow_step(work: Work, run: TaskRun, *, stop: Stop, image: str = "") -> Non
     """Follow a task that was started to its end; raise when it ended badly."""
     work.verdict.stage = Exit.RUN_FAILED
     follow(work, run, stop)
-    code = run.exit_code(work.environment.container)
+    code = run.ending.exit_code
     if run.log_denied:
         work.console.more("the log may not be read: the caller needs logs:GetLogEvents")
     elif code is not None and not run.lines:
@@ -128,7 +128,7 @@ def _raise_for(work: Work, run: TaskRun, *, image: str) -> None:
         repository, digest = work.environment.repository, image.partition("@")[2]
         return find_architecture(work.clients.ecr, repository=repository, digest=digest)
 
-    ending = ending_of(run.task, container=work.environment.container, log=run.lines)
+    ending = run.ending
     if ending.good:
         return
     found = explain(ending, work.target, image=image, built_for=built_for)

@@ -104,10 +104,7 @@ def test_a_variable_can_stand_for_a_missing_key() -> None:
         ({"variables": {"AWS_ACCESS_KEY_ID": "x"}}, ("AWS_ACCESS_KEY_ID", "task role")),
         ({"variables": {"S3_KEY": "x"}}, ("x.toml: variables: S3_KEY", "set by the deploy tool")),
         ({"run_variables": {"RUN_ID": "x"}}, ("RUN_ID", "set by the deploy tool")),
-        (
-            {"run_variables": {"AWS_SECRET_ACCESS_KEY": "x"}},
-            ("x.toml: run_variables: AWS_SECRET_ACCESS_KEY", "only for an emulator"),
-        ),
+        ({"run_variables": {"AWS_SECRET_ACCESS_KEY": "x"}}, ("run_variables", "task role")),
     ],
 )
 def test_a_mistake_gets_one_line(changes: dict[str, Any], words: tuple[str, ...]) -> None:
@@ -131,15 +128,6 @@ def test_a_mistake_in_a_variable_names_the_variable(variable: str, text: str, wo
     """Not the file, which is right."""
     with pytest.raises(Refused, match=words):
         read({}, {variable: text})
-
-
-def test_credentials_are_for_an_emulator_alone() -> None:
-    """With an endpoint of one's own, a task may be given a key: an emulator hands out none."""
-    keys = {"run_variables": {"AWS_ACCESS_KEY_ID": "test"}}
-
-    found = read(keys, {"AWS_ENDPOINT_URL": "http://localhost:4566"})
-
-    assert found.run_variables == {"AWS_ACCESS_KEY_ID": "test"}
 
 
 def test_an_unknown_name_lists_the_known() -> None:

@@ -39,7 +39,7 @@ def test_the_digest_that_ran_is_the_one_that_was_pushed(make_task: MakeTask) -> 
     """As ECS reports it, not as the task definition has it."""
     run = TaskRun(arn="a", run_id="r", task=make_task())
 
-    found = prove_digest(run, container="micro-etl", pushed=PUSHED)
+    found = prove_digest(run, pushed=PUSHED)
 
     assert found == "the pushed image ran: sha256:a1a1a1a1a1a1"
 
@@ -49,7 +49,7 @@ def test_another_digest_is_a_failed_test(make_task: MakeTask) -> None:
     run = TaskRun(arn="a", run_id="r", task=make_task(container={"imageDigest": OTHER}))
 
     with pytest.raises(Unproven, match=f"{OTHER}, pushed was {PUSHED}") as caught:
-        prove_digest(run, container="micro-etl", pushed=PUSHED)
+        prove_digest(run, pushed=PUSHED)
 
     assert caught.value.exit_code == Exit.TEST_FAILED
 
@@ -59,15 +59,11 @@ def test_without_a_reported_digest_the_reference_decides(make_task: MakeTask) ->
     unreported = make_task(container={"imageDigest": None})
     by_tag = make_task(container={"imageDigest": None, "image": "repo:latest"})
 
-    found = prove_digest(
-        TaskRun(arn="a", run_id="r", task=unreported), container="micro-etl", pushed=PUSHED
-    )
+    found = prove_digest(TaskRun(arn="a", run_id="r", task=unreported), pushed=PUSHED)
 
     assert "by its reference" in found
     with pytest.raises(Unproven, match="repo:latest"):
-        prove_digest(
-            TaskRun(arn="a", run_id="r", task=by_tag), container="micro-etl", pushed=PUSHED
-        )
+        prove_digest(TaskRun(arn="a", run_id="r", task=by_tag), pushed=PUSHED)
 
 
 def put_object(clients: Clients, run_id: str) -> str:
@@ -308,11 +304,11 @@ def test_a_child_of_the_pushed_index_is_the_pushed_image(make_task: MakeTask) ->
     """ECS can report the digest of the platform's image; it is looked for only then."""
     run = TaskRun(arn="a", run_id="r", task=make_task(container={"imageDigest": OTHER}))
 
-    found = prove_digest(run, container="micro-etl", pushed=PUSHED, children=lambda: {OTHER})
+    found = prove_digest(run, pushed=PUSHED, children=lambda: {OTHER})
 
     assert found.startswith("the pushed image ran")
     with pytest.raises(Unproven):
-        prove_digest(run, container="micro-etl", pushed=PUSHED, children=lambda: {"sha256:other"})
+        prove_digest(run, pushed=PUSHED, children=lambda: {"sha256:other"})
 
 
 def test_the_children_of_an_index_are_in_its_manifest(
@@ -392,7 +388,7 @@ def test_other_columns_are_told_before_a_run_needs_force(
     file.write_text(same.replace("int64", "int32") + 'labels = { type = "string[]" }\n')
 
     assert new_columns(work) == [
-        "+ labels: list of string",
+        "+ labels: list<string>",
         "- gone: string",
         "~ id: int64 required → int32 required",
     ]
