@@ -1,7 +1,5 @@
 """Commands and flags, and how each command ends."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -200,7 +198,7 @@ EPILOG = "\n".join([
     "A task that ran and failed ends the command with its container's own code: 64 to 78 for the",
     "service, 137 when it was killed. Of several datasets, the worst code counts.",
 ])  # fmt: skip
-ARGUMENTS = {
+ARGUMENTS: dict[str, tuple[str, ...]] = {
     "schedule": ("show", "set", "pause", "resume"),
     **dict.fromkeys(("follow", "stop", "logs", "bootstrap", "destroy"), ()),
 }
@@ -263,7 +261,8 @@ def _execute(command: str, argument: str, **flags: Any) -> int:
         if owners and given and command not in owners:
             flag = next(item.opts[0] for item in PARAMETERS if item.name == name)
             raise click.UsageError(f"{flag} is for {', '.join(owners)}, not for {command}")
-    if argument and argument not in (ARGUMENTS.get(command, ("",)) or (argument,)):
+    choices = ARGUMENTS.get(command)
+    if argument and (choices is None or (choices and argument not in choices)):
         raise click.UsageError(f"{argument!r} is no argument of {command}")
     if command in {"bootstrap", "destroy"} and not argument:
         raise click.UsageError(f"{command}: the NAME of an environment is missing")

@@ -149,28 +149,19 @@ def parse(
     datasets = {environment.dataset: environment} if environment.key and tables else {}
     for table, settings in tables.items():
         where = f"{source}: datasets.{table}"
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", table) or not isinstance(settings, Mapping):
+            raise Refused(f"{where}: not a table whose name is letters, digits, `_` and `-`")
         if table in datasets:
             raise Refused(f"{where}: {table} is also the dataset of the file's top; keep one")
         inside = origins | {key: f"{where}.{key}" for key in OF_DATASET}
-        found = _dataset(environment, table, settings, origins=inside, where=where)
+        own = _checked(settings, known=OF_DATASET, origins=inside, source=f"{where}.")
+        for key in ("variables", "run_variables"):
+            own[key] = {**getattr(environment, key), **own.get(key, {})}
+        of_table = {"dataset": table, "family": f"{environment.family}-{table}"}
+        found = replace(environment, **NOT_INHERITED | own | of_table)
+        found = replace(found, key=found.key or f"{found.dataset_name}.parquet")
         datasets[table] = _sound(found, inside)
     return replace(environment, datasets=tuple(datasets.values()))
-
-
-def _dataset(
-    environment: Environment, name: str, settings: Any, *, origins: Mapping[str, str], where: str
-) -> Environment:
-    """Return an environment for the dataset of one table."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or not isinstance(settings, Mapping):
-        raise Refused(f"{where}: not a table whose name is letters, digits, `_` and `-`")
-    values = NOT_INHERITED | _checked(
-        settings, known=OF_DATASET, origins=origins, source=f"{where}."
-    )
-    for key in ("variables", "run_variables"):
-        values[key] = {**getattr(environment, key), **values.get(key, {})}
-    family = f"{environment.family}-{name}"
-    found = replace(environment, dataset=name, family=family, **values)
-    return replace(found, key=found.key or f"{found.dataset_name}.parquet")
 
 
 def _checked(

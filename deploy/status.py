@@ -84,8 +84,6 @@ def _last_task(work: Work, *, image: str) -> dict[str, Any] | None:
         "arn": task["taskArn"],
         "revision": revision,
         "status": status,
-        "stopped_at": ended.isoformat() if ended else None,
-        "exit_codes": [item.get("exitCode") for item in task.get("containers", [])],
         "cause": cause,
     }
 
@@ -134,10 +132,7 @@ def logs_command(work: Work, task_id: str) -> None:
     logs, group = work.clients.logs, work.environment.log_group
     stream = log_stream(task_id)
     if not task_id:
-        try:
-            stream = newest_stream(logs, group=group, prefix=stream)
-        except ClientError as error:
-            raise Refused(f"logs: {group}: {message_of(error)}") from None
+        stream = newest_stream(logs, group=group, prefix=stream)
     if not stream:
         raise Refused(f"logs: no task has written to {group} yet")
     log = TaskLog(logs, group=group, stream=stream)

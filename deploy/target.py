@@ -9,19 +9,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ProfileNotFound
 
-from deploy.aws import (
-    ERRORS,
-    Clients,
-    NotAllowed,
-    advice_of,
-    code_of,
-    dns_suffix,
-    is_denied,
-    is_of_aws,
-    look,
-    message_of,
-    region_of_bucket,
-)
+from deploy import aws
 from deploy.environment import Environment
 from deploy.outcome import Refused
 from deploy.task.revisions import describe
@@ -68,7 +56,7 @@ class Target:
     @property
     def repository_address(self) -> str:
         """Where ECR has the images."""
-        host = f"{self.account}.dkr.ecr.{self.region}.{dns_suffix(self.partition)}"
+        host = f"{self.account}.dkr.ecr.{self.region}.{aws.dns_suffix(self.partition)}"
         return f"{host}/{self.environment.repository}"
 
     @property
@@ -89,19 +77,19 @@ class Target:
 
 def discover(
     environment: Environment, *, environ: Mapping[str, str] = os.environ
-) -> tuple[Target, Clients]:
+) -> tuple[Target, aws.Clients]:
     """Find the region and the account, and connect."""
     try:
         session = boto3.Session()
     except ProfileNotFound as error:
         raise Refused(f"{error}", advice="`aws configure list-profiles` shows yours") from None
     region = find_region(environment, session=session, environ=environ)
-    clients = Clients(session, region=region)
+    clients = aws.Clients(session, region=region)
     try:
         identity = clients.sts.get_caller_identity()
-    except ERRORS as error:
-        refused = "AWS does not accept the credentials: " if code_of(error) else ""
-        raise Refused(f"{refused}{message_of(error)}", advice=advice_of(error)) from None
+    except aws.ERRORS as error:
+        refused = "AWS does not accept the credentials: " if aws.code_of(error) else ""
+        raise Refused(f"{refused}{aws.message_of(error)}", advice=aws.advice_of(error)) from None
     account, caller = identity["Account"], identity["Arn"]
     if environment.account and environment.account != account:
         raise Refused(
@@ -123,30 +111,30 @@ def find_region(
     configured = environment.region or environ.get("AWS_REGION") or session.region_name
     if configured:
         return configured
-    bucket_region = region_of_bucket(session, environment.bucket)
+    bucket_region = aws.region_of_bucket(session, environment.bucket)
     hint = f" (the bucket is in {bucket_region})" if bucket_region else ""
     how = f"export AWS_REGION={bucket_region or 'REGION'}, or set region in the environment file"
     raise Refused(f"region: not set{hint}", advice=how)
 
 
-def find_roles(target: Target, clients: Clients) -> Target:
+def find_roles(target: Target, clients: aws.Clients) -> Target:
     """Return the target with the roles that are known, and the reason why others are not."""
     last: Mapping[str, Any] = {}
     unseen = ""
     try:
-        revision = look(
+        revision = aws.look(
             "ecs:DescribeTaskDefinition", lambda: describe(clients.ecs, target.environment.family)
         )
         last = revision.definition if revision else {}
-    except NotAllowed as denied:
+    except aws.NotAllowed as denied:
         unseen = denied.action
     found = with_roles(target, last, unseen=unseen)
     if found.execution_role:
         return found
     try:
         clients.iam.get_role(RoleName=USUAL_EXECUTION_ROLE)
-    except ERRORS as error:
-        if not is_denied(error):  # where the caller may not look, it may be there
+    except aws.ERRORS as error:
+        if not aws.is_denied(error):  # where the caller may not look, it may be there
             return found
     usual = {"executionRoleArn": target.role_arn(USUAL_EXECUTION_ROLE), **last}
     return with_roles(target, usual, unseen=unseen)
@@ -192,6 +180,6 @@ def registry_of(repository_uri: str, *, environment: Environment, endpoint: str)
 
     An emulator gives AWS's address too, which it does not own: images go to the emulator itself.
     """
-    if is_of_aws(endpoint):
+    if aws.is_of_aws(endpoint):
         return repository_uri
     return f"{urlsplit(endpoint).netloc}/{environment.repository}"

@@ -1,7 +1,5 @@
 """What every step of a command needs, how a command begins, and how it does several datasets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

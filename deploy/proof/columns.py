@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deploy.aws import ERRORS
+from deploy.task.definition import changes
 from deploy.work import Work
 
 FOOTER = f"bytes=-{1 << 20}"
@@ -45,13 +46,6 @@ def new_columns(work: Work) -> list[str]:
         {name: kind + ("" if nullable else " required") for name, kind, nullable in side}
         for side in (columns, columns_of_dataset(dataset))
     )
-    lines = [f"+ {name}: {wanted[name]}" for name in wanted if name not in published]
-    lines += [f"- {name}: {published[name]}" for name in published if name not in wanted]
-    lines += [
-        f"~ {name}: {published[name]} → {kind}"
-        for name, kind in wanted.items()
-        if published.get(name, kind) != kind
-    ]
-    if not lines and list(published) != list(wanted):
-        lines = [f"~ order: {', '.join(published)} → {', '.join(wanted)}"]
-    return lines
+    if published == wanted and list(published) != list(wanted):
+        return [f"~ order: {', '.join(published)} → {', '.join(wanted)}"]
+    return changes(published, wanted)

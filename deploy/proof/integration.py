@@ -12,12 +12,6 @@ from xml.etree import ElementTree as Xml
 from deploy.outcome import Unproven
 from deploy.target import Target
 
-NOT_PASSED_ON = {
-    *("SOURCE_URL", "TARGET_URL", "RAW_URL", "DATASET"),
-    *("EXPECTED_RUN_ID", "PYTEST_ADDOPTS"),
-}
-"""What the user's own shell names is not what the task was given, nor how it is tested."""
-
 
 @dataclass
 class Report:
@@ -85,7 +79,9 @@ def pytest_variables(
         "RAW_URL": environment.variables.get("RAW_URL", ""),
         "EXPECTED_RUN_ID": expected_run_id,
     }
-    kept = {name: text for name, text in environ.items() if name not in NOT_PASSED_ON}
+    # What the user's own shell names is not what the task was given, nor how it is tested.
+    unused = given.keys() | {"TARGET_URL", "PYTEST_ADDOPTS"}
+    kept = {name: text for name, text in environ.items() if name not in unused}
     return kept | {name: text for name, text in given.items() if text}
 
 

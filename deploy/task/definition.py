@@ -134,12 +134,17 @@ def log_stream(task_id: str) -> str:
 def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:
     """Return how a new definition differs from the one that ECS describes, a line a change.
 
-    Lines begin with `+`, `-` or `~`. An empty list means that the two describe the same task.
+    An empty list means that the two describe the same task.
     """
     before, after = (
         dict(_flat({key: value for key, value in side.items() if key not in OF_ECS}))
         for side in (old or {}, new)
     )
+    return changes(before, after)
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return a line that begins with `+`, `-` or `~` for each name that differs."""
     lines = []
     for path in sorted(before.keys() | after.keys()):
         if path not in before:

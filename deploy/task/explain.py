@@ -1,7 +1,5 @@
 """Explains how a task ended, or why none began: the cause, and what to do, by endings.toml."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

@@ -4,16 +4,7 @@ import time
 import uuid
 from typing import Any
 
-from deploy.aws import (
-    ERRORS,
-    NotAllowed,
-    advice_of,
-    code_of,
-    is_unanswered,
-    may_pass,
-    message_of,
-    words_of,
-)
+from deploy import aws
 from deploy.image.push import find_architecture
 from deploy.outcome import PASSED_ON, Exit, NotLaunched, Refused, RunFailed
 from deploy.status import last_task
@@ -62,11 +53,11 @@ def start_task(work: Work, revision: Revision) -> TaskRun:
     while True:
         try:
             answer = work.clients.ecs.run_task(**call)
-        except ERRORS as error:
-            unanswered = words_of(error) if is_unanswered(error) else unanswered
-            passes = may_pass(error)
-            ending = Ending(error_code=code_of(error), reason=message_of(error))
-            failure = NotLaunched(words_of(error), advice=advice_of(error))
+        except aws.ERRORS as error:
+            unanswered = aws.words_of(error) if aws.is_unanswered(error) else unanswered
+            passes = aws.may_pass(error)
+            ending = Ending(error_code=aws.code_of(error), reason=aws.message_of(error))
+            failure = NotLaunched(aws.words_of(error), advice=aws.advice_of(error))
         else:
             if answer["tasks"]:
                 return TaskRun(arn=answer["tasks"][0]["taskArn"], run_id=run_id)
@@ -162,7 +153,7 @@ def task_arn(work: Work, task_id: str) -> str:
     name_it = "name the task: its id was printed when it was started"
     try:
         task = last_task(work, "RUNNING")
-    except NotAllowed as denied:
+    except aws.NotAllowed as denied:
         text = f"which task is running can't be told: {denied.words}"
         raise Refused(text, advice=name_it) from None
     if task is None:

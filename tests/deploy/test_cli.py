@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -639,6 +640,35 @@ def test_wrong_flags_end_with_2() -> None:
 
     assert done.returncode == Exit.USAGE
     assert "No such option" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("run --rollback", "--rollback is for deploy, not for run"),
+        ("destroy x --email a@example.org", "--email is for bootstrap, not for destroy"),
+        ("status x", "'x' is no argument of status"),
+        ("schedule stop", "'stop' is no argument of schedule"),
+        ("bootstrap", "the NAME of an environment is missing"),
+        ("statsu", "'statsu' is not one of"),
+    ],
+)
+def test_what_a_command_does_not_take_is_refused(cloud: Cloud, arguments: str, words: str) -> None:
+    """Rather than ignored: the user meant something by it."""
+    ended = cloud.deploy(*arguments.split())
+
+    assert ended.code == Exit.USAGE
+    assert words in ended.err
+    assert not cloud.recorded.asked
+
+
+def test_the_help_has_every_command_and_flag(cloud: Cloud) -> None:
+    """On one page, with the command that a flag belongs to."""
+    ended = cloud.deploy("--help")
+
+    named = re.findall(r"^ {4}(\w+) ", ended.out, re.MULTILINE)
+    assert set(cli.COMMANDS) - {"deploy"} <= set(named)
+    assert re.search(r"--revision NUMBER +run: ", ended.out)
 
 
 def test_the_help_has_every_exit_code(cloud: Cloud) -> None:

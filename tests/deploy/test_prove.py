@@ -388,7 +388,7 @@ def test_other_columns_are_told_before_a_run_needs_force(
     file.write_text(same.replace("int64", "int32") + 'labels = { type = "string[]" }\n')
 
     assert new_columns(work) == [
-        "+ labels: list<string>",
-        "- gone: string",
+        "- gone = string",
         "~ id: int64 required → int32 required",
+        "+ labels = list<string>",
     ]
