@@ -95,32 +95,15 @@ def follow(work: Work, run: TaskRun, stop: Stop) -> None:
 
     When the time is up, the user interrupts, or following fails for good, the task is stopped.
     """
-    log = TaskLog(work.clients.logs, work.environment.log_group, log_stream(run.id), run.lines)
-    try:
-        _follow(work, run, stop, log)
-    except RunFailed:
-        raise
-    except BaseException:
-        # A defect, or Ctrl-C for the second time: one try, without any patience.
-        if not run.stopped:
-            try:
-                stop_task(work, run, patience=0)
-            except RunFailed as left:
-                work.console.more(f"{left}; {left.advice}")
-        raise
-    finally:
-        run.log_denied = log.denied
-
-
-def _follow(work: Work, run: TaskRun, stop: Stop, log: TaskLog) -> None:
     limits = work.limits
+    log = TaskLog(work.clients.logs, work.environment.log_group, log_stream(run.id), run.lines)
     began = answered = time.monotonic()
     deadline = math.inf
     while time.monotonic() < deadline:
         trouble = _look(work, run)
         _show(work, log)
         now = time.monotonic()
-        run.seconds = now - began
+        run.seconds, run.log_denied = now - began, log.denied
         if run.stopped:
             break
         # A task is healthy without our network, and could not be stopped without it.
@@ -128,27 +111,31 @@ def _follow(work: Work, run: TaskRun, stop: Stop, log: TaskLog) -> None:
             answered = now
         lasts = isinstance(trouble, ERRORS) and not may_pass(trouble)
         gone = trouble if lasts or now - answered > limits.patience else None
-        if run.cut_short:
-            if gone:
-                break
+        if run.cut_short and gone:
+            break
+        if not run.cut_short and _cut_short(run, stop, gone, limit=limits.run):
+            work.console.more(f"{run.cut_short}: stopping the task")
+            stop_task(work, run, patience=limits.patience)
+            deadline = time.monotonic() + work.environment.stop_timeout + limits.patience
+        elif run.cut_short:
             time.sleep(limits.poll)
-            continue
-        if stop.signal:
-            run.cut_short = "interrupted"
-        elif gone:
-            run.cut_short, run.advice = f"following it failed: {words_of(gone)}", advice_of(gone)
-        elif run.seconds > limits.run:
-            run.cut_short = f"not done after {limits.run:.0f} s"
-            run.advice = "--run-timeout gives it longer"
         else:
             stop.wait(limits.poll)
-            continue
-        work.console.more(f"{run.cut_short}: stopping the task")
-        stop_task(work, run, patience=limits.patience)
-        deadline = time.monotonic() + work.environment.stop_timeout + limits.patience
     code = run.ending.exit_code
     if code is not None:
         _drain(work, log, expected=code == 0)
+
+
+def _cut_short(run: TaskRun, stop: Stop, gone: Exception | None, *, limit: float) -> bool:
+    """Tell whether the task is to be stopped; note why, and what to do about that."""
+    if stop.signal:
+        run.cut_short = "interrupted"
+    elif gone:
+        run.cut_short, run.advice = f"following it failed: {words_of(gone)}", advice_of(gone)
+    elif run.seconds > limit:
+        run.cut_short = f"not done after {limit:.0f} s"
+        run.advice = "--run-timeout gives it longer"
+    return bool(run.cut_short)
 
 
 def _look(work: Work, run: TaskRun) -> Exception | None:

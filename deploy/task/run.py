@@ -83,7 +83,17 @@ def start_task(work: Work, revision: Revision) -> TaskRun:
 def follow_step(work: Work, run: TaskRun, *, stop: Stop, image: str = "") -> None:
     """Follow a task that was started to its end; raise when it ended badly."""
     work.verdict.stage = Exit.RUN_FAILED
-    follow(work, run, stop)
+    try:
+        follow(work, run, stop)
+    except RunFailed:
+        raise
+    except BaseException:
+        if not run.stopped:  # a defect, or Ctrl-C for the second time: one try, without patience
+            try:
+                stop_task(work, run, patience=0)
+            except RunFailed as left:
+                work.console.more(f"{left}; {left.advice}")
+        raise
     code = run.ending.exit_code
     if run.log_denied:
         work.console.more("the log may not be read: the caller needs logs:GetLogEvents")
