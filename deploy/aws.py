@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -47,9 +46,6 @@ CREDENTIALS_REFUSED = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTo
 THROTTLED = {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException",
              "RequestLimitExceeded"}  # fmt: skip
 FAULTS = {"ServerException", "InternalError", "InternalFailure", "ServiceUnavailable"}
-LOG_IN = (
-    "`aws configure` or `aws sso login`, then AWS_PROFILE for a profile that is not the default one"
-)
 Answer = TypeVar("Answer")
 
 
@@ -81,6 +77,30 @@ class Clients:
         return self.__dict__[name]
 
 
+def code_of(error: Exception) -> str:
+    """Return the error code that AWS gave, or an empty string where no answer came."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def message_of(error: Exception) -> str:
+    """Return AWS's own message, without the SDK's words around it; else the SDK's."""
+    if isinstance(error, NoCredentialsError):
+        return "no AWS credentials"
+    return getattr(error, "response", {}).get("Error", {}).get("Message", "") or str(error)
+
+
+def words_of(error: Exception) -> str:
+    """Return an error in words: the operation and AWS's message, or the SDK's message."""
+    if isinstance(error, ClientError):
+        return f"{error.operation_name}: {message_of(error)} ({code_of(error)})"
+    return message_of(error)
+
+
+def is_denied(error: Exception) -> bool:
+    """Tell whether the caller may not make this call."""
+    return code_of(error) in DENIED
+
+
 def is_offline(error: Exception) -> bool:
     """Tell whether no answer came because of the network."""
     return isinstance(error, AwsConnectionError | HTTPClientError)
@@ -88,54 +108,28 @@ def is_offline(error: Exception) -> bool:
 
 def is_unanswered(error: Exception) -> bool:
     """Tell whether the effect of a call is unknown: the network failed, or AWS did."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return code_of(error) in FAULTS or status >= 500
-    return is_offline(error)
+    answer = getattr(error, "response", {}).get("ResponseMetadata", {})
+    return is_offline(error) or code_of(error) in FAULTS or answer.get("HTTPStatusCode", 0) >= 500
 
 
 def may_pass(error: Exception) -> bool:
     """Tell whether the same call may be answered in a moment."""
-    throttled = isinstance(error, ClientError) and code_of(error) in THROTTLED
-    return throttled or is_unanswered(error)
+    return code_of(error) in THROTTLED or is_unanswered(error)
 
 
-def words_of(error: BotoCoreError | ClientError) -> str:
-    """Return an error in words: the operation and AWS's message, or the SDK's message."""
-    if isinstance(error, ClientError):
-        return f"{error.operation_name}: {message_of(error)} ({code_of(error)})"
-    return "no AWS credentials" if isinstance(error, NoCredentialsError) else str(error)
-
-
-def advice_of(error: BotoCoreError | ClientError) -> str:
+def advice_of(error: Exception) -> str:
     """Return what to do about an unforeseen error."""
-    if isinstance(error, ClientError):
-        if code_of(error) in CREDENTIALS_REFUSED:
-            return "log in again: these credentials have expired or are not valid any more"
-        if is_denied(error):
-            return "`./deploy.sh verify --policy` prints what the caller needs"
-        return "try again" if may_pass(error) else ""
-    if isinstance(error, NoCredentialsError):
-        return LOG_IN
-    if isinstance(error, SSOError | TokenRetrievalError):
-        return "`aws sso login`, with --profile for a profile that is not the default one"
-    offline = "check the region, the network, and AWS_ENDPOINT_URL where it is set"
-    return offline if is_offline(error) else ""
-
-
-def code_of(error: ClientError) -> str:
-    """Return the error code that AWS gave."""
-    return error.response.get("Error", {}).get("Code", "")
-
-
-def message_of(error: ClientError) -> str:
-    """Return AWS's own message, without the SDK's words around it."""
-    return error.response.get("Error", {}).get("Message", "") or str(error)
-
-
-def is_denied(error: ClientError) -> bool:
-    """Tell whether the caller may not make this call."""
-    return code_of(error) in DENIED
+    if code_of(error) in CREDENTIALS_REFUSED:
+        return "log in again: these credentials have expired or are not valid any more"
+    if is_denied(error):
+        return "`./deploy.sh verify --policy` prints what the caller needs"
+    if isinstance(error, NoCredentialsError | SSOError | TokenRetrievalError):
+        return (
+            "`aws configure` or `aws sso login`, then AWS_PROFILE for another than the default one"
+        )
+    if is_offline(error):
+        return "check the region, the network, and AWS_ENDPOINT_URL where it is set"
+    return "try again" if may_pass(error) else ""
 
 
 class NotAllowed(Exception):  # noqa: N818 - an answer, not a failure
@@ -143,8 +137,7 @@ class NotAllowed(Exception):  # noqa: N818 - an answer, not a failure
 
     def __init__(self, action: str, words: str = "") -> None:
         super().__init__(action)
-        self.action = action
-        self.words = words or action
+        self.action, self.words = action, words or action
 
 
 def look(action: str, call: Callable[[], Answer]) -> Answer:
@@ -163,29 +156,28 @@ def region_of_bucket(session: boto3.Session, bucket: str) -> str:
     S3 names the region in each answer, refusals included, in whichever region it is asked.
     """
     client = session.client("s3", region_name="us-east-1", config=CONFIG)
-    with suppress(NoCredentialsError):
-        try:
-            return client.head_bucket(Bucket=bucket).get("BucketRegion", "")
-        except ClientError as error:
-            headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-            return str(headers.get("x-amz-bucket-region", ""))
-    return ""
+    try:
+        answer: Any = client.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        answer = error.response
+    except BotoCoreError:
+        return ""
+    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
 
 
 def is_of_aws(endpoint: str) -> bool:
     """Tell whether an endpoint is AWS's own, in any of its partitions, and not an emulator's."""
     host = urlsplit(endpoint).hostname or ""
-    suffixes = (
-        outputs[key]
+    return any(
+        host.endswith(f".{outputs[key]}")
         for outputs in _partitions().values()
         for key in ("dnsSuffix", "dualStackDnsSuffix")
     )
-    return any(host.endswith(f".{suffix}") for suffix in suffixes)
 
 
 def dns_suffix(partition: str) -> str:
     """Return what the names of a partition's hosts end with."""
-    return str(_partitions().get(partition, _partitions()["aws"])["dnsSuffix"])
+    return str(_partitions()[partition]["dnsSuffix"])
 
 
 def _partitions() -> dict[str, Mapping[str, Any]]:

@@ -1,7 +1,5 @@
 """Prints what a person reads: one aligned line for each step."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import TextIO
@@ -17,8 +15,11 @@ class Console:
         self.stream = stream
 
     def step(self, name: str, text: str) -> None:
-        """Write the line of a step."""
-        self.plain(f"{name:<{WIDTH}}{text}")
+        """Write the line of a step, and what belongs to it."""
+        first, *rest = text.split("\n")
+        self.plain(f"{name:<{WIDTH}}{first}")
+        for line in rest:
+            self.more(line)
 
     def more(self, text: str) -> None:
         """Write lines that belong to the step above them."""

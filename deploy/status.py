@@ -1,7 +1,5 @@
 """Shows what is deployed, when it last ran and how it ended; and the log of a task."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,12 +10,11 @@ from deploy.account.schedule import facts_of, find, has_schedule, in_words
 from deploy.aws import NotAllowed, is_denied, look, message_of
 from deploy.outcome import Refused, Unproven
 from deploy.proof.prove import head_object
-from deploy.task.definition import STREAM_PREFIX, log_stream
-from deploy.task.ending import ending_of
-from deploy.task.explain import explain
+from deploy.task.definition import log_stream
+from deploy.task.explain import ending_of, explain
 from deploy.task.log import TaskLog, newest_stream, readable
 from deploy.task.revisions import PASSED, Revision, deployed, good, our_revisions
-from deploy.work import Work, names_of
+from deploy.work import Work
 
 
 def status_command(work: Work) -> None:
@@ -30,28 +27,19 @@ def status_command(work: Work) -> None:
         work.console.more(now.digest)
     none = unknown or "no revision has passed its test"
     work.console.step("good", _revision_line(last) if last else none)
-    schedule = _schedule(work)
-    try:
-        task = last_task(work)
-        work.console.step("last task", _task_line(task) if task else "none in the last hour")
-    except NotAllowed as denied:
-        task = None
-        work.console.step("last task", f"may not be looked at: {denied.words}")
-    explanation = None
-    if task and task.get("lastStatus") == "STOPPED" and now:
-        ending = ending_of(task, container=work.environment.container)
-        explanation = explain(ending, names_of(work.target, image=now.image))
-        work.console.more(f"{explanation.cause}" if explanation else "ended well")
-        if explanation:
-            work.console.more(f"→ {explanation.advice}")
     work.verdict.facts |= {
         "deployed": now.label if now else None,
         "digest": now.digest if now else None,
         "good": last.label if last else None,
-        "schedule": schedule,
-        "last_task": _task_facts(task, explanation.cause if explanation else "") if task else None,
+        "schedule": _schedule(work),
+        "last_task": _last_task(work, image=now.image if now else ""),
         "object": _object(work),
     }
+
+
+def _revision_line(revision: Revision) -> str:
+    tested = revision.tags.get(PASSED)
+    return f"{revision.label}, " + (f"passed its test {tested}" if tested else "has not passed yet")
 
 
 def _schedule(work: Work) -> dict[str, Any] | None:
@@ -69,6 +57,37 @@ def _schedule(work: Work) -> dict[str, Any] | None:
     return facts_of(schedule) if schedule else None
 
 
+def _last_task(work: Work, *, image: str) -> dict[str, Any] | None:
+    """Show the last task and how it ended, and return its facts."""
+    try:
+        task = last_task(work)
+    except NotAllowed as denied:
+        work.console.step("last task", f"may not be looked at: {denied.words}")
+        return None
+    if task is None:
+        work.console.step("last task", "none in the last hour")
+        return None
+    ended, status = task.get("stoppedAt"), task["lastStatus"]
+    name, revision = (task[key].rsplit("/", 1)[-1] for key in ("taskArn", "taskDefinitionArn"))
+    when = f"{ended:%Y-%m-%d %H:%M:%S %Z}" if ended else f"since {task['createdAt']:%H:%M:%S %Z}"
+    work.console.step("last task", f"{name} of {revision}: {status.lower()} {when}")
+    cause = ""
+    if status == "STOPPED":
+        ending = ending_of(task)
+        if ending.good:
+            work.console.more("ended well")
+        else:
+            found = explain(ending, work.target, image=image)
+            cause = found.cause
+            work.console.more(f"{cause}\n→ {found.advice}")
+    return {
+        "arn": task["taskArn"],
+        "revision": revision,
+        "status": status,
+        "cause": cause,
+    }
+
+
 def _object(work: Work) -> dict[str, Any] | None:
     """Show the published object and return its facts."""
     where = work.target.object_url
@@ -77,16 +96,13 @@ def _object(work: Work) -> dict[str, Any] | None:
     except Unproven as error:
         work.console.step("object", str(error))
         return None
-    rows = head["Metadata"].get("rows", "?")
-    work.console.step(
-        "object",
-        f"{where}: {rows} rows, {head['ContentLength']} bytes, "
-        f"written {head['LastModified']:%Y-%m-%d %H:%M:%S} UTC",
-    )
+    rows, size = head["Metadata"].get("rows", "?"), head["ContentLength"]
+    written = f"{head['LastModified']:%Y-%m-%d %H:%M:%S} UTC"
+    work.console.step("object", f"{where}: {rows} rows, {size} bytes, written {written}")
     return {
         "url": where,
         "rows": rows,
-        "bytes": head["ContentLength"],
+        "bytes": size,
         "etag": head["ETag"],
         "written": head["LastModified"].isoformat(),
         "run_id": head["Metadata"].get("run-id", ""),
@@ -108,57 +124,24 @@ def last_task(work: Work, *statuses: str) -> Mapping[str, Any] | None:
     return max(tasks, key=lambda task: task["createdAt"], default=None)
 
 
-def logs_command(work: Work, *, task_id: str) -> None:
+def logs_command(work: Work, task_id: str) -> None:
     """Show the log of a task: the last one's, where none is named."""
     with suppress(NotAllowed):  # then the stream that was written last must do
         if not task_id and (task := last_task(work)):
             task_id = task["taskArn"].rsplit("/", 1)[-1]
-    group = work.environment.log_group
-    prefix = f"{STREAM_PREFIX}/{work.environment.container}/"
-    try:
-        stream = (
-            log_stream(work.target, task_id)
-            if task_id
-            else newest_stream(work.clients.logs, group=group, prefix=prefix)
-        )
-    except ClientError as error:
-        raise Refused(f"logs: {group}: {message_of(error)}") from None
+    logs, group = work.clients.logs, work.environment.log_group
+    stream = log_stream(task_id)
+    if not task_id:
+        stream = newest_stream(logs, group=group, prefix=stream)
     if not stream:
         raise Refused(f"logs: no task has written to {group} yet")
-    log = TaskLog(work.clients.logs, group=group, stream=stream)
+    log = TaskLog(logs, group=group, stream=stream)
     work.console.step("log", f"{group}: {stream}")
     for line in log.read():
         work.console.log(readable(line))
     if log.denied:
-        raise Refused(
-            f"logs: {group} may not be read", advice="the caller needs logs:GetLogEvents on it"
-        )
+        how = "the caller needs logs:GetLogEvents on it"
+        raise Refused(f"logs: {group} may not be read", advice=how)
     if not log.lines:
         raise Refused(f"logs: {stream} holds nothing")
     work.verdict.facts |= {"stream": stream, "lines": log.lines}
-
-
-def _revision_line(revision: Revision) -> str:
-    tested = revision.tags.get(PASSED)
-    return f"{revision.label}, " + (f"passed its test {tested}" if tested else "has not passed yet")
-
-
-def _task_line(task: Mapping[str, Any]) -> str:
-    name = task["taskArn"].rsplit("/", 1)[-1]
-    revision = task["taskDefinitionArn"].rsplit("/", 1)[-1]
-    state = task["lastStatus"].lower()
-    ended = task.get("stoppedAt")
-    when = f"{ended:%Y-%m-%d %H:%M:%S %Z}" if ended else f"since {task['createdAt']:%H:%M:%S %Z}"
-    return f"{name} of {revision}: {state} {when}"
-
-
-def _task_facts(task: Mapping[str, Any], cause: str) -> dict[str, Any]:
-    ended = task.get("stoppedAt")
-    return {
-        "arn": task["taskArn"],
-        "revision": task["taskDefinitionArn"].rsplit("/", 1)[-1],
-        "status": task["lastStatus"],
-        "stopped_at": ended.isoformat() if ended else None,
-        "exit_codes": [item.get("exitCode") for item in task.get("containers", [])],
-        "cause": cause,
-    }

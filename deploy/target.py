@@ -1,7 +1,5 @@
 """Finds what an environment leaves open: region, account, roles, and the registry's address."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,23 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.exceptions import ClientError, EndpointConnectionError, ProfileNotFound
+from botocore.exceptions import ProfileNotFound
 
-from deploy.aws import (
-    ERRORS,
-    Clients,
-    NotAllowed,
-    advice_of,
-    dns_suffix,
-    is_denied,
-    is_of_aws,
-    message_of,
-    region_of_bucket,
-    words_of,
-)
+from deploy import aws
 from deploy.environment import Environment
 from deploy.outcome import Refused
-from deploy.task.revisions import last_of_family
+from deploy.task.revisions import describe
 
 USUAL_EXECUTION_ROLE = "ecsTaskExecutionRole"
 """What AWS's console calls the execution role that it makes."""
@@ -40,15 +27,13 @@ ROLES_ADVICE = (
 class Target:
     """An environment in an account: all that a deploy refers to, by name.
 
-    `caller` is the ARN of the user or role that runs the tool. `without` says which of the two
-    roles is not known, and why; it is empty where both are.
+    `without` says which of the two roles is not known, and why; it is empty where both are.
     """
 
     environment: Environment
     region: str
     account: str
     partition: str
-    caller: str
     execution_role: str = ""
     task_role: str = ""
     without: str = ""
@@ -71,7 +56,7 @@ class Target:
     @property
     def repository_address(self) -> str:
         """Where ECR has the images."""
-        host = f"{self.account}.dkr.ecr.{self.region}.{dns_suffix(self.partition)}"
+        host = f"{self.account}.dkr.ecr.{self.region}.{aws.dns_suffix(self.partition)}"
         return f"{host}/{self.environment.repository}"
 
     @property
@@ -92,23 +77,19 @@ class Target:
 
 def discover(
     environment: Environment, *, environ: Mapping[str, str] = os.environ
-) -> tuple[Target, Clients]:
+) -> tuple[Target, aws.Clients]:
     """Find the region and the account, and connect."""
     try:
         session = boto3.Session()
     except ProfileNotFound as error:
         raise Refused(f"{error}", advice="`aws configure list-profiles` shows yours") from None
     region = find_region(environment, session=session, environ=environ)
-    clients = Clients(session, region=region)
+    clients = aws.Clients(session, region=region)
     try:
         identity = clients.sts.get_caller_identity()
-    except ERRORS as error:
-        refused = isinstance(error, ClientError)
-        words = message_of(error) if isinstance(error, ClientError) else words_of(error)
-        raise Refused(
-            f"AWS does not accept the credentials: {words}" if refused else words,
-            advice=advice_of(error),
-        ) from None
+    except aws.ERRORS as error:
+        refused = "AWS does not accept the credentials: " if aws.code_of(error) else ""
+        raise Refused(f"{refused}{aws.message_of(error)}", advice=aws.advice_of(error)) from None
     account, caller = identity["Account"], identity["Arn"]
     if environment.account and environment.account != account:
         raise Refused(
@@ -116,13 +97,8 @@ def discover(
             f"but environment {environment.name} is in {environment.account}",
             advice="choose the right profile with AWS_PROFILE",
         )
-    target = Target(
-        environment=environment,
-        region=region,
-        account=account,
-        partition=caller.split(":")[1],
-        caller=caller,
-    )
+    partition = caller.split(":")[1]
+    target = Target(environment=environment, region=region, account=account, partition=partition)
     return target, clients
 
 
@@ -135,48 +111,41 @@ def find_region(
     configured = environment.region or environ.get("AWS_REGION") or session.region_name
     if configured:
         return configured
-    try:
-        bucket_region = region_of_bucket(session, environment.bucket)
-    except EndpointConnectionError:
-        bucket_region = ""
+    bucket_region = aws.region_of_bucket(session, environment.bucket)
     hint = f" (the bucket is in {bucket_region})" if bucket_region else ""
     how = f"export AWS_REGION={bucket_region or 'REGION'}, or set region in the environment file"
     raise Refused(f"region: not set{hint}", advice=how)
 
 
-def find_roles(target: Target, clients: Clients) -> Target:
+def find_roles(target: Target, clients: aws.Clients) -> Target:
     """Return the target with the roles that are known, and the reason why others are not."""
+    last: Mapping[str, Any] = {}
+    unseen = ""
     try:
-        last, unseen = last_of_family(clients.ecs, target.environment.family) or {}, ""
-    except NotAllowed as denied:
-        last, unseen = {}, denied.action
+        revision = aws.look(
+            "ecs:DescribeTaskDefinition", lambda: describe(clients.ecs, target.environment.family)
+        )
+        last = revision.definition if revision else {}
+    except aws.NotAllowed as denied:
+        unseen = denied.action
     found = with_roles(target, last, unseen=unseen)
-    if not found.execution_role and _may_have_usual_role(clients):
-        usual = {"executionRoleArn": target.role_arn(USUAL_EXECUTION_ROLE), **last}
-        found = with_roles(target, usual, unseen=unseen)
-    return found
-
-
-def _may_have_usual_role(clients: Clients) -> bool:
-    """Tell whether the account has the usual execution role, as far as the caller may look."""
+    if found.execution_role:
+        return found
     try:
         clients.iam.get_role(RoleName=USUAL_EXECUTION_ROLE)
-    except ERRORS as error:
-        return isinstance(error, ClientError) and is_denied(error)
-    return True
+    except aws.ERRORS as error:
+        if not aws.is_denied(error):  # where the caller may not look, it may be there
+            return found
+    usual = {"executionRoleArn": target.role_arn(USUAL_EXECUTION_ROLE), **last}
+    return with_roles(target, usual, unseen=unseen)
 
 
-def with_roles(
-    target: Target, last_revision: Mapping[str, Any] | None, *, unseen: str = ""
-) -> Target:
+def with_roles(target: Target, last: Mapping[str, Any] | None, *, unseen: str = "") -> Target:
     """Return the target with the roles that are known: the environment's, else the last revision's.
 
-    Args:
-        target: The target.
-        last_revision: The family's last revision, if there is one.
-        unseen: The action that the caller would need to look for one.
+    `unseen` is the action that the caller would need to look for that revision.
     """
-    last, environment = last_revision or {}, target.environment
+    last, environment = last or {}, target.environment
     execution = target.role_arn(environment.execution_role) or last.get("executionRoleArn", "")
     task = target.role_arn(environment.task_role) or last.get("taskRoleArn", "")
     roles = {"execution_role": execution, "task_role": task}
@@ -211,8 +180,6 @@ def registry_of(repository_uri: str, *, environment: Environment, endpoint: str)
 
     An emulator gives AWS's address too, which it does not own: images go to the emulator itself.
     """
-    if environment.registry:
-        return f"{environment.registry}/{environment.repository}"
-    if not is_of_aws(endpoint):
-        return f"{urlsplit(endpoint).netloc}/{environment.repository}"
-    return repository_uri
+    if aws.is_of_aws(endpoint):
+        return repository_uri
+    return f"{urlsplit(endpoint).netloc}/{environment.repository}"

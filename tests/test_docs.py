@@ -11,7 +11,7 @@ import click
 import pytest
 
 import micro_etl
-from deploy.cli import cli as deploy_cli
+from deploy.cli import COMMANDS as DEPLOY_COMMANDS
 from micro_etl import errors, events
 from micro_etl.cli import cli
 from micro_etl.dataset import parse_dataset
@@ -211,7 +211,7 @@ def test_a_command_of_the_deploy_tool_is_one() -> None:
         for _, line in CODE
         for word in re.findall(r"\./deploy\.sh(?: --[a-z-]+(?: [A-Z0-9|]+)?)* ([a-z]+)", line)
     }
-    assert words <= set(deploy_cli.commands)
+    assert words <= set(DEPLOY_COMMANDS)
 
 
 def test_a_make_target_is_one() -> None:

@@ -103,7 +103,6 @@ def target_of(content: Mapping[str, Any], *, name: str, account: Account) -> Tar
         region=account.region,
         account=account.number,
         partition=account.partition,
-        caller="",
         execution_role=environment.execution_role,
         task_role=environment.task_role,
     )

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from deploy.aws import code_of
 from deploy.outcome import Refused
 from deploy.target import Target
-from deploy.task.start import network_configuration, overrides
+from deploy.task.definition import network_configuration, overrides
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient

@@ -1,13 +1,11 @@
 """Runs the integration test against what was published, as a second reading of the dataset."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -15,13 +13,13 @@ from deploy.outcome import Unproven
 from deploy.target import Target
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
-    """The result of the integration test."""
+    """The result of the integration test: a count, and a line a test."""
 
-    passed: int
-    failed: tuple[str, ...]
-    skipped: tuple[str, ...]
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
 def integration_test(target: Target, *, root: Path, expected_run_id: str, timeout: float) -> Report:
@@ -31,9 +29,15 @@ def integration_test(target: Target, *, root: Path, expected_run_id: str, timeou
     """
     with tempfile.TemporaryDirectory(prefix="micro-etl-") as folder:
         report = Path(folder) / "report.xml"
+        # With no other test's settings.
+        command = [
+            *(sys.executable, "-m", "pytest", "tests/integration", "--quiet"),
+            *("--confcutdir", "tests/integration", "--junit-xml", str(report)),
+            *("-p", "no:cacheprovider", "-o", "addopts=", "-o", "filterwarnings="),
+        ]
         try:
             done = subprocess.run(
-                pytest_command(report),
+                command,
                 cwd=root,
                 env=pytest_variables(target, os.environ, expected_run_id=expected_run_id),
                 stdout=subprocess.PIPE,
@@ -60,67 +64,45 @@ def integration_test(target: Target, *, root: Path, expected_run_id: str, timeou
     return found
 
 
-def pytest_command(report: Path) -> list[str]:
-    """Return the command that runs the integration test, with no other test's settings."""
-    return [
-        *(sys.executable, "-m", "pytest", "tests/integration", "--quiet"),
-        *("--confcutdir", "tests/integration", "--junit-xml", str(report)),
-        *("-p", "no:cacheprovider", "-o", "addopts=", "-o", "filterwarnings="),
-    ]
-
-
-NOT_PASSED_ON = {
-    *("SOURCE_URL", "TARGET_URL", "RAW_URL", "DATASET"),
-    *("EXPECTED_RUN_ID", "PYTEST_ADDOPTS"),
-}
-
-
 def pytest_variables(
     target: Target, environ: Mapping[str, str], *, expected_run_id: str
 ) -> dict[str, str]:
     """Return the variables that tell the integration test where to look."""
     environment = target.environment
-    # What the user's own shell names is not what the task was given, nor how it is tested.
-    kept = {name: text for name, text in environ.items() if name not in NOT_PASSED_ON}
-    variables = kept | {
+    given = {
         "DATASET": environment.dataset,
         "S3_BUCKET": environment.bucket,
         "S3_KEY": environment.key,
         "AWS_REGION": target.region,
         "AWS_DEFAULT_REGION": target.region,
+        "SOURCE_URL": environment.source_url,
+        "RAW_URL": environment.variables.get("RAW_URL", ""),
+        "EXPECTED_RUN_ID": expected_run_id,
     }
-    if environment.source_url:
-        variables["SOURCE_URL"] = environment.source_url
-    if raw := environment.variables.get("RAW_URL"):
-        variables["RAW_URL"] = raw
-    if expected_run_id:
-        variables["EXPECTED_RUN_ID"] = expected_run_id
-    return variables
+    # What the user's own shell names is not what the task was given, nor how it is tested.
+    unused = given.keys() | {"TARGET_URL", "PYTEST_ADDOPTS"}
+    kept = {name: text for name, text in environ.items() if name not in unused}
+    return kept | {name: text for name, text in given.items() if text}
 
 
 def read_report(xml: str) -> Report:
     """Read the report that pytest wrote: names of tests, and the first line of each message."""
-    passed = 0
-    failed: list[str] = []
-    skipped: list[str] = []
+    report = Report()
     for case in Xml.fromstring(xml).iter("testcase"):  # noqa: S314
-        name = case.get("name", "?")
-        trouble = case.find("failure")
-        if trouble is None:
-            trouble = case.find("error")
-        skip = case.find("skipped")
+        results = {result.tag: result for result in case}
+        trouble = results.get("failure", results.get("error"))
         if trouble is not None:
-            failed.append(f"{name}: {_first_line(trouble)}")
-        elif skip is not None:
-            skipped.append(f"{name}: {_first_line(skip)}")
+            report.failed.append(f"{case.get('name')}: {_first_line(trouble)}")
+        elif "skipped" in results:
+            report.skipped.append(f"{case.get('name')}: {_first_line(results['skipped'])}")
         else:
-            passed += 1
-    return Report(passed=passed, failed=tuple(failed), skipped=tuple(skipped))
+            report.passed += 1
+    return report
 
 
 def _first_line(element: Xml.Element) -> str:
     """Return what pytest says of a test in one line, even where the test could not be read."""
-    lines = (element.text or "").splitlines()
+    text = element.text or ""
     if element.get("message") == "collection failure":
-        return next((line[1:].strip() for line in reversed(lines) if line.startswith("E")), "")
-    return (element.get("message") or "\n".join(lines)).strip().partition("\n")[0]
+        return next((line[1:].strip() for line in text.splitlines()[::-1] if line[:1] == "E"), "")
+    return (element.get("message") or text).strip().partition("\n")[0]

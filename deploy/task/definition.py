@@ -1,26 +1,18 @@
 """Builds the task definition, and compares two of them. Nothing here talks to AWS."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy.environment import looks_secret
+from deploy.environment import CONTAINER, looks_secret
 from deploy.target import Target
 
 VOLUME = "tmp"
 STREAM_PREFIX = "run"
-
-ADDED = {
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
+SSM = "ssm:"
+OF_ECS = {
+    *("taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities"),
+    *("registeredAt", "registeredBy", "deregisteredAt"),
 }
 """What ECS itself adds to a task definition when it describes one."""
 
@@ -54,7 +46,7 @@ def task_definition(target: Target, *, image: str) -> dict[str, Any]:
         "volumes": [{"name": VOLUME}],
         "containerDefinitions": [
             {
-                "name": environment.container,
+                "name": CONTAINER,
                 "image": image,
                 "essential": True,
                 "readonlyRootFilesystem": True,
@@ -85,19 +77,39 @@ def task_definition(target: Target, *, image: str) -> dict[str, Any]:
 def service_settings(target: Target) -> dict[str, str]:
     """Return the service's settings as they stand in the task definition."""
     environment = target.environment
-    settings = dict(environment.variables) | {
+    source = {"SOURCE_URL": environment.source_url} if environment.source_url else {}
+    return {
+        **environment.variables,
+        **source,
         "AWS_REGION": target.region,
         "S3_BUCKET": environment.bucket,
         "S3_KEY": environment.key,
         "DATASET": environment.dataset,
         "LOG_FORMAT": "json",
     }
-    if environment.source_url:
-        settings["SOURCE_URL"] = environment.source_url
-    return settings
 
 
-SSM = "ssm:"
+def overrides(target: Target, *, run_id: str = "", force: bool = False) -> dict[str, Any]:
+    """Return what is given to a task beyond its definition; a run without an id makes its own."""
+    settings = dict(target.environment.run_variables) | ({"RUN_ID": run_id} if run_id else {})
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "environment": [{"name": name, "value": value} for name, value in sorted(settings.items())],
+    }
+    if force:
+        container["command"] = ["run", "--force"]
+    return {"containerOverrides": [container]}
+
+
+def network_configuration(target: Target) -> dict[str, Any]:
+    """Return where in the network a task runs, as RunTask takes it."""
+    environment = target.environment
+    configuration = {
+        "subnets": list(environment.subnets),
+        "securityGroups": list(environment.security_groups),
+        "assignPublicIp": "ENABLED" if environment.assign_public_ip else "DISABLED",
+    }
+    return {"awsvpcConfiguration": configuration}
 
 
 def secret_arn(target: Target, reference: str) -> str:
@@ -114,17 +126,25 @@ def secret_arn(target: Target, reference: str) -> str:
     return target.arn("secretsmanager", f"secret:{reference}")
 
 
-def log_stream(target: Target, task_id: str) -> str:
+def log_stream(task_id: str) -> str:
     """Return the name of the log stream that a task of this definition writes."""
-    return f"{STREAM_PREFIX}/{target.environment.container}/{task_id}"
+    return f"{STREAM_PREFIX}/{CONTAINER}/{task_id}"
 
 
 def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:
     """Return how a new definition differs from the one that ECS describes, a line a change.
 
-    Lines begin with `+`, `-` or `~`. An empty list means that the two describe the same task.
+    An empty list means that the two describe the same task.
     """
-    before, after = _flat(old or {}), _flat(new)
+    before, after = (
+        dict(_flat({key: value for key, value in side.items() if key not in OF_ECS}))
+        for side in (old or {}, new)
+    )
+    return changes(before, after)
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return a line that begins with `+`, `-` or `~` for each name that differs."""
     lines = []
     for path in sorted(before.keys() | after.keys()):
         if path not in before:
@@ -136,58 +156,44 @@ def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[st
     return lines
 
 
-def _flat(definition: Mapping[str, Any]) -> dict[str, str]:
-    """Return a definition's settings by their path, without what ECS adds or leaves empty."""
-    found: dict[str, str] = {}
-    for key in definition.keys() - ADDED:
-        # There is one container: its name says enough.
-        _walk(definition[key], "" if key == "containerDefinitions" else key, found)
-    return found
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield settings by the path that people know them by, without what ECS leaves empty.
 
-
-def _walk(value: Any, path: str, found: dict[str, str]) -> None:
-    if _is_unset(value):
-        return
+    ECS keeps no order of lists: an item is known by its name, plain ones are sorted.
+    """
     if isinstance(value, Mapping):
         for key, item in value.items():
-            _walk(item, _join(path, key), found)
-    elif isinstance(value, list):
-        # ECS keeps no order: an item is known by its name, plain ones are sorted.
-        plain = sorted(str(item) for item in value if not isinstance(item, Mapping))
-        if plain:
-            found[path] = ", ".join(plain)
+            # There is one container: its name says enough.
+            yield from _flat(item, "" if key == "containerDefinitions" else _join(path, key))
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
         for item in value:
-            if isinstance(item, Mapping):
-                _walk_item(item, path, found)
-    else:
-        found[path] = str(value)
+            yield from _flat_item(item, path)
+    elif isinstance(value, list) and value:
+        yield path, ", ".join(sorted(map(str, value)))
+    elif not _is_unset(value):
+        yield path, str(value)
 
 
-def _walk_item(item: Mapping[str, Any], path: str, found: dict[str, str]) -> None:
-    """Walk an item of a list under the key that names it; as its JSON where none does."""
-    named_by = next((key for key in NAMED_BY if key in item), "")
+def _flat_item(item: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """Yield an item of a list by what names it; as its JSON where nothing does."""
+    named_by = next((key for key in ("name", "containerPath") if key in item), "")
     if not named_by:
-        found[_join(path, json.dumps(item, sort_keys=True))] = "set"
+        yield _join(path, json.dumps(item, sort_keys=True)), "set"
         return
     rest = {key: value for key, value in item.items() if key != named_by and not _is_unset(value)}
     where = _join(path, item[named_by])
-    if rest.keys() <= {"value", "sourceVolume", "valueFrom"}:
-        value = str(next(iter(rest.values()), "(empty)"))
-        # A revision that was registered by other means can hold a secret in plain text.
-        found[where] = (
-            "(hidden)" if "value" in rest and looks_secret(str(item[named_by]), value) else value
-        )
-    else:
-        _walk(rest, where, found)
+    if not rest.keys() <= {"value", "sourceVolume", "valueFrom"}:
+        yield from _flat(rest, where)
+        return
+    value = str(next(iter(rest.values()), "(empty)"))
+    # A revision that was registered by other means can hold a secret in plain text.
+    hidden = "value" in rest and looks_secret(str(item[named_by]), value)
+    yield where, "(hidden)" if hidden else value
 
 
 def _is_unset(value: Any) -> bool:
     """Tell whether a value is one that ECS fills in for what was never set."""
     return value in (None, "", 0, False, [], {})
-
-
-NAMED_BY = ("name", "containerPath")
-"""The keys by which the items of a task definition's lists are known."""
 
 
 def _join(path: str, key: object) -> str:

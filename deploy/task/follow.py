@@ -1,29 +1,25 @@
 """Follows a task to its end, and stops it where it can no longer be followed."""
 
-from __future__ import annotations
-
 import math
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from deploy.aws import ERRORS, advice_of, code_of, is_offline, may_pass, words_of
 from deploy.outcome import RunFailed
 from deploy.task.definition import log_stream
-from deploy.task.ending import event_of
+from deploy.task.explain import Ending, ending_of, event_of
 from deploy.task.log import TaskLog, readable
-from deploy.task.signals import Stop
 from deploy.work import Work
 
 QUIET_READS = 3
 """The log of a task that failed ends when this many reads in a row bring nothing."""
 UNKNOWN_TASK = "InvalidParameterException"
 """What StopTask answers for a task that ECS does not know, or not yet."""
-REASON_LENGTH = 255
-"""As much as StopTask takes."""
 
 
 @dataclass
@@ -53,19 +49,45 @@ class TaskRun:
         return bool(self.task.get("lastStatus") == "STOPPED")
 
     @property
+    def ending(self) -> Ending:
+        """How it ended, as far as is known."""
+        return ending_of(self.task, log=self.lines)
+
+    @property
     def finished(self) -> Mapping[str, Any]:
         """The event with which the service ended a run that worked."""
         return event_of(self.lines, "run_finished")
 
 
-@dataclass(frozen=True)
-class Trouble:
-    """What keeps a task's state from being known; it can last, or be this machine's network."""
+class Stop:
+    """Whether the user asked to stop, by which signal. The second time ends the program at once."""
 
-    text: str
-    advice: str
-    lasts: bool = False
-    offline: bool = False
+    signal = 0
+
+    def request(self, number: int, frame: FrameType | None = None) -> None:  # noqa: ARG002
+        """Note the request; raise when it is the second."""
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but no longer once the user has asked to stop."""
+        end = time.monotonic() + seconds
+        while not self.signal and time.monotonic() < end:
+            time.sleep(min(0.1, seconds))
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Note Ctrl-C and SIGTERM instead of ending at once, so that no started task is lost."""
+    stop = Stop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stop.request) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def follow(work: Work, run: TaskRun, stop: Stop) -> None:
@@ -73,79 +95,69 @@ def follow(work: Work, run: TaskRun, stop: Stop) -> None:
 
     When the time is up, the user interrupts, or following fails for good, the task is stopped.
     """
-    pace = work.pace
-    stream = log_stream(work.target, run.id)
-    log = TaskLog(work.clients.logs, group=work.environment.log_group, stream=stream)
+    limits = work.limits
+    log = TaskLog(work.clients.logs, work.environment.log_group, log_stream(run.id), run.lines)
     began = answered = time.monotonic()
     deadline = math.inf
-    try:
-        while time.monotonic() < deadline:
-            trouble = _look(work, run)
-            _show(work, log)
-            if run.stopped:
-                break
-            now = time.monotonic()
-            # A task is healthy without our network, and could not be stopped without it.
-            if trouble is None or trouble.offline:
-                answered = now
-            gone = trouble is not None and (trouble.lasts or now - answered > pace.patience)
-            if run.cut_short:
-                if gone:
-                    break
-                time.sleep(pace.poll)
-                continue
-            if stop.signal:
-                run.cut_short = "interrupted"
-            elif gone and trouble:
-                run.cut_short, run.advice = f"following it failed: {trouble.text}", trouble.advice
-            elif now - began > work.limits.run:
-                run.cut_short = f"not done after {work.limits.run:.0f} s"
-                run.advice = "--run-timeout gives it longer"
-            if run.cut_short:
-                work.console.more(f"{run.cut_short}: stopping the task")
-                stop_task(work, run, patience=pace.patience)
-                deadline = time.monotonic() + work.environment.stop_timeout + pace.patience
-            else:
-                stop.wait(pace.poll)
-    except BaseException as error:
-        # A defect, or Ctrl-C for the second time: one try, without any patience.
-        if not run.stopped and deadline == math.inf and not isinstance(error, RunFailed):
-            try:
-                stop_task(work, run, patience=0)
-            except RunFailed as left:
-                work.console.more(f"{left}; {left.advice}")
-        raise
-    finally:
-        run.lines, run.log_denied = log.lines, log.denied
-        run.seconds = time.monotonic() - began
-    code = exit_code_of(run, work.environment.container)
+    while time.monotonic() < deadline:
+        trouble = _look(work, run)
+        _show(work, log)
+        now = time.monotonic()
+        run.seconds, run.log_denied = now - began, log.denied
+        if run.stopped:
+            break
+        # A task is healthy without our network, and could not be stopped without it.
+        if trouble is None or is_offline(trouble):
+            answered = now
+        lasts = isinstance(trouble, ERRORS) and not may_pass(trouble)
+        gone = trouble if lasts or now - answered > limits.patience else None
+        if run.cut_short and gone:
+            break
+        if not run.cut_short and _cut_short(run, stop, gone, limit=limits.run):
+            work.console.more(f"{run.cut_short}: stopping the task")
+            stop_task(work, run, patience=limits.patience)
+            deadline = time.monotonic() + work.environment.stop_timeout + limits.patience
+        elif run.cut_short:
+            time.sleep(limits.poll)
+        else:
+            stop.wait(limits.poll)
+    code = run.ending.exit_code
     if code is not None:
         _drain(work, log, expected=code == 0)
-        run.lines, run.log_denied = log.lines, log.denied
 
 
-def _look(work: Work, run: TaskRun) -> Trouble | None:
+def _cut_short(run: TaskRun, stop: Stop, gone: Exception | None, *, limit: float) -> bool:
+    """Tell whether the task is to be stopped; note why, and what to do about that."""
+    if stop.signal:
+        run.cut_short = "interrupted"
+    elif gone:
+        run.cut_short, run.advice = f"following it failed: {words_of(gone)}", advice_of(gone)
+    elif run.seconds > limit:
+        run.cut_short = f"not done after {limit:.0f} s"
+        run.advice = "--run-timeout gives it longer"
+    return bool(run.cut_short)
+
+
+def _look(work: Work, run: TaskRun) -> Exception | None:
     """Ask once for the task's state; return what kept it from being known, if anything."""
     try:
         answer = work.clients.ecs.describe_tasks(cluster=work.environment.cluster, tasks=[run.arn])
     except ERRORS as error:
-        lasts, offline = not may_pass(error), is_offline(error)
-        return Trouble(words_of(error), advice_of(error), lasts=lasts, offline=offline)
+        return error
     if not answer["tasks"]:
         reasons = ", ".join(failure.get("reason", "") for failure in answer["failures"])
-        return Trouble(f"ECS does not know the task ({reasons})", "")
-    task: Mapping[str, Any] = answer["tasks"][0]
-    status = task.get("lastStatus", "")
-    if status != run.task.get("lastStatus") and status != "STOPPED":
+        return LookupError(f"ECS does not know the task ({reasons})")
+    before, run.task = run.task, answer["tasks"][0]
+    status = run.task.get("lastStatus", "")
+    if status != before.get("lastStatus") and not run.stopped:
         work.console.more(status.lower())
-    run.task = task
     return None
 
 
 def stop_task(work: Work, run: TaskRun, *, patience: float) -> None:
     """Tell ECS to stop the task, which it may not know in the first moments."""
     why = run.cut_short or "following it failed"
-    reason = f"deploy.sh: {why}"[:REASON_LENGTH]
+    reason = f"deploy.sh: {why}"[:255]  # as much as StopTask takes
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -154,14 +166,14 @@ def stop_task(work: Work, run: TaskRun, *, patience: float) -> None:
             )
             return
         except ERRORS as error:
-            unknown = isinstance(error, ClientError) and code_of(error) == UNKNOWN_TASK
-            if not (unknown or may_pass(error)) or time.monotonic() > deadline:
+            passes = code_of(error) == UNKNOWN_TASK or may_pass(error)
+            if not passes or time.monotonic() > deadline:
                 raise RunFailed(
                     f"{why}, and the task can't be stopped: {words_of(error)}",
                     advice=f"it goes on and costs: stop it in the console: {run.arn}; or log in, "
                     f"then `./deploy.sh stop {run.id}` or `./deploy.sh follow {run.id}`",
                 ) from None
-        time.sleep(work.pace.poll)
+        time.sleep(work.limits.poll)
 
 
 def _show(work: Work, log: TaskLog) -> bool:
@@ -175,15 +187,9 @@ def _show(work: Work, log: TaskLog) -> bool:
 def _drain(work: Work, log: TaskLog, *, expected: bool) -> None:
     """Read on until the service's own last line, which may be expected, or the log is quiet."""
     quiet = 0
-    end = time.monotonic() + work.pace.patience
+    end = time.monotonic() + work.limits.patience
     while not log.denied and time.monotonic() < end and (expected or quiet < QUIET_READS):
         quiet = 0 if _show(work, log) else quiet + 1
         if event_of(log.lines, "run_finished", "run_failed"):
             return
-        time.sleep(work.pace.poll)
-
-
-def exit_code_of(run: TaskRun, container: str) -> int | None:
-    """Return the container's exit code, or nothing where it has none."""
-    found = (item for item in run.task.get("containers", []) if item.get("name") == container)
-    return next((item.get("exitCode") for item in found), None)
+        time.sleep(work.limits.poll)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from deploy.aws import is_denied
+from deploy.aws import ERRORS, is_denied
 from deploy.console import shorten_hashes
 
 if TYPE_CHECKING:
@@ -16,72 +14,54 @@ if TYPE_CHECKING:
 
 PAGES = 100
 """At most this many pages in one read, so that a flood of lines can't hold up the polling."""
+UNREAD = {"event", "time", "timestamp", "level", "run_id"}
+"""Fields that say nothing new to someone who watches a run."""
 
 
+@dataclass
 class TaskLog:
     """One task's log stream, read from its first line on, each line once.
 
-    Attributes:
-        denied: The caller may not read it. The task is followed all the same.
-        lines: All lines read so far.
+    Where the caller may not read it, it is `denied`, and the task is followed all the same.
     """
 
-    def __init__(self, logs: CloudWatchLogsClient, *, group: str, stream: str) -> None:
-        self.denied = False
-        self.lines: list[str] = []
-        self._logs = logs
-        self._where = {"logGroupName": group, "logStreamName": stream}
-        self._token = ""
+    logs: CloudWatchLogsClient
+    group: str
+    stream: str
+    lines: list[str] = field(default_factory=list)
+    denied: bool = False
+    token: str = ""
 
     def read(self) -> list[str]:
         """Return the lines that are new since the last read; none while there is no stream yet.
 
         A log that can't be read now is read the next time: a task is not given up for its log.
         """
-        new: list[str] = []
-        if not self.denied:
-            try:
-                for page in self._pages():
-                    new += page
-            except ClientError as error:
-                self.denied = is_denied(error)
-            except BotoCoreError:
-                pass
-        self.lines += new
-        return new
-
-    def _pages(self) -> Iterator[list[str]]:
-        for _ in range(PAGES):
-            request: dict[str, Any] = {**self._where, "startFromHead": True}
-            if self._token:
-                request["nextToken"] = self._token
-            answer = self._logs.get_log_events(**request)
-            token = answer["nextForwardToken"]
-            yield [event["message"].rstrip("\n") for event in answer["events"]]
-            # The same token again is how CloudWatch says that there is no more for now. An empty
-            # page alone is not: pages can be empty in between.
-            if token == self._token:
-                return
-            self._token = token
+        known = len(self.lines)
+        call: dict[str, Any] = {"logGroupName": self.group, "logStreamName": self.stream}
+        try:
+            for _ in range(0 if self.denied else PAGES):
+                more: dict[str, Any] = {"nextToken": self.token} if self.token else {}
+                answer = self.logs.get_log_events(**call, **more, startFromHead=True)
+                self.lines += [event["message"].rstrip("\n") for event in answer["events"]]
+                # The same token again is how CloudWatch says that there is no more for now. An
+                # empty page alone is not: pages can be empty in between.
+                if answer["nextForwardToken"] == self.token:
+                    break
+                self.token = answer["nextForwardToken"]
+        except ERRORS as error:
+            self.denied = is_denied(error)
+        return self.lines[known:]
 
 
 def newest_stream(logs: CloudWatchLogsClient, *, group: str, prefix: str) -> str:
     """Return the stream that was written last, or an empty string where there is none."""
-    request: dict[str, Any] = {
-        "logGroupName": group,
-        "orderBy": "LastEventTime",
-        "descending": True,
-        "limit": 50,
-    }
     # A prefix can't be asked for together with this order.
-    for stream in logs.describe_log_streams(**request)["logStreams"]:
-        if stream["logStreamName"].startswith(prefix):
-            return stream["logStreamName"]
-    return ""
-
-
-UNREAD = {"event", "time", "timestamp", "level", "run_id"}
-"""Fields that say nothing new to someone who watches a run."""
+    answer = logs.describe_log_streams(
+        logGroupName=group, orderBy="LastEventTime", descending=True, limit=50
+    )
+    names = (stream["logStreamName"] for stream in answer["logStreams"])
+    return next((name for name in names if name.startswith(prefix)), "")
 
 
 def readable(line: str) -> str:
@@ -90,14 +70,11 @@ def readable(line: str) -> str:
         event = json.loads(line)
     except ValueError:
         return line
-    if isinstance(event, dict) and "_aws" in event:
-        numbers = [f"{name}={value}" for name, value in event.items() if name != "_aws"]
-        return " ".join(["metrics", *numbers])
-    if not isinstance(event, dict) or "event" not in event:
+    if not isinstance(event, dict) or not event.keys() & {"event", "_aws"}:
         return line
     fields = [
         f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in event.items()
         if name not in UNREAD and value is not None and not isinstance(value, dict | list)
     ]
-    return shorten_hashes(" ".join([str(event["event"]), *fields]))
+    return shorten_hashes(" ".join([str(event.get("event", "metrics")), *fields]))

@@ -1,77 +1,52 @@
 """Registers the task definition, only when it differs from the deployed one."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from deploy.aws import code_of, message_of
 from deploy.console import shorten_hashes
-from deploy.outcome import Exit
+from deploy.outcome import Exit, NotLaunched
 from deploy.task.definition import difference, task_definition
-from deploy.task.ending import Ending, Names
+from deploy.task.explain import Ending, explain
 from deploy.task.revisions import Revision, deployed, our_revisions
-from deploy.task.start import not_launched
-from deploy.work import Work, names_of
-
-if TYPE_CHECKING:
-    from mypy_boto3_ecs import ECSClient
+from deploy.work import Work
 
 
-def register_step(work: Work, image: str, *, dry_run: bool = False) -> Revision:
-    """Make sure that the deployed revision is what the environment and the image give.
-
-    Args:
-        work: The command's.
-        image: The image, by its digest.
-        dry_run: Whether to say only what would be done.
-    """
+def register_step(work: Work, image: str) -> Revision:
+    """Make sure that the deployed revision is what the environment and the image give."""
     revisions = our_revisions(work.clients.ecs, work.environment)
     current = deployed(revisions)
     definition = task_definition(work.target, image=image)
-    if dry_run:
-        changes = difference(current.definition if current else None, definition)
-        new = Revision({**definition, "revision": 0, "taskDefinitionArn": ""}, {})
-        revision = current if current and not changes else new
-    else:
-        work.verdict.stage = Exit.NOT_LAUNCHED
-        revision, changes = register(
-            work.clients.ecs, definition, current=current, names=names_of(work.target, image=image)
-        )
+    changes = difference(current.definition if current else None, definition)
     if current and not changes:
+        revision = current
         work.console.step("register", f"not needed: {revision.label} has no difference")
     else:
         what = f"differs from {current.label}:" if current else "this tool's first revision"
         if revisions.unseen and not current:
             what = f"whether it differs from the last one can't be told: {revisions.unseen}"
-        name = f"would register a revision of {work.environment.family}; {what}"
-        work.console.step("register", name if dry_run else f"{revision.label}, {what}")
-        for line in changes if current or dry_run else ():
+        revision = _register(work, definition, image)
+        would = f"would register a revision of {work.environment.family}; {what}"
+        work.console.step("register", would if work.dry_run else f"{revision.label}, {what}")
+        for line in changes if current or work.dry_run else ():
             work.console.more(shorten_hashes(line))
     work.verdict.facts |= {
         "revision": revision.label,
-        "registered": bool(changes) and not dry_run,
+        "registered": bool(changes) and not work.dry_run,
         "changes": changes,
     }
     return revision
 
 
-def register(
-    ecs: ECSClient, definition: Mapping[str, Any], *, current: Revision | None, names: Names
-) -> tuple[Revision, list[str]]:
-    """Return the revision that holds this definition, and how it differs from the current one.
-
-    Without a difference that is the current revision, and nothing is registered.
-    """
-    changes = difference(current.definition if current else None, definition)
-    if current is not None and not changes:
-        return current, []
+def _register(work: Work, definition: dict[str, Any], image: str) -> Revision:
+    if work.dry_run:
+        return Revision({**definition, "revision": 0, "taskDefinitionArn": ""}, tags={})
+    work.verdict.stage = Exit.NOT_LAUNCHED
     try:
-        answer = ecs.register_task_definition(**definition)
+        answer = work.clients.ecs.register_task_definition(**definition)
     except ClientError as error:
-        raise not_launched(
-            Ending(error_code=code_of(error), error_message=message_of(error)), names
-        ) from None
-    return Revision(definition=answer["taskDefinition"], tags={}), changes
+        ending = Ending(error_code=code_of(error), reason=message_of(error))
+        found = explain(ending, work.target, image=image)
+        raise NotLaunched(found.cause, advice=found.advice) from None
+    return Revision(answer["taskDefinition"], tags={})

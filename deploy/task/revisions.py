@@ -14,17 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from deploy.aws import NotAllowed, code_of, look
+from deploy.environment import CONTAINER, Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
-
-    from deploy.environment import Environment
 
 PASSED = "micro-etl:passed"
 WITHDRAWN = "micro-etl:withdrawn"
@@ -32,52 +30,21 @@ LOOK_BACK = 100
 """How many revisions are looked at, from the newest on."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Revision:
-    """One revision of the task definition."""
+    """One revision of the task definition: as ECS describes it, with its tags."""
 
     definition: Mapping[str, Any]
     tags: Mapping[str, str]
 
-    @property
-    def arn(self) -> str:
-        """Its ARN."""
-        return str(self.definition["taskDefinitionArn"])
-
-    @property
-    def number(self) -> int:
-        """Its number."""
-        return int(self.definition["revision"])
-
-    @property
-    def label(self) -> str:
-        """The family and the number."""
-        return f"{self.definition['family']}:{self.number or '(new)'}"
-
-    @property
-    def image(self) -> str:
-        """The image that it runs, by digest."""
-        return str(self.definition["containerDefinitions"][0]["image"])
-
-    @property
-    def digest(self) -> str:
-        """The digest of that image."""
-        return self.image.partition("@")[2]
-
-    @property
-    def active(self) -> bool:
-        """Whether it is still registered."""
-        return bool(self.definition.get("status", "ACTIVE") == "ACTIVE")
-
-    @property
-    def passed(self) -> bool:
-        """Whether it once passed its test."""
-        return PASSED in self.tags
-
-    @property
-    def withdrawn(self) -> bool:
-        """Whether a rollback left it behind."""
-        return WITHDRAWN in self.tags
+    def __post_init__(self) -> None:
+        """Name what of it is asked for: `label` is its family and number, `image` is by digest."""
+        self.arn = str(self.definition["taskDefinitionArn"])
+        self.number = int(self.definition["revision"])
+        self.label = f"{self.definition['family']}:{self.number or '(new)'}"
+        self.image = str(self.definition["containerDefinitions"][0]["image"])
+        self.digest = self.image.partition("@")[2]
+        self.passed, self.withdrawn = PASSED in self.tags, WITHDRAWN in self.tags
 
 
 class Revisions(list[Revision]):
@@ -103,12 +70,6 @@ def describe(ecs: ECSClient, reference: str) -> Revision | None:
     )
 
 
-def last_of_family(ecs: ECSClient, family: str) -> Mapping[str, Any] | None:
-    """Return the family's latest revision, registered by any means; nothing where there is none."""
-    revision = look("ecs:DescribeTaskDefinition", lambda: describe(ecs, family))
-    return revision.definition if revision else None
-
-
 def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
     """Return the family's active revisions that this tool registered, newest first.
 
@@ -117,7 +78,13 @@ def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
     """
     found = Revisions()
     try:
-        references = look("ecs:ListTaskDefinitions", lambda: _family(ecs, environment.family))
+        listed = look(
+            "ecs:ListTaskDefinitions",
+            lambda: ecs.list_task_definitions(
+                familyPrefix=environment.family, status="ACTIVE", sort="DESC", maxResults=LOOK_BACK
+            ),
+        )["taskDefinitionArns"]
+        references = [arn for arn in listed if family_of(arn) == environment.family]
     except NotAllowed as denied:
         found.unseen = denied.words
         references = [environment.family]
@@ -131,30 +98,19 @@ def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
     return found
 
 
-def _family(ecs: ECSClient, family: str) -> list[str]:
-    """Return the ARNs of a family's active revisions, newest first."""
-    pages = ecs.get_paginator("list_task_definitions").paginate(
-        familyPrefix=family, status="ACTIVE", sort="DESC"
-    )
-    arns = (arn for page in pages for arn in page["taskDefinitionArns"])
-    found = [arn for arn in islice(arns, LOOK_BACK) if family_of(arn) == family]
-    return sorted(found, key=lambda arn: int(arn.rsplit(":", 1)[-1]), reverse=True)
-
-
 def family_of(arn: str) -> str:
     """Return the family in a task definition's ARN."""
     return arn.rsplit("/", 1)[-1].rpartition(":")[0]
 
 
 def is_ours(revision: Revision, environment: Environment) -> bool:
-    """Tell whether a revision is one that this tool registers: one container, by digest."""
-    containers = revision.definition["containerDefinitions"]
-    address = revision.image.partition("@")[0]
+    """Tell whether a revision is active, and one that this tool registers: an image by digest."""
+    container, *more = revision.definition["containerDefinitions"]
     return (
-        len(containers) == 1
-        and containers[0]["name"] == environment.container
-        and address.partition("/")[2] == environment.repository
-        and revision.digest.startswith("sha256:")
+        not more
+        and revision.definition.get("status", "ACTIVE") == "ACTIVE"
+        and container["name"] == CONTAINER
+        and revision.image.partition("/")[2].startswith(f"{environment.repository}@sha256:")
     )
 
 
@@ -176,17 +132,9 @@ def rollback_target(revisions: Sequence[Revision]) -> Revision | None:
     return good([item for item in revisions if now is None or item.number < now.number])
 
 
-def mark_passed(ecs: ECSClient, revision: Revision) -> None:
-    """Mark a revision as one that passed its test, and so as the deployed one again."""
-    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": PASSED, "value": _now()}])
-    if revision.withdrawn:
+def mark(ecs: ECSClient, revision: Revision, key: str) -> None:
+    """Mark a revision as one that passed its test, or as left behind by a rollback."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": key, "value": now}])
+    if key == PASSED and revision.withdrawn:  # it is the deployed one again
         ecs.untag_resource(resourceArn=revision.arn, tagKeys=[WITHDRAWN])
-
-
-def mark_withdrawn(ecs: ECSClient, revision: Revision) -> None:
-    """Mark a revision as left behind by a rollback."""
-    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": WITHDRAWN, "value": _now()}])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -21,13 +21,13 @@ from deploy.console import Console
 from deploy.environment import Environment
 from deploy.outcome import Verdict
 from deploy.target import Target
-from deploy.work import Limits, Pace, Work
+from deploy.work import Limits, Work
 from dev.loopback import serve_aws
 
 ACCOUNT = "123456789012"
 REGION: Literal["eu-west-1"] = "eu-west-1"
 DIGEST = "sha256:" + "a1" * 32
-FAST = Pace(poll=0.01, patience=0.5)
+FAST = Limits(run=5.0, poll=0.01, patience=0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,6 @@ def target(environment: Environment) -> Target:
         region=REGION,
         account=ACCOUNT,
         partition="aws",
-        caller=f"arn:aws:iam::{ACCOUNT}:user/deployer",
         execution_role=f"arn:aws:iam::{ACCOUNT}:role/execution",
         task_role=f"arn:aws:iam::{ACCOUNT}:role/task",
     )
@@ -267,8 +266,7 @@ def make_work(tmp_path: Path) -> MakeWork:
             console=Console(io.StringIO()),
             verdict=(verdict := Verdict("test")),
             common=verdict,
-            limits=Limits(run=5.0),
-            pace=FAST,
+            limits=FAST,
         )
 
     return make

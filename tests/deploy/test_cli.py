@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -22,7 +23,7 @@ from deploy import cli
 from deploy.aws import Clients
 from deploy.outcome import Exit
 from deploy.target import Target
-from deploy.work import Pace
+from deploy.work import Limits
 from tests.deploy.conftest import ACCOUNT, REGION, TRUST, Recorded
 from tests.deploy.test_source_tree import git
 
@@ -197,7 +198,7 @@ def cloud(
         )
     )
     monkeypatch.setattr(cli, "ROOT", root)
-    monkeypatch.setattr(cli, "PACE", Pace(poll=0.01, patience=0.3))
+    monkeypatch.setattr(cli, "LIMITS", Limits(poll=0.01, patience=0.3))
     monkeypatch.setenv("DEPLOY_ENV", str(file))
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", recorded.url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", recorded.url)
@@ -639,6 +640,35 @@ def test_wrong_flags_end_with_2() -> None:
 
     assert done.returncode == Exit.USAGE
     assert "No such option" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("run --rollback", "--rollback is for deploy, not for run"),
+        ("destroy x --email a@example.org", "--email is for bootstrap, not for destroy"),
+        ("status x", "'x' is no argument of status"),
+        ("schedule stop", "'stop' is no argument of schedule"),
+        ("bootstrap", "the NAME of an environment is missing"),
+        ("statsu", "'statsu' is not one of"),
+    ],
+)
+def test_what_a_command_does_not_take_is_refused(cloud: Cloud, arguments: str, words: str) -> None:
+    """Rather than ignored: the user meant something by it."""
+    ended = cloud.deploy(*arguments.split())
+
+    assert ended.code == Exit.USAGE
+    assert words in ended.err
+    assert not cloud.recorded.asked
+
+
+def test_the_help_has_every_command_and_flag(cloud: Cloud) -> None:
+    """On one page, with the command that a flag belongs to."""
+    ended = cloud.deploy("--help")
+
+    named = re.findall(r"^ {4}(\w+) ", ended.out, re.MULTILINE)
+    assert set(cli.COMMANDS) - {"deploy"} <= set(named)
+    assert re.search(r"--revision NUMBER +run: ", ended.out)
 
 
 def test_the_help_has_every_exit_code(cloud: Cloud) -> None:

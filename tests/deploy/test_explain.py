@@ -18,10 +18,8 @@ import pytest
 from deploy.aws import Clients
 from deploy.outcome import DeployError, Exit, NotLaunched, RunFailed
 from deploy.target import Target
-from deploy.task.ending import Ending, Names, event_of
-from deploy.task.explain import explain
+from deploy.task.explain import Ending, event_of, explain
 from deploy.task.run import run_step
-from deploy.work import names_of
 from micro_etl import errors
 
 if TYPE_CHECKING:
@@ -476,12 +474,6 @@ def test_the_architecture_of_an_image_that_could_not_start_is_told(
         run_step(make_work(target, recorded_clients), make_revision(7))
 
 
-@pytest.fixture
-def names(target: Target) -> Names:
-    """What explanations refer to."""
-    return names_of(target, image="repo@sha256:a1")
-
-
 def codes_of_the_service() -> list[int]:
     """Return the exit code of each error that the service raises, and of its interruptions."""
     found = [errors.MicroEtlError]
@@ -491,27 +483,28 @@ def codes_of_the_service() -> list[int]:
 
 
 @pytest.mark.parametrize("code", codes_of_the_service())
-def test_every_code_of_the_service_is_explained(names: Names, code: int) -> None:
+def test_every_code_of_the_service_is_explained(target: Target, code: int) -> None:
     """No exit code that the service documents is called unknown."""
-    explanation = explain(Ending(exit_code=code, stop_code="EssentialContainerExited"), names)
+    ending = Ending(exit_code=code, stop_code="EssentialContainerExited")
+    explanation = explain(ending, target, image="i")
 
-    assert explanation is not None
-    assert explanation.row == "service"
+    assert explanation.cause.startswith(f"the service ended with {code}, ")
     assert explanation.advice
 
 
-def test_a_success_needs_no_explanation(names: Names) -> None:
+def test_a_success_needs_no_explanation() -> None:
     """Exit code 0 of a container that ended by itself is a success."""
-    assert explain(Ending(exit_code=0, stop_code="EssentialContainerExited"), names) is None
+    assert Ending(exit_code=0, stop_code="EssentialContainerExited").good
+    assert not Ending(exit_code=0, stop_code="UserInitiated").good
 
 
-def test_the_largest_size_has_no_next_one(names: Names) -> None:
+def test_the_largest_size_has_no_next_one(target: Target) -> None:
     """Nobody is told to buy what Fargate does not sell."""
-    ending = Ending(exit_code=137, container_reason="OutOfMemoryError: x")
+    ending = Ending(exit_code=137, reason="OutOfMemoryError: x")
+    environment = replace(target.environment, cpu=16384, memory=122880)
 
-    explanation = explain(ending, replace(names, cpu=16384, memory=122880))
+    explanation = explain(ending, replace(target, environment=environment), image="i")
 
-    assert explanation is not None
     assert "largest" in explanation.advice
 
 
@@ -523,10 +516,10 @@ def test_the_last_event_of_a_log_counts() -> None:
     assert event_of(["{}"], "run_failed") == {}
 
 
-def test_the_table_is_fast_to_search(names: Names) -> None:
+def test_the_table_is_fast_to_search(target: Target) -> None:
     """A very long reason is no trouble for the patterns."""
     started = time.monotonic()
 
-    explain(Ending(stopped_reason="CannotPull " + "a" * 100_000), names)
+    explain(Ending(reason="CannotPull " + "a" * 100_000), target, image="i")
 
     assert time.monotonic() - started < 1

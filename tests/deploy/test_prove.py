@@ -28,7 +28,7 @@ from deploy.target import Target
 from deploy.task.follow import TaskRun
 
 if TYPE_CHECKING:
-    from tests.deploy.conftest import Recorded
+    from tests.deploy.conftest import MakeWork, Recorded
 
 MakeTask = Callable[..., dict[str, Any]]
 PUSHED = "sha256:" + "a1" * 32
@@ -39,7 +39,7 @@ def test_the_digest_that_ran_is_the_one_that_was_pushed(make_task: MakeTask) -> 
     """As ECS reports it, not as the task definition has it."""
     run = TaskRun(arn="a", run_id="r", task=make_task())
 
-    found = prove_digest(run, container="micro-etl", pushed=PUSHED)
+    found = prove_digest(run, pushed=PUSHED)
 
     assert found == "the pushed image ran: sha256:a1a1a1a1a1a1"
 
@@ -49,7 +49,7 @@ def test_another_digest_is_a_failed_test(make_task: MakeTask) -> None:
     run = TaskRun(arn="a", run_id="r", task=make_task(container={"imageDigest": OTHER}))
 
     with pytest.raises(Unproven, match=f"{OTHER}, pushed was {PUSHED}") as caught:
-        prove_digest(run, container="micro-etl", pushed=PUSHED)
+        prove_digest(run, pushed=PUSHED)
 
     assert caught.value.exit_code == Exit.TEST_FAILED
 
@@ -59,15 +59,11 @@ def test_without_a_reported_digest_the_reference_decides(make_task: MakeTask) ->
     unreported = make_task(container={"imageDigest": None})
     by_tag = make_task(container={"imageDigest": None, "image": "repo:latest"})
 
-    found = prove_digest(
-        TaskRun(arn="a", run_id="r", task=unreported), container="micro-etl", pushed=PUSHED
-    )
+    found = prove_digest(TaskRun(arn="a", run_id="r", task=unreported), pushed=PUSHED)
 
     assert "by its reference" in found
     with pytest.raises(Unproven, match="repo:latest"):
-        prove_digest(
-            TaskRun(arn="a", run_id="r", task=by_tag), container="micro-etl", pushed=PUSHED
-        )
+        prove_digest(TaskRun(arn="a", run_id="r", task=by_tag), pushed=PUSHED)
 
 
 def put_object(clients: Clients, run_id: str) -> str:
@@ -252,7 +248,7 @@ def test_what_cannot_be_checked_without_a_run_is_told(
 
     report = integration_test(target, root=root, expected_run_id="", timeout=60)
 
-    assert (report.passed, report.skipped) == (1, ("test_b: no run",))
+    assert (report.passed, report.skipped) == (1, ["test_b: no run"])
 
 
 def test_a_test_that_hangs_is_ended(target: Target, checkout: Callable[[str], Path]) -> None:
@@ -300,19 +296,19 @@ def test_a_report_is_read_whatever_happened_to_a_test() -> None:
     )
 
     assert report.passed == 1
-    assert report.failed == ("b: bad", "c: broken")
-    assert report.skipped == ("d: later",)
+    assert report.failed == ["b: bad", "c: broken"]
+    assert report.skipped == ["d: later"]
 
 
 def test_a_child_of_the_pushed_index_is_the_pushed_image(make_task: MakeTask) -> None:
     """ECS can report the digest of the platform's image; it is looked for only then."""
     run = TaskRun(arn="a", run_id="r", task=make_task(container={"imageDigest": OTHER}))
 
-    found = prove_digest(run, container="micro-etl", pushed=PUSHED, children=lambda: {OTHER})
+    found = prove_digest(run, pushed=PUSHED, children=lambda: {OTHER})
 
     assert found.startswith("the pushed image ran")
     with pytest.raises(Unproven):
-        prove_digest(run, container="micro-etl", pushed=PUSHED, children=lambda: {"sha256:other"})
+        prove_digest(run, pushed=PUSHED, children=lambda: {"sha256:other"})
 
 
 def test_the_children_of_an_index_are_in_its_manifest(
@@ -362,7 +358,11 @@ def test_the_test_is_told_which_dataset_and_where_its_raw_copies_are(target: Tar
 
 
 def test_other_columns_are_told_before_a_run_needs_force(
-    clients: Clients, world: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clients: Clients,
+    world: Target,
+    make_work: MakeWork,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By the published object's own schema and the dataset file."""
     schema = pa.schema(
@@ -383,11 +383,12 @@ def test_other_columns_are_told_before_a_run_needs_force(
         'price = { type = "decimal(12,2)" }\n'
     )
     file.write_text(same + 'gone = { type = "string" }\n')
-    assert new_columns(clients.s3, world) == []
+    work = make_work(world, clients)
+    assert new_columns(work) == []
     file.write_text(same.replace("int64", "int32") + 'labels = { type = "string[]" }\n')
 
-    assert new_columns(clients.s3, world) == [
-        "+ labels: list of string",
-        "- gone: string",
+    assert new_columns(work) == [
+        "- gone = string",
         "~ id: int64 required → int32 required",
+        "+ labels = list<string>",
     ]

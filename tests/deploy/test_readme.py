@@ -6,16 +6,16 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from deploy.cli import cli
+from deploy.cli import COMMANDS
 from deploy.environment import Environment
-from deploy.outcome import OUTCOMES, Exit
+from deploy.outcome import Exit, outcome_of
 
 README = (Path(__file__).parents[2] / "deploy" / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_command_is_documented() -> None:
     """In the table of commands."""
-    assert [name for name in cli.commands if f"| `./deploy.sh {name}" not in README] == []
+    assert [name for name in COMMANDS if f"`./deploy.sh {name}" not in README] == []
 
 
 def test_every_key_of_an_environment_is_documented() -> None:
@@ -31,4 +31,4 @@ def test_every_exit_code_and_outcome_is_documented() -> None:
     codes = {int(number) for row in rows for number in re.findall(r"\b\d+\b", row)}
 
     assert set(Exit) <= codes
-    assert [word for word in OUTCOMES.values() if f"`{word}`" not in README] == []
+    assert [code for code in Exit if f"`{outcome_of(code)}`" not in README] == []

@@ -15,24 +15,22 @@ from deploy.commands import _revision, run_command
 from deploy.outcome import NotLaunched, Refused
 from deploy.target import Target
 from deploy.task.definition import task_definition
-from deploy.task.ending import Names
 from deploy.task.promote import promote_step
-from deploy.task.register import register
+from deploy.task.register import register_step
 from deploy.task.revisions import (
     PASSED,
     WITHDRAWN,
     Revision,
     deployed,
     good,
-    mark_passed,
-    mark_withdrawn,
+    mark,
     our_revisions,
     rollback_target,
 )
-from deploy.work import Work, names_of
+from deploy.work import Work
 
 if TYPE_CHECKING:
-    from tests.deploy.conftest import MakeWork
+    from tests.deploy.conftest import MakeWork, Recorded
 
 MakeRevision = Callable[..., Revision]
 ADDRESS = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/trial-repo"
@@ -48,12 +46,6 @@ def digest(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
-@pytest.fixture
-def names(target: Target) -> Names:
-    """What errors refer to."""
-    return names_of(target, image=image(1))
-
-
 def register_many(clients: Clients, target: Target, count: int) -> list[Revision]:
     """Register this many revisions and return them, newest first."""
     for number in range(1, count + 1):
@@ -61,53 +53,54 @@ def register_many(clients: Clients, target: Target, count: int) -> list[Revision
     return list(our_revisions(clients.ecs, target.environment))
 
 
-def test_the_first_revision_is_registered(clients: Clients, target: Target, names: Names) -> None:
+def test_the_first_revision_is_registered(
+    clients: Clients, target: Target, make_work: MakeWork
+) -> None:
     """And told as wholly new."""
-    definition = task_definition(target, image=image(1))
+    work = make_work(target, clients)
 
-    revision, changes = register(clients.ecs, definition, current=None, names=names)
+    revision = register_step(work, image(1))
 
     assert (revision.label, revision.digest) == ("trial-task:1", digest(1))
-    assert changes
+    assert work.verdict.facts["changes"]
 
 
 def test_nothing_is_registered_without_a_difference(
-    clients: Clients, target: Target, names: Names
+    clients: Clients, target: Target, make_work: MakeWork
 ) -> None:
     """The same environment and image stay the same revision."""
-    definition = task_definition(target, image=image(1))
-    register(clients.ecs, definition, current=None, names=names)
-    current = deployed(our_revisions(clients.ecs, target.environment))
+    work = make_work(target, clients)
+    register_step(work, image(1))
 
-    revision, changes = register(clients.ecs, definition, current=current, names=names)
+    revision = register_step(work, image(1))
 
-    assert (revision.label, changes) == ("trial-task:1", [])
+    assert (revision.label, work.verdict.facts["changes"]) == ("trial-task:1", [])
     assert len(list(our_revisions(clients.ecs, target.environment))) == 1
 
 
 def test_a_difference_is_registered_and_told(
-    clients: Clients, target: Target, names: Names
+    clients: Clients, target: Target, make_work: MakeWork
 ) -> None:
     """Another image gives another revision, and one line."""
-    register(clients.ecs, task_definition(target, image=image(1)), current=None, names=names)
-    current = deployed(our_revisions(clients.ecs, target.environment))
+    work = make_work(target, clients)
+    register_step(work, image(1))
 
-    revision, changes = register(
-        clients.ecs, task_definition(target, image=image(2)), current=current, names=names
-    )
+    revision = register_step(work, image(2))
 
     assert revision.label == "trial-task:2"
-    assert changes == [f"~ micro-etl.image: {image(1)} → {image(2)}"]
+    assert work.verdict.facts["changes"] == [f"~ micro-etl.image: {image(1)} → {image(2)}"]
 
 
 def test_a_role_that_is_not_valid_is_explained(
-    clients: Clients, target: Target, names: Names
+    recorded: Recorded, recorded_clients: Clients, target: Target, make_work: MakeWork
 ) -> None:
     """With the statement that the caller's policy needs: no task can be launched so."""
-    with Stubber(clients.ecs) as stub:
-        stub.add_client_error("register_task_definition", "ClientException", "Role is not valid")
-        with pytest.raises(NotLaunched) as caught:
-            register(clients.ecs, task_definition(target, image="i"), current=None, names=names)
+    recorded.answers = {
+        "ListTaskDefinitions": [{"taskDefinitionArns": []}],
+        "RegisterTaskDefinition": [("ClientException", "Role is not valid")],
+    }
+    with pytest.raises(NotLaunched) as caught:
+        register_step(make_work(target, recorded_clients), "i")
 
     assert "role/execution" in str(caught.value)
     assert json.dumps("iam:PassRole") in caught.value.advice
@@ -142,8 +135,8 @@ def test_marks_are_read_back(clients: Clients, target: Target) -> None:
     """A mark set by one machine is seen by every other."""
     third, second, _ = register_many(clients, target, 3)
 
-    mark_passed(clients.ecs, second)
-    mark_withdrawn(clients.ecs, third)
+    mark(clients.ecs, second, PASSED)
+    mark(clients.ecs, third, WITHDRAWN)
     found = list(our_revisions(clients.ecs, target.environment))
 
     assert [(item.passed, item.withdrawn) for item in found] == [
@@ -158,10 +151,10 @@ def test_marks_are_read_back(clients: Clients, target: Target) -> None:
 def test_passing_again_takes_the_withdrawal_back(clients: Clients, target: Target) -> None:
     """A revision that is gone back to is the deployed one again."""
     (only,) = register_many(clients, target, 1)
-    mark_withdrawn(clients.ecs, only)
+    mark(clients.ecs, only, WITHDRAWN)
     (withdrawn,) = our_revisions(clients.ecs, target.environment)
 
-    mark_passed(clients.ecs, withdrawn)
+    mark(clients.ecs, withdrawn, PASSED)
 
     (found,) = our_revisions(clients.ecs, target.environment)
     assert (found.passed, found.withdrawn) == (True, False)
@@ -280,7 +273,7 @@ def test_a_revision_that_is_not_there_is_told_with_those_that_are(
     register_many(clients, world, 2)
 
     with pytest.raises(Refused, match=r"trial-task:9 is no active revision .* there are: 2, 1"):
-        run_command(make_work(world, clients), revision_number=9)
+        run_command(make_work(world, clients), number=9)
 
 
 def test_without_any_revision_there_is_nothing_to_run(
@@ -288,6 +281,6 @@ def test_without_any_revision_there_is_nothing_to_run(
 ) -> None:
     """The user is told what makes one."""
     with pytest.raises(Refused, match="no revision of trial-task to run") as caught:
-        run_command(make_work(world, clients), revision_number=None)
+        run_command(make_work(world, clients), number=None)
 
     assert "./deploy.sh" in caught.value.advice

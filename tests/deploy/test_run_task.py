@@ -20,9 +20,9 @@ from deploy.aws import CONFIG, Clients
 from deploy.outcome import Exit, NotLaunched, RunFailed
 from deploy.target import Target
 from deploy.task.definition import task_definition
+from deploy.task.follow import Stop, stoppable
 from deploy.task.run import run_step
-from deploy.task.signals import Stop, stoppable
-from deploy.work import Limits, Pace, Work
+from deploy.work import Limits, Work
 from tests.deploy.conftest import REGION
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def test_a_task_that_takes_too_long_is_stopped(
 ) -> None:
     """It does not go on and cost; the user is told what was too short."""
     work, revision = emulated
-    work = replace(work, limits=Limits(run=1.0))
+    work = replace(work, limits=replace(work.limits, run=1.0))
 
     with pytest.raises(RunFailed) as caught:
         run_step(work, revision)
@@ -575,7 +575,7 @@ def test_a_task_that_cannot_be_stopped_is_named(
     }
 
     with pytest.raises(RunFailed, match=r"the task can't be stopped: .*may not stop") as caught:
-        run_step(replace(work, limits=Limits(run=0.05)), make_revision(7))
+        run_step(replace(work, limits=replace(work.limits, run=0.05)), make_revision(7))
 
     assert TASK in caught.value.advice
 
@@ -640,7 +640,7 @@ def test_a_healthy_task_is_not_stopped_for_want_of_a_network(
     make_revision: MakeRevision,
 ) -> None:
     """However long it lasts, up to the run's own limit: the task goes on without us."""
-    hasty = replace(hasty, pace=Pace(poll=0.01, patience=0.05))
+    hasty = replace(hasty, limits=replace(hasty.limits, patience=0.05))
     recorded.answers = {
         "RunTask": [STARTED],
         "DescribeTasks": described(make_task(lastStatus="RUNNING"), make_task()),

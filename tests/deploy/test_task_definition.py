@@ -74,9 +74,9 @@ def test_the_settings_of_the_environment_are_in_it(target: Target) -> None:
     assert "AWS_ACCESS_KEY_ID" not in str(built)
 
 
-def test_the_log_stream_is_the_one_that_ecs_writes(target: Target) -> None:
+def test_the_log_stream_is_the_one_that_ecs_writes() -> None:
     """The prefix, the container and the task's id."""
-    assert log_stream(target, "abc") == "run/micro-etl/abc"
+    assert log_stream("abc") == "run/micro-etl/abc"
 
 
 def as_ecs_describes_it(definition: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _ROOT = Path(__file__).parents[2]
+_TYPES = {
+    "int32": "int32",
+    "int64": "int64",
+    "float64": "double",
+    "string": "string",
+    "boolean": "bool",
+    "timestamp": "timestamp[us, tz=UTC]",
+    "date": "date32[day]",
+    "json": "string",
+}
+"""The types of a dataset file as pyarrow names them."""
 _FOLDERS = (_ROOT / "datasets", _ROOT / "src" / "micro_etl" / "datasets")
 
 
@@ -190,12 +202,6 @@ class PublishedDataset:
             return fetch_pages(self.dataset, self._environ, url=url)
         return raw_pages(self._files.list(url), self._files.read, self.dataset)
 
-    def schema(self) -> list[tuple[str, str, bool]]:
-        """Return name, type and nullability of each column of the file."""
-        return [
-            (field.name, _type_name(field.type), field.nullable) for field in self.file.schema_arrow
-        ]
-
 
 def _canonical(text: Any) -> Any:
     if isinstance(text, list):
@@ -204,9 +210,29 @@ def _canonical(text: Any) -> Any:
     return canonical_json(value)
 
 
-def _type_name(kind: Any) -> str:
+def columns_of_file(schema: Any) -> list[tuple[str, str, bool]]:
+    """Return name, type and nullability of each column of a Parquet file."""
+    return [(field.name, _type_of_file(field.type), field.nullable) for field in schema]
+
+
+def columns_of_dataset(dataset: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
+    """Return the same of each column of a dataset file: what a table of it must have."""
+    return [
+        (name, _type_of_dataset(column["type"]), not column.get("required", False))
+        for name, column in dataset["columns"].items()
+    ]
+
+
+def _type_of_file(kind: Any) -> str:
     """Return the name of a type of pyarrow; JSON, which is text, as the text that it is."""
     storage = getattr(kind, "storage_type", kind)
     if hasattr(storage, "value_type"):
-        return f"list<{_type_name(storage.value_type)}>"
+        return f"list<{_type_of_file(storage.value_type)}>"
     return str(storage)
+
+
+def _type_of_dataset(kind: str) -> str:
+    if kind.endswith("[]"):
+        return f"list<{_type_of_dataset(kind[:-2])}>"
+    digits = re.fullmatch(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)", kind)
+    return f"decimal128({digits[1]}, {digits[2]})" if digits else _TYPES[kind]

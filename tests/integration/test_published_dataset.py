@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 import pytest
 
-from tests.integration.published_dataset import PublishedDataset
-
-TYPES = {
-    "int32": "int32",
-    "int64": "int64",
-    "float64": "double",
-    "string": "string",
-    "boolean": "bool",
-    "timestamp": "timestamp[us, tz=UTC]",
-    "date": "date32[day]",
-    "json": "string",
-}
-"""The types of a dataset file as pyarrow names them."""
-
-
-def _type_name(kind: str) -> str:
-    if kind.endswith("[]"):
-        return f"list<{_type_name(kind[:-2])}>"
-    digits = re.fullmatch(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)", kind)
-    return f"decimal128({digits[1]}, {digits[2]})" if digits else TYPES[kind]
+from tests.integration.published_dataset import (
+    PublishedDataset,
+    columns_of_dataset,
+    columns_of_file,
+)
 
 
 def test_the_schema_is_exactly_the_datasets(published_dataset: PublishedDataset) -> None:
     """Columns in their order, with types and nullability, and no other."""
-    assert published_dataset.schema() == [
-        (name, _type_name(column["type"]), not column.get("required", False))
-        for name, column in published_dataset.dataset["columns"].items()
-    ]
+    assert columns_of_file(published_dataset.file.schema_arrow) == columns_of_dataset(
+        published_dataset.dataset
+    )
 
 
 def test_every_row_is_what_the_source_says(published_dataset: PublishedDataset) -> None:
