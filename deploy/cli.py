@@ -25,6 +25,7 @@ from deploy.console import Console
 from deploy.environment import DEFAULT, Environment, load
 from deploy.image.ship import ship_step
 from deploy.outcome import DeployError, Exit, Refused, Verdict, ending_facts
+from deploy.rollback import rollback_command
 from deploy.status import logs_command, status_command
 from deploy.target import Target, discover, find_roles, with_placeholders, with_roles
 from deploy.task.run import attach, stop
@@ -165,7 +166,7 @@ COMMANDS: dict[str, Callable[[Call], object]] = {
     "logs": lambda call: logs_command(call.only(), call.task),
     "status": lambda call: call.each(status_command),
     "test": lambda call: call.each(commands.test_command),
-    "rollback": lambda call: commands.rollback_command(call.only(), number=call.flags["to"]),
+    "rollback": lambda call: rollback_command(call.only(), number=call.flags["to"]),
     "schedule": lambda call: call.each(lambda work: commands.schedule_command(work, call.argument)),
     "bootstrap": _bootstrap,
     "destroy": _destroy,

@@ -8,24 +8,18 @@ from deploy.account.verify import verify_step
 from deploy.image.ship import Shipped, ship_step
 from deploy.outcome import INTERRUPTIONS, DeployError, Exit, Refused
 from deploy.proof.columns import columns_step
-from deploy.proof.prove import dataset_of, find_etag, head_object, integration_step, proof_step
+from deploy.proof.prove import find_etag, head_object, integration_step, proof_step
+from deploy.rollback import NEEDED, chosen_revision, roll_back_after
 from deploy.target import ROLES_ADVICE, require_roles, with_placeholders
-from deploy.task.promote import leave_behind, promote_step, schedule_step
+from deploy.task.promote import promote_step, schedule_step
 from deploy.task.register import register_step
 from deploy.task.revisions import (
-    Revision,
-    Revisions,
     deployed,
-    describe,
     good,
-    is_ours,
     our_revisions,
-    rollback_target,
 )
 from deploy.task.run import run_step
 from deploy.work import Work, for_each
-
-NEEDED = "`./deploy.sh verify --policy` prints what the caller needs"
 
 
 def deploy_command(
@@ -62,72 +56,15 @@ def _deploy_dataset(work: Work, shipped: Shipped, *, roll_back: bool) -> None:
     except DeployError as error:
         # One that passed before is no worse than the one before it: the source may be down.
         if roll_back and not revision.passed and error.exit_code not in INTERRUPTIONS:
-            _roll_back(work, revision, error)
+            roll_back_after(work, revision, error)
         raise
     promote_step(work, revision, tag=shipped.tag)
-
-
-def _roll_back(work: Work, failed: Revision, error: DeployError) -> None:
-    """Go back after a failure. The failure stays the error, whatever the rollback ends with.
-
-    Only the revision that failed is withdrawn; a newer one that has passed meanwhile stays.
-    """
-    work.console.step("failed", str(error))
-    stage = work.verdict.stage
-    try:
-        revisions = our_revisions(work.clients.ecs, work.environment)
-        newer = good([item for item in revisions if item.number > failed.number])
-        if newer:
-            work.console.step("rollback", f"not needed: {newer.label} has passed meanwhile")
-            leave_behind(work, [failed])
-        else:
-            to = good([item for item in revisions if item.number < failed.number])
-            _go_to(work, to, revisions, came_from=failed, left_behind=[failed])
-    except DeployError as another:
-        work.console.step("rollback", f"failed too: {another}")
-    work.verdict.stage = stage
-
-
-def rollback_command(work: Work, *, number: int | None) -> None:
-    """Go back to the last revision that passed its test: run it, test it, and mark the rest."""
-    revisions = our_revisions(work.clients.ecs, work.environment)
-    to = _revision(work, revisions, number) or rollback_target(revisions)
-    newer = [item for item in revisions if to and item.number > to.number and not item.withdrawn]
-    _go_to(work, to, revisions, came_from=deployed(revisions), left_behind=newer)
-
-
-def _go_to(
-    work: Work,
-    to: Revision | None,
-    revisions: Revisions,
-    *,
-    came_from: Revision | None,
-    left_behind: Sequence[Revision],
-) -> None:
-    any_other = "--to NUMBER goes to any revision"
-    if to is None and revisions.unseen:
-        raise Refused(
-            f"rollback: which revision was good can't be told: {revisions.unseen}",
-            advice=f"{any_other}; {NEEDED}",
-        )
-    if to is None:
-        before = f" before {came_from.label}" if came_from else ""
-        text = f"rollback: no revision of {work.environment.family} has passed its test{before}"
-        raise Refused(text, advice=any_other)
-    source = came_from.label if came_from else "nothing"
-    work.console.step("rollback", f"from {source} to {to.label}, {to.digest[:19]}")
-    work.verdict.facts |= {"from": source, "to": to.label}
-    etag = find_etag(work.clients.s3, work.target)
-    run = run_step(work, to)
-    with dataset_of(work, to) as work_of_revision:
-        proof_step(work_of_revision, run, to, before=etag)
-    promote_step(work, to, left_behind=left_behind)
 
 
 def run_command(work: Work, *, number: int | None) -> None:
     """Run one task of the deployed revision, or of another one."""
     revisions = our_revisions(work.clients.ecs, work.environment)
-    revision = _revision(work, revisions, number) or deployed(revisions)
+    revision = chosen_revision(work, revisions, number) or deployed(revisions)
     family = work.environment.family
     if revision is None and revisions.unseen:
         text = f"run: which revision of {family} to run can't be told: {revisions.unseen}"
@@ -172,18 +109,3 @@ def schedule_command(work: Work, action: str) -> None:
     work.console.step("schedule", schedules.in_words(schedule))
     work.verdict.facts["schedule"] = schedules.facts_of(schedule)
     return None
-
-
-def _revision(work: Work, revisions: Revisions, number: int | None) -> Revision | None:
-    """Return the revision of a number that the user gave, or nothing where none was given."""
-    if number is None:
-        return None
-    # A caller who may not list the revisions sees the latest alone, and can still name another one.
-    arn = work.target.arn("ecs", f"task-definition/{work.environment.family}:{number}")
-    found = describe(work.clients.ecs, arn)
-    if found and is_ours(found, work.environment):
-        return found
-    known = ", ".join(str(item.number) for item in revisions) or "none"
-    raise Refused(
-        f"{work.environment.family}:{number} is no active revision of this tool; there are: {known}"
-    )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from micro_etl.events import RunFinished
     from micro_etl.library import check, load_dataset, run
-    from micro_etl.report import Report
+    from micro_etl.log import Report
     from micro_etl.settings import Settings
 
 __all__ = [

@@ -19,7 +19,7 @@ from micro_etl.cli import cli
 from micro_etl.errors import ConfigError, MachineError, MicroEtlError, UsageError
 from micro_etl.events import RunFailed
 from micro_etl.process import block_stop_signals
-from micro_etl.report import open_report, printing
+from micro_etl.log import open_report, printing
 
 _PIPE_CLOSED = 1  # click's own, where it meets that
 

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from micro_etl import __version__
+from micro_etl.log import open_report, printing
 from micro_etl.look_commands import check, completion, datasets, ddl, show
 from micro_etl.look_commands import report as report_command
 from micro_etl.mask import mask_of
@@ -17,7 +18,6 @@ from micro_etl.option_types import Whole
 from micro_etl.options import TARGET, GroupedCommand, flag, prefer_flags, run_options
 from micro_etl.process import workspace
 from micro_etl.publication import Publication
-from micro_etl.report import open_report, printing
 from micro_etl.settings import Settings
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from micro_etl import __version__
 from micro_etl.dataset import Dataset
 from micro_etl.location import Location
+from micro_etl.log import Report
 from micro_etl.publication import Publication
-from micro_etl.report import Report
 from micro_etl.settings import Settings
 from micro_etl.tablefile import ColumnProfile
 from micro_etl.target.outcome import Outcome, Previous

@@ -13,7 +13,7 @@ from micro_etl.dataset import Dataset
 from micro_etl.errors import MachineError, UsageError
 from micro_etl.events import RunFinished
 from micro_etl.location import Location
-from micro_etl.report import Report, SilentReport
+from micro_etl.log import Report, SilentReport
 from micro_etl.settings import Settings
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset

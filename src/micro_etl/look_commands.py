@@ -25,11 +25,11 @@ from micro_etl.dataset import (
 from micro_etl.dataset.bundled import SCHEMA_FILE
 from micro_etl.errors import DataError, UsageError
 from micro_etl.location import Location
+from micro_etl.log import open_report, printing
 from micro_etl.mask import Mask, mask_of
 from micro_etl.option_types import DatasetReference, FileOrUrl, OneOf, Whole
 from micro_etl.options import DATASET, store_options
 from micro_etl.process import workspace
-from micro_etl.report import open_report, printing
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from micro_etl import __version__
 from micro_etl.events import Event, MetricsNotSent, RunFailed, RunFinished
-from micro_etl.report import Report
+from micro_etl.log import Report
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 _FIRST_SIGNAL_CODE = 128

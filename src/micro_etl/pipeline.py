@@ -13,8 +13,8 @@ from micro_etl.dataset import Dataset
 from micro_etl.engine import Engine, Task
 from micro_etl.events import Extracted, RunFinished, RunStarted, Transformed
 from micro_etl.local import LocalEngine
+from micro_etl.log import Report
 from micro_etl.publication import Publication
-from micro_etl.report import Report
 from micro_etl.settings import Settings
 from micro_etl.source.apart import check_apart
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from micro_etl.errors import ConfigError, ContractError, MachineError, MicroEtlError
 from micro_etl.events import RunFailed
+from micro_etl.log import Report
 from micro_etl.publication import Publication
-from micro_etl.report import Report
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 """The signals that stop a command."""

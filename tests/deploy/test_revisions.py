@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from deploy.aws import Clients
-from deploy.commands import _revision, run_command
+from deploy.commands import run_command
 from deploy.outcome import NotLaunched, Refused
+from deploy.rollback import chosen_revision
 from deploy.target import Target
 from deploy.task.definition import task_definition
 from deploy.task.promote import promote_step
@@ -259,7 +260,7 @@ def test_whoever_may_not_list_sees_the_latest_and_can_name_another(
     clients.ecs.meta.events.register("before-call.ecs.ListTaskDefinitions", deny)
 
     found = our_revisions(clients.ecs, world.environment)
-    first = _revision(work, found, 1)
+    first = chosen_revision(work, found, 1)
 
     assert [item.number for item in found] == [3]
     assert first is not None

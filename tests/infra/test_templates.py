@@ -171,8 +171,8 @@ def test_images_can_be_neither_replaced_nor_pushed_unscanned(
 def test_alarms_watch_what_the_service_says(account: Account, content: dict[str, Any]) -> None:
     """The alarms' metric, dimension and namespace are those of the service's own report."""
     from micro_etl.events import RunFailed
-    from micro_etl.report import embedded_metrics
-    from tests.service.test_report import finished
+    from micro_etl.log import embedded_metrics
+    from tests.service.test_log import finished
 
     events = (finished(), RunFailed(exit_code=69, error="down"))
     said = {

@@ -160,7 +160,7 @@ _STOPPED = """
 import os, signal, sys, time
 from micro_etl.process import block_stop_signals, workspace
 from micro_etl.publication import Publication, State
-from micro_etl.report import JsonReport
+from micro_etl.log import JsonReport
 block_stop_signals()
 publication = Publication()
 with workspace(JsonReport(level="info", run_id=None), publication):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from micro_etl import run
+from micro_etl.log import SilentReport, TextReport
 from micro_etl.progress import progress_text
-from micro_etl.report import SilentReport, TextReport
 from tests.service.command import launches
 from tests.service.servers import Answer, serve
 from tests.service.test_cli import on_terminal

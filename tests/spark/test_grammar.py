@@ -14,8 +14,8 @@ import pytest
 
 from micro_etl.dataset import Dataset, parse_dataset
 from micro_etl.errors import ContractError
+from micro_etl.log import JsonReport
 from micro_etl.pipeline import run
-from micro_etl.report import JsonReport
 from micro_etl.table import violation_queries as queries
 from micro_etl.table.records import is_exact
 from tests.cases.replay import serve_case

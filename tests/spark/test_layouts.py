@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from micro_etl.dataset import Dataset
+from micro_etl.log import JsonReport
 from micro_etl.pipeline import run
-from micro_etl.report import JsonReport
 from micro_etl.spark.target import MANIFEST
 from tests.service.conftest import dataset
 from tests.service.test_settings import read

@@ -28,9 +28,9 @@ from micro_etl.errors import (
     TargetError,
 )
 from micro_etl.location import Location
+from micro_etl.log import JsonReport
 from micro_etl.pipeline import run
 from micro_etl.publication import Publication, State
-from micro_etl.report import JsonReport
 from micro_etl.source.files import SourceFile
 from micro_etl.spark import check as spark_check
 from micro_etl.spark import engine as spark_engine

@@ -96,8 +96,8 @@ def fuzz_settings(data: bytes) -> None:
     from micro_etl.cli import cli
     from micro_etl.dataset import bundled_dataset
     from micro_etl.errors import MicroEtlError
+    from micro_etl.log import open_report
     from micro_etl.options import prefer_flags
-    from micro_etl.report import open_report
     from micro_etl.settings import Settings
     from micro_etl.source.deadline import Deadline
     from micro_etl.source.http.send import Request, send

@@ -20,8 +20,8 @@ import pytest
 from micro_etl.dataset import parse_dataset
 from micro_etl.errors import ConfigError, MachineError, TargetError
 from micro_etl.location import Location
+from micro_etl.log import JsonReport
 from micro_etl.process import workspace
-from micro_etl.report import JsonReport
 from micro_etl.source.fetch import Extract
 from micro_etl.source.keep_raw import keep_raw
 from micro_etl.store import open_place

@@ -24,8 +24,8 @@ import pytest
 
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import MicroEtlError
+from micro_etl.log import JsonReport
 from micro_etl.pipeline import run
-from micro_etl.report import JsonReport
 from micro_etl.settings import Settings
 from tests.conftest import Bucket
 from tests.service.command import launches

@@ -7,6 +7,7 @@ from micro_etl.dataset.bundled import (
     local_datasets,
 )
 from micro_etl.dataset.describe import as_document, describe, describe_name, list_columns
+from micro_etl.dataset.find_variables import find_variables
 from micro_etl.dataset.model import (
     EVERY,
     Column,
@@ -20,7 +21,6 @@ from micro_etl.dataset.model import (
 )
 from micro_etl.dataset.parse import TYPES, parse_dataset
 from micro_etl.dataset.paths import parse_path, write_path, write_records
-from micro_etl.dataset.variables import find_variables
 
 __all__ = [
     "EVERY",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from micro_etl.dataset.find_variables import find_variables
 from micro_etl.dataset.model import Column, Dataset, Origin, Pagination
 from micro_etl.dataset.paths import placeholder, write_path, write_records
 from micro_etl.dataset.toml import write_value
-from micro_etl.dataset.variables import find_variables
 from micro_etl.location import Location
 
 

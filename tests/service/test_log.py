@@ -19,7 +19,7 @@ from micro_etl.events import (
     SourceRetry,
     Transformed,
 )
-from micro_etl.report import JsonReport, TextReport, embedded_metrics, open_report
+from micro_etl.log import JsonReport, TextReport, embedded_metrics, open_report
 from micro_etl.tablefile import ColumnProfile
 from micro_etl.text import size
 
