@@ -68,6 +68,8 @@ def check(url: str, dataset: str, *, as_json: bool, **limits: float) -> None:
         contract = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
         file, shown = _fetch(url, scratch, limits), Location.parse(url).shown
         _, differences = compare(file, contract, scratch=scratch)
+        if not as_json:
+            refuse(differences)
         contents = profile(file, scratch=scratch)
         if as_json:
             document = {
@@ -80,13 +82,10 @@ def check(url: str, dataset: str, *, as_json: bool, **limits: float) -> None:
             _print_json(document, report.mask)
             if differences:
                 sys.exit(DataError.exit_code)
-        refuse(differences)
-        if not as_json:
-            with printing():
-                click.echo(
-                    f"{shown} keeps the contract of {contract.name}: {count_contents(contents)}"
-                )
-                click.echo(report.mask.clean(f"\n{draw_contents(contents)}"))
+            return
+        with printing():
+            click.echo(f"{shown} keeps the contract of {contract.name}: {count_contents(contents)}")
+            click.echo(report.mask.clean(f"\n{draw_contents(contents)}"))
 
 
 @click.command()

@@ -243,7 +243,11 @@ def test_log_that_can_not_be_written_ends_the_run_in_one_line(folder: Path) -> N
 
 @pytest.mark.parametrize(
     "command",
-    ["datasets", "run --help", "show made.parquet", "check made.parquet", "run --log-format text"],
+    [
+        *("datasets", "run --help", "show made.parquet", "check made.parquet"),
+        *("run --log-format text", "show made.parquet --json", "report made.parquet"),
+        *("ddl launches --dialect spark", "completion bash"),
+    ],
 )
 def test_output_that_can_not_be_written_ends_any_command_in_one_line(
     folder: Path, command: str
