@@ -224,8 +224,8 @@ PARAMETERS = [
     _flag("--env", metavar="NAME|FILE", text="The environment: a name in deploy/environments, or "
           f"the path of a .toml file. DEPLOY_ENV or {DEFAULT} by default."),
     _flag("--dataset", metavar="NAME", text="One of the environment's; all of them by default."),
-    _flag("--force", **YES, text="Let this run replace a table of other columns, or of many more "
-          "rows."),
+    _flag("--force", **YES, text="Let this run replace a table that has other columns, or many "
+          "more rows than the new one."),
     _flag("--json", "as_json", **YES, text="Print one JSON verdict; everything else goes to "
           "standard error."),
     _flag("--build-timeout", **SECONDS, text=f"For the build; {LIMITS.build:.0f} by default."),
