@@ -132,12 +132,14 @@ def extract(
 def _consume(file: Path, write: _Spool, response: BaseHTTPResponse) -> Extract:
     headers = response.headers
     length = re.fullmatch(r"[0-9]{1,18}", headers.get("Content-Length", ""))
-    chunks = iter(lambda: response.read1(_CHUNK), b"")  # each as it comes, for the progress
+    total = int(length[0]) if length else None
+    most = min(_CHUNK, total or _CHUNK)  # so much memory is taken for each piece
+    chunks = iter(lambda: response.read1(most), b"")  # each as it comes, for the progress
     return Extract(
         file,
         *write(
             chunks,
-            int(length[0]) if length else None,
+            total,
             encoding=headers.get("Content-Encoding", ""),
         ),
         etag=headers.get("ETag"),

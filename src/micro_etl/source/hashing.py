@@ -13,7 +13,7 @@ from micro_etl.errors import SourceError, scratch_errors
 from micro_etl.source.strict import StrictScan
 
 _WAITING = 16  # pieces, of about a megabyte
-_LITTLE = 1 << 20  # bytes that take less time than a thread
+_LITTLE = 1 << 16  # bytes that take less time than a thread
 
 
 class Hasher:

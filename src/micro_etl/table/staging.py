@@ -236,7 +236,7 @@ def _fit(job: _Job, body: Body, size: int) -> bool:
     """Whether further parts can be staged in the pass of a job; it should not be a long one."""
     return (
         (job.body.layout, job.body.max_record) == (body.layout, body.max_record)
-        and all(part.joint is None for part in job.body.parts + body.parts)
+        and job.body.parts[-1].joint is body.parts[0].joint is None
         and len(job.body.parts) + len(body.parts) <= _MOST_PARTS
         and job.size + size < _MOST_BYTES
     )
