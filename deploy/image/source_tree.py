@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from deploy.environment import ARCHITECTURES
 from deploy.outcome import Refused
@@ -52,8 +51,7 @@ class Source:
     @property
     def revision(self) -> str:
         """The commit, marked when the image holds something else."""
-        name = self.commit or f"tree-{self.tree}"
-        return f"{name}-dirty-{self.changes}" if self.changes else name
+        return self._name(64)
 
     @property
     def changes_in_words(self) -> str:
@@ -64,18 +62,22 @@ class Source:
 
     def tag(self, architecture: str) -> str:
         """Return the image's tag: one for each content and architecture."""
-        tag = self.commit[:12] or f"tree-{self.tree[:12]}"
-        if self.changes:
-            tag += f"-dirty-{self.changes}"
-        return tag if architecture == "X86_64" else f"{tag}-{ARCHITECTURES[architecture]}"
+        suffix = "" if architecture == "X86_64" else f"-{ARCHITECTURES[architecture]}"
+        return self._name(12) + suffix
+
+    def _name(self, digits: int) -> str:
+        name = self.commit[:digits] or f"tree-{self.tree[:digits]}"
+        return f"{name}-dirty-{self.changes}" if self.changes else name
 
 
 def read_source(root: Path) -> Source:
     """Read the state of the source tree: from git where it is a checkout, else from its content."""
     if not _is_checkout(root):
-        return Source(root, "", _hash_files(root), (), _version(root), "")
+        with tempfile.TemporaryDirectory(prefix="micro-etl-source-") as folder:
+            _copy(root, Path(folder))
+            return Source(root, "", _hash(Path(folder)), (), _version(root), "")
     commit, prefix = _git(root, "rev-parse", "--verify", "HEAD"), _prefix(root)
-    with _index_of(root) as index:
+    with _index("HEAD", top=root) as index:  # the user's own one stays as it is
         _git(root, "add", "--all", "--", ".", index=index)
         tree = _git(root, "write-tree", f"--prefix={prefix}", index=index)
     committed = _git(root, "rev-parse", f"HEAD:{prefix}")
@@ -98,15 +100,11 @@ def exported(source: Source) -> Iterator[Path]:
         folder = Path(name)
         if source.commit:
             top = Path(_git(source.root, "rev-parse", "--show-toplevel"))
-            with _index_of(source.root) as index:
-                tree = source.tree or f"HEAD:{_prefix(source.root)}"
-                _git(top, "read-tree", tree, index=index)
+            tree = source.tree or f"HEAD:{_prefix(source.root)}"
+            with _index(tree, top=top) as index:
                 _git(top, "checkout-index", "--all", f"--prefix={folder}/", index=index)
         else:
-            for file in _files(source.root):
-                copy = folder / file.relative_to(source.root)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(file, copy)
+            _copy(source.root, folder)
         yield folder
 
 
@@ -120,11 +118,7 @@ def file_at(root: Path, commit: str, file: Path) -> str | None:
 
 def without_credentials(url: str) -> str:
     """Return a repository's address without a user name, password or token in it."""
-    parts = urlsplit(url)
-    if not parts.scheme or not parts.hostname:
-        return url
-    host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    return re.sub(r"(?<=://)[^/]*@|\?.*", "", url)
 
 
 def _is_checkout(root: Path) -> bool:
@@ -136,46 +130,41 @@ def _is_checkout(root: Path) -> bool:
 
 
 @contextmanager
-def _index_of(root: Path) -> Iterator[Path]:
-    """Give a copy of git's index, so that what git has hashed before it need not hash again."""
+def _index(tree: str, *, top: Path) -> Iterator[Path]:
+    """Give an index of git's for a while, which holds a tree."""
     with tempfile.TemporaryDirectory(prefix="micro-etl-index-") as folder:
-        copy = Path(folder) / "index"
-        index = root / _git(root, "rev-parse", "--git-path", "index")
-        if index.exists():
-            shutil.copy(index, copy)
-        yield copy
-
-
-def _files(root: Path) -> list[Path]:
-    """Return the files of a project without git, but hidden and generated ones."""
-    found = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(set(filter(_is_source, folders)) - GENERATED)
-        found += [Path(folder) / name for name in sorted(filter(_is_source, names))]
-    return found
-
-
-def _is_source(name: str) -> bool:
-    return not name.startswith(".") or name == ".dockerignore"
-
-
-def _hash_files(root: Path) -> str:
-    digest = hashlib.sha256()
-    for file in _files(root):
-        digest.update(file.relative_to(root).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+        index = Path(folder) / "index"
+        _git(top, "read-tree", tree, index=index)
+        yield index
 
 
 def _version(root: Path) -> str:
-    text = (root / "src" / "micro_etl" / "__init__.py").read_text(encoding="utf-8")
-    match = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
-    return match[1] if match else ""
+    module = (root / "src" / "micro_etl" / "__init__.py").read_text(encoding="utf-8")
+    return "".join(re.findall(r'^__version__ = "(.+)"$', module, re.MULTILINE))
 
 
 def _prefix(root: Path) -> str:
     """Return where in its repository the project is."""
     return _git(root, "rev-parse", "--show-prefix")
+
+
+def _copy(root: Path, folder: Path) -> None:
+    """Copy a project without git, but for hidden and generated files."""
+
+    def left_out(_: str, names: list[str]) -> set[str]:
+        hidden = {name for name in names if name.startswith(".")} - {".dockerignore"}
+        return hidden | GENERATED
+
+    shutil.copytree(root, folder, ignore=left_out, dirs_exist_ok=True)
+
+
+def _hash(folder: Path) -> str:
+    """Return a hash of the files in a folder, by their names and contents."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _git(root: Path, *arguments: str, index: Path | None = None) -> str:
