@@ -12,8 +12,15 @@ from typing import Any, TypeVar
 
 import click
 
-from deploy.account.access import asking, file_of, find_account
-from deploy.account.bootstrap import Wishes, bootstrap, read_existing, write_environment
+from deploy.account.bootstrap import (
+    SCHEDULE,
+    asking,
+    bootstrap,
+    file_of,
+    place_of,
+    read_existing,
+    write_environment,
+)
 from deploy.account.destroy import destroy
 from deploy.account.policies import policies
 from deploy.account.stacks import PREFIX
@@ -229,7 +236,7 @@ def schedule(context: click.Context, /, action: str, **flags: Any) -> None:
 @click.option("--promotes", is_flag=True, help="Build no images here: take tested ones.")
 @click.option(
     "--schedule",
-    default=Wishes.schedule,
+    default=SCHEDULE,
     show_default=True,
     metavar="EXPRESSION",
     help="When it runs, in a new environment: rate(...) or cron(...).",
@@ -242,7 +249,6 @@ def bootstrap_command(
     yes: bool, **flags: Any,
 ) -> None:  # fmt: skip
     """Make an environment of your own, or bring it up to date. Shows each change first."""
-    wishes = Wishes(name=name, github=github, promotes=promotes, schedule=schedule, email=email)
 
     def body(_: Flags, console: Console, verdict: Verdict) -> None:
         file = file_of(name)
@@ -251,17 +257,18 @@ def bootstrap_command(
             raise Refused(
                 f"bootstrap: {file} was not made by bootstrap", advice="choose another name"
             )
-        account = find_account(existing)
-        console.step("target", f"{name}: {account.region}, account {account.number}")
+        target, clients = place_of(name, existing)
+        console.step("target", f"{name}: {target.region}, account {target.account}")
         content = bootstrap(
-            account, wishes=wishes, existing=existing, console=console, confirm=asking(yes)
-        )
+            target, clients, existing=existing, console=console, confirm=asking(yes),
+            github=github, promotes=promotes, schedule=schedule, email=email,
+        )  # fmt: skip
         write_environment(file, content)
         console.step("file", f"{file}: commit it, then `./deploy.sh --env {name}`")
         if content.get("github_role"):
             console.step("GitHub", f"variables of the environment {name}:")
             console.more(f"AWS_ROLE_ARN = {content['github_role']}")
-            console.more(f"AWS_REGION = {account.region}")
+            console.more(f"AWS_REGION = {target.region}")
         verdict.facts |= {"file": str(file), "environment": content}
 
     _end(context, "bootstrap", flags, body)
@@ -280,11 +287,11 @@ def destroy_command(
     def body(_: Flags, console: Console, verdict: Verdict) -> None:
         file = file_of(name)
         existing = read_existing(file)
-        account = find_account(existing)
-        console.step("target", f"{name}: {account.region}, account {account.number}")
+        target, clients = place_of(name, existing)
+        console.step("target", f"{name}: {target.region}, account {target.account}")
         family = f"{PREFIX}-{name}"
-        removal = destroy(
-            account,
+        stacks = destroy(
+            clients,
             environment=name,
             families=[family, *(f"{family}-{table}" for table in existing.get("datasets", ()))],
             data=data,
@@ -294,8 +301,8 @@ def destroy_command(
         if file.exists():
             console.step("file", f"{file} names what has been removed: delete it, too")
         verdict.facts |= {
-            "removed": [stack.name(name) for stack in removal.stacks],
-            "kept": [stack.name(name) for stack, _ in removal.kept],
+            "removed": [stack for stack, reason in stacks.items() if not reason],
+            "kept": [stack for stack, reason in stacks.items() if reason],
         }
 
     _end(context, "destroy", flags, body)

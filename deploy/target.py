@@ -9,7 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.exceptions import ClientError, EndpointConnectionError, ProfileNotFound
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ProfileNotFound,
+)
 
 from deploy.aws import (
     ERRORS,
@@ -137,7 +142,7 @@ def find_region(
         return configured
     try:
         bucket_region = region_of_bucket(session, environment.bucket)
-    except EndpointConnectionError:
+    except (EndpointConnectionError, ParamValidationError):  # there may be no bucket yet
         bucket_region = ""
     hint = f" (the bucket is in {bucket_region})" if bucket_region else ""
     how = f"export AWS_REGION={bucket_region or 'REGION'}, or set region in the environment file"

@@ -4,106 +4,116 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.account.access import Account, Confirm
+import click
+
 from deploy.account.stacks import (
     DATASETS,
     ENVIRONMENT,
     IMAGES,
     PREFIX,
     STORAGE,
-    Stack,
-    changes_in_words,
-    describe,
-    execute,
-    outputs_of,
-    propose,
-    withdraw,
+    Confirm,
+    apply,
+    stack_name,
 )
 from deploy.account.template import datasets_template
-from deploy.console import Console, table
-from deploy.environment import parse
+from deploy.aws import Clients
+from deploy.console import Console
+from deploy.environment import FOLDER, ROOT, Environment, parse
 from deploy.outcome import Refused
-from deploy.target import Target
+from deploy.target import Target, discover
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
+INFRA = ROOT / "infra"
+NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")
 PROVIDER = "token.actions.githubusercontent.com"
 LISTS = {"subnets", "security_groups"}
+SCHEDULE = "rate(1 day)"
+HEAD = """\
+# Made by `./deploy.sh bootstrap {name}` from the outputs of the stacks in infra/.
+# `schedule`, `builds`, `variables`, `[datasets.NAME]` and keys that are not outputs are
+# yours to change; the same command then brings roles and alarms up to date.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What an environment should be; what is empty stays as it is, or takes its default.
-
-    Attributes:
-        name: The environment's name.
-        github: The GitHub repository that may deploy it, as the subject of its tokens has it:
-            OWNER@ID/NAME@ID, or OWNER/NAME for one from before GitHub put the ids there.
-        promotes: Whether it takes the images that another environment has built and tested.
-        schedule: When it runs, as EventBridge Scheduler has it.
-        email: Who gets a mail when a run fails.
-    """
-
-    name: str
-    github: str = ""
-    promotes: bool = False
-    schedule: str = "rate(1 day)"
-    email: str = ""
+"""
 
 
 def bootstrap(
-    account: Account,
+    target: Target,
+    clients: Clients,
     *,
-    wishes: Wishes,
     existing: Mapping[str, Any],
     console: Console,
     confirm: Confirm,
+    github: str = "",
+    promotes: bool = False,
+    schedule: str = SCHEDULE,
+    email: str = "",
 ) -> dict[str, Any]:
-    """Make or update the stacks, each as a change set that is shown first.
+    """Make or update the stacks, and return the content of the environment's file.
+
+    What is empty stays as it is.
 
     Args:
-        account: Where.
-        wishes: What is wanted.
-        existing: The content of the environment's file, where there is one.
+        target: The environment by its name, in its account: see `place_of`.
+        clients: Its clients.
+        existing: The content of its file, where there is one.
         console: Shows each change set.
         confirm: Asked before each is executed.
-
-    Returns:
-        The content of the environment's file.
+        github: The GitHub repository that may deploy it, as the subject of its tokens has it:
+            OWNER@ID/NAME@ID, or OWNER/NAME for one from before GitHub put the ids there.
+        promotes: Whether it takes the images that another environment has built and tested.
+        schedule: When it runs, where the file does not say it, as EventBridge Scheduler has it.
+        email: Who gets a mail when a run fails.
     """
-    values = {"Environment": wishes.name}
-    if wishes.email:
-        values["Email"] = wishes.email
-    if wishes.github:
-        provider = github_provider(account.client("iam"), console=console, confirm=confirm)
-        values |= {"GitHubRepository": wishes.github, "GitHubProvider": provider}
+    name = target.environment.name
+    values = {"Environment": name} | ({"Email": email} if email else {})
+    if github:
+        provider = github_provider(clients.iam, console=console, confirm=confirm)
+        values |= {"GitHubRepository": github, "GitHubProvider": provider}
+
+    def make(stack: str, body: str) -> dict[str, str]:
+        cloud, called = clients.cloudformation, stack_name(stack, name)
+        return apply(cloud, called, body, values=values, console=console, confirm=confirm)
+
     outputs: dict[str, str] = {}
     for stack in (IMAGES, STORAGE, ENVIRONMENT):
-        body = stack.body()
-        outputs |= apply(account, stack, body, values=values, console=console, confirm=confirm)
-    content = environment_content(outputs, wishes=wishes, existing=existing, account=account)
-    target = target_of(content, name=wishes.name, account=account)
-    body = json.dumps(datasets_template(target), indent=1)
-    apply(account, DATASETS, body, values=values, console=console, confirm=confirm)
+        outputs |= make(stack, (INFRA / f"{stack}.yaml").read_text(encoding="utf-8"))
+    content = environment_content(
+        outputs, existing, target=target, promotes=promotes, schedule=schedule
+    )
+    template = datasets_template(target_of(content, place=target))
+    make(DATASETS, json.dumps(template, indent=1))
     return content
 
 
-def target_of(content: Mapping[str, Any], *, name: str, account: Account) -> Target:
+def place_of(name: str, existing: Mapping[str, Any]) -> tuple[Target, Clients]:
+    """Return the account and the region of an environment that may have no resource yet.
+
+    Args:
+        name: Its name.
+        existing: The content of its file, where there is one: it says which they are.
+    """
+    resources: Any = dict.fromkeys(("cluster", "repository", "bucket", "log_group", "family"), "")
+    place = {key: existing[key] for key in ("region", "account") if key in existing}
+    return discover(Environment(name=name, subnets=(), security_groups=(), **resources, **place))
+
+
+def target_of(content: Mapping[str, Any], *, place: Target) -> Target:
     """Return the environment of a file's content, in its account."""
+    name = place.environment.name
     environment = parse(content, name=name, source=f"{name}.toml", environ={})
-    return Target(
+    return replace(
+        place,
         environment=environment,
-        region=account.region,
-        account=account.number,
-        partition=account.partition,
-        caller="",
         execution_role=environment.execution_role,
         task_role=environment.task_role,
     )
@@ -127,64 +137,56 @@ def github_provider(iam: IAMClient, *, console: Console, confirm: Confirm) -> st
     return made["OpenIDConnectProviderArn"]
 
 
-def apply(
-    account: Account,
-    stack: Stack,
-    body: str,
-    *,
-    values: Mapping[str, str],
-    console: Console,
-    confirm: Confirm,
-) -> dict[str, str]:
-    """Show what would change in a stack, ask, do it, and return the stack's outputs."""
-    cloud, name = account.cloud, stack.name(values["Environment"])
-    proposal = propose(cloud, name=name, body=body, values=values)
-    if proposal is None:
-        console.step("stack", f"{name}: no change")
-        found = describe(cloud, name)
-        return outputs_of(found) if found else {}
-    count = f"{len(proposal.changes)} changes:" if proposal.changes else "only its outputs change"
-    console.step("stack", f"{name}, {count}")
-    for line in table(list(changes_in_words(proposal.changes))):
-        console.more(line)
-    if not confirm(f"Execute these changes of {name}?"):
-        withdraw(cloud, proposal)
-        raise Refused(f"bootstrap: {name} is left as it was", advice="say yes, or --yes")
-    done = execute(cloud, proposal)
-    console.more("done")
-    return outputs_of(done)
-
-
 def environment_content(
-    outputs: Mapping[str, str], *, wishes: Wishes, existing: Mapping[str, Any], account: Account
+    outputs: Mapping[str, str],
+    existing: Mapping[str, Any],
+    *,
+    target: Target,
+    promotes: bool = False,
+    schedule: str = SCHEDULE,
 ) -> dict[str, Any]:
     """Return an environment file's content: the stacks' outputs, and what was there beside them."""
-    made: dict[str, Any] = {"region": account.region, "account": account.number}
-    for name, value in outputs.items():
-        key = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    name = target.environment.name
+    made: dict[str, Any] = {"region": target.region, "account": target.account}
+    for output, value in outputs.items():
+        key = re.sub(r"(?<!^)(?=[A-Z])", "_", output).lower()
         made[key] = value.split(",") if key in LISTS else value
+    metrics = {"METRICS_NAMESPACE": f"{PREFIX}/{name}"}
     made |= {
-        "family": f"{PREFIX}-{wishes.name}",
-        "builds": bool(existing.get("builds", True)) and not wishes.promotes,
-        "schedule": existing.get("schedule", wishes.schedule),
-        "variables": {
-            **existing.get("variables", {}),
-            "METRICS_NAMESPACE": f"{PREFIX}/{wishes.name}",
-        },
+        "family": f"{PREFIX}-{name}",
+        "builds": bool(existing.get("builds", True)) and not promotes,
+        "schedule": existing.get("schedule", schedule),
+        "variables": existing.get("variables", {}) | metrics,
     }
     if "datasets" not in existing:
         dataset = Path(existing.get("dataset", "launches")).stem
         made["key"] = existing.get("key", f"{dataset}.parquet")
-    return made | {key: value for key, value in existing.items() if key not in made}
+    return {**existing, **made}
 
 
-def to_toml(content: Mapping[str, Any]) -> str:
-    """Return TOML for strings, numbers, lists of strings, and tables; `datasets` come last."""
+def file_of(name: str) -> Path:
+    """Return the file of an environment."""
+    if not NAME.fullmatch(name):
+        raise Refused(
+            f"{name!r} is no name for an environment",
+            advice="2 to 20 small letters, digits and hyphens, a letter first",
+        )
+    return FOLDER / f"{name}.toml"
+
+
+def read_existing(file: Path) -> dict[str, Any]:
+    """Return an environment file's content, or nothing where there is none."""
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def write_environment(file: Path, content: Mapping[str, Any]) -> None:
+    """Write an environment file, and say in it where it comes from; `datasets` come last."""
+    tables = content.get("datasets", {}).items()
     lines = [f"{key} = {_toml(value)}" for key, value in content.items() if key != "datasets"]
-    for name, settings in content.get("datasets", {}).items():
+    for name, settings in tables:
         lines += ["", f"[datasets.{name}]"]
         lines += [f"{key} = {_toml(value)}" for key, value in settings.items()]
-    return "\n".join(lines) + "\n"
+    file.write_text(HEAD.format(name=file.stem) + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _toml(value: Any) -> str:
@@ -194,16 +196,10 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def read_existing(file: Path) -> dict[str, Any]:
-    """Return an environment file's content, or nothing where there is none."""
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+def asking(yes: bool) -> Confirm:
+    """Return a function that asks the user; without a terminal or --yes the answer is no."""
 
+    def confirm(question: str) -> bool:
+        return yes or (sys.stdin.isatty() and click.confirm(question, err=True))
 
-def write_environment(file: Path, content: Mapping[str, Any]) -> None:
-    """Write an environment file, and say in it where it comes from."""
-    head = (
-        f"# Made by `./deploy.sh bootstrap {file.stem}` from the outputs of the stacks in infra/.\n"
-        "# `schedule`, `builds`, `variables`, `[datasets.NAME]` and keys that are not outputs are\n"
-        "# yours to change; the same command then brings roles and alarms up to date.\n\n"
-    )
-    file.write_text(head + to_toml(content), encoding="utf-8")
+    return confirm

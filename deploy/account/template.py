@@ -9,14 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from deploy.account.policies import (
-    Statement,
-    caller_statements,
-    document,
-    execution_role_statements,
-    schedule_role_statements,
-    task_role_statements,
-)
+from deploy.account.policies import document, statements
 from deploy.environment import Environment
 from deploy.target import Target
 
@@ -27,45 +20,25 @@ LONGEST_ALARM_HOURS = 7 * 24
 
 def datasets_template(target: Target) -> dict[str, Any]:
     """Return the template for an environment that bootstrap has made."""
-    environment = target.environment
-    roles = {
-        environment.execution_role: execution_role_statements(target),
-        environment.task_role: task_role_statements(target),
-        environment.schedule_role: schedule_role_statements(target),
-        environment.github_role: caller_statements(target),
-    }
-    names = ("ExecutionRole", "TaskRole", "ScheduleRole", "DeployRole")
-    resources = {
-        f"{name}Policy": _policy(role, statements)
-        for name, (role, statements) in zip(names, roles.items(), strict=False)
-        if role
-    }
-    for item in environment.each():
-        resources |= _alarms(item)
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"micro-etl: what the roles may do, and the alarms, of {environment.name}",
-        "Resources": resources,
-    }
-
-
-def _policy(role: str, statements: list[Statement]) -> dict[str, Any]:
-    return {
-        "Type": "AWS::IAM::Policy",
-        "Properties": {
+    environment, allowed = target.environment, statements(target)
+    resources: dict[str, Any] = {}
+    for name, role, policy in (
+        ("ExecutionRole", environment.execution_role, "execution_role"),
+        ("TaskRole", environment.task_role, "task_role"),
+        ("ScheduleRole", environment.schedule_role, "schedule_role"),
+        ("DeployRole", environment.github_role, "caller"),
+    ):
+        properties = {
             "Roles": [role.rsplit("/", 1)[-1]],
             "PolicyName": "micro-etl",
-            "PolicyDocument": document(*statements),
-        },
-    }
-
-
-def _alarms(environment: Environment) -> dict[str, Any]:
-    """Return a dataset's alarms: a run said that it failed; none has succeeded for too long."""
-    name = re.sub(r"\W|_", "", environment.dataset_name.title())
-    alarms = {
-        f"RunFailed{name}": _alarm(
-            environment,
+            "PolicyDocument": document(allowed[policy]),
+        }
+        if role:
+            resources[f"{name}Policy"] = {"Type": "AWS::IAM::Policy", "Properties": properties}
+    for item in environment.each():
+        name = re.sub(r"\W|_", "", item.dataset_name.title())
+        resources[f"RunFailed{name}"] = _alarm(
+            item,
             "Failed",
             "A run said that it failed; its log says why",
             Period=300,
@@ -73,23 +46,26 @@ def _alarms(environment: Environment) -> dict[str, Any]:
             ComparisonOperator="GreaterThanOrEqualToThreshold",
             TreatMissingData="notBreaching",  # most of the time, nothing runs
         )
+        if hours := silence(item.schedule):
+            resources[f"NoSuccess{name}"] = _alarm(
+                item,
+                "Succeeded",
+                f"No run has succeeded for {hours} hours, by the schedule {item.schedule}",
+                Period=3600,
+                EvaluationPeriods=hours,
+                ComparisonOperator="LessThanThreshold",
+                TreatMissingData="breaching",
+                OKActions=[item.alarm_topic],
+            )
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"micro-etl: what the roles may do, and the alarms, of {environment.name}",
+        "Resources": resources,
     }
-    hours = silence(environment.schedule)
-    if hours:
-        alarms[f"NoSuccess{name}"] = _alarm(
-            environment,
-            "Succeeded",
-            f"No run has succeeded for {hours} hours, by the schedule {environment.schedule}",
-            Period=3600,
-            EvaluationPeriods=hours,
-            ComparisonOperator="LessThanThreshold",
-            TreatMissingData="breaching",
-            OKActions=[environment.alarm_topic],
-        )
-    return alarms
 
 
 def _alarm(environment: Environment, metric: str, description: str, **more: Any) -> dict[str, Any]:
+    """Return an alarm on one of the metrics that the service sends of a dataset."""
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {

@@ -18,7 +18,7 @@ digest would not be the one of the image that runs."""
 
 
 def build_command(
-    engine: str, *, environment: Environment, source: Source, context: Path, reference: str
+    engine: str, environment: Environment, source: Source, *, context: Path, image: str
 ) -> list[str]:
     """Return the command that builds the image from a folder."""
     arguments = {
@@ -30,12 +30,12 @@ def build_command(
     given = [f"--build-arg={name}={value}" for name, value in arguments.items() if value]
     return [
         *(engine, "build", "--platform", _platform(environment), *given, *environment.build_flags),
-        *("--tag", reference, str(context)),
+        *("--tag", image, str(context)),
     ]
 
 
 def build(
-    engine: str, *, environment: Environment, source: Source, context: Path, timeout: float
+    engine: str, environment: Environment, source: Source, *, context: Path, timeout: float
 ) -> str:
     """Build the image and return what the engine calls it, if a task can run it.
 
@@ -46,12 +46,10 @@ def build(
         context: A folder that holds the source.
         timeout: In seconds; --build-timeout gives it longer.
     """
-    reference = f"micro-etl:{source.tag(environment.architecture)}"
-    command = build_command(
-        engine, environment=environment, source=source, context=context, reference=reference
-    )
+    image = f"micro-etl:{source.tag(environment.architecture)}"
+    command = build_command(engine, environment, source, context=context, image=image)
     run_engine(*command, timeout=timeout, shown=20, variables=PLAIN)
-    found = json.loads(run_engine(engine, "image", "inspect", reference, timeout=QUICK_SECONDS))[0]
+    found = json.loads(run_engine(engine, "image", "inspect", image, timeout=QUICK_SECONDS))[0]
     wanted = ARCHITECTURES[environment.architecture]
     if found["Architecture"] != wanted:
         raise Refused(
@@ -60,10 +58,10 @@ def build(
         )
     if found["Config"].get("User", "").partition(":")[0] in {"", "0", "root"}:
         raise Refused("build: the image runs as root", advice="add a USER line to the Dockerfile")
-    return reference
+    return image
 
 
-def smoke_run(engine: str, *, environment: Environment, image: str) -> None:
+def smoke_run(engine: str, environment: Environment, image: str) -> None:
     """Run the image once, so that an image that can't start is never pushed.
 
     It is as locked down as a task is, and has no network.

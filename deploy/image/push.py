@@ -48,23 +48,13 @@ def digest_of(ecr: ECRClient, *, repository: str, tag: str) -> str:
     return str(found[0]["imageDigest"]) if found else ""
 
 
-def push(
-    ecr: ECRClient, engine: str, *, image: str, address: str, repository: str, tag: str
-) -> str:
-    """Push an image and return its digest, as the repository knows it."""
-    remote = f"{address}:{tag}"
-    with logged_in(ecr, registry=address.partition("/")[0]) as variables:
+def push(ecr: ECRClient, engine: str, image: str, *, remote: str) -> None:
+    """Push an image under its whole name in a registry of ECR's."""
+    with logged_in(ecr, registry=remote.partition("/")[0]) as variables:
         for command in (("tag", image, remote), ("push", remote)):
             run_engine(
-                *(engine, *command),
-                timeout=PUSH_SECONDS,
-                variables=variables,
-                failure=NotLaunched,
+                engine, *command, timeout=PUSH_SECONDS, variables=variables, failure=NotLaunched
             )
-    digest = digest_of(ecr, repository=repository, tag=tag)
-    if not digest:
-        raise NotLaunched(f"push: {remote} was pushed, but repository {repository} has no such tag")
-    return digest
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from deploy.image.build import build, smoke_run
 from deploy.image.engine import find_engine
 from deploy.image.push import digest_of, push
 from deploy.image.source_tree import exported, read_source
-from deploy.outcome import Exit, Refused
+from deploy.outcome import Exit, NotLaunched, Refused
 from deploy.target import registry_of
 from deploy.work import Work
 
@@ -38,7 +38,8 @@ def ship_step(work: Work, *, digest: str = "", dry_run: bool = False) -> Shipped
         digest: The only image that will do, where one has been tested elsewhere.
         dry_run: Whether to say only what would be done.
     """
-    environment, console, repository = work.environment, work.console, work.environment.repository
+    environment, console, ecr = work.environment, work.console, work.clients.ecr
+    repository = environment.repository
     source = read_source(work.root)
     if source.changes:
         console.step("source", f"{source.commit[:12]} with changes: {source.changes_in_words}")
@@ -46,16 +47,15 @@ def ship_step(work: Work, *, digest: str = "", dry_run: bool = False) -> Shipped
         console.step("source", f"no git checkout: named after its content, {source.tree[:12]}")
     tag = source.tag(environment.architecture)
     try:
-        present = digest_of(work.clients.ecr, repository=repository, tag=tag)
+        present = digest_of(ecr, repository=repository, tag=tag)
     except Refused as error:
         if not dry_run:
             raise
         console.step("note", f"{error}: {tag} is taken for new")
         present = ""
+    endpoint = ecr.meta.endpoint_url
     address = registry_of(
-        work.target.repository_address,
-        environment=environment,
-        endpoint=work.clients.ecr.meta.endpoint_url,
+        work.target.repository_address, environment=environment, endpoint=endpoint
     )
     shipped = Shipped(address, tag, present)
     facts: dict[str, Any] = {"address": address, "tag": tag, "digest": present, "pushed": False}
@@ -81,19 +81,15 @@ def ship_step(work: Work, *, digest: str = "", dry_run: bool = False) -> Shipped
     engine = find_engine()
     console.step("build", f"{tag} for {environment.architecture} with {engine}")
     with exported(source) as context:
-        image = build(
-            engine,
-            environment=environment,
-            source=source,
-            context=context,
-            timeout=work.limits.build,
-        )
-    smoke_run(engine, environment=environment, image=image)
+        limit = work.limits.build
+        image = build(engine, environment, source, context=context, timeout=limit)
+    smoke_run(engine, environment, image)
     console.step("smoke run", "it starts with a read-only root and no capabilities")
     work.common.stage = Exit.NOT_LAUNCHED
-    pushed = push(
-        work.clients.ecr, engine, image=image, address=address, repository=repository, tag=tag
-    )
+    push(ecr, engine, image, remote=f"{address}:{tag}")
+    pushed = digest_of(ecr, repository=repository, tag=tag)
+    if not pushed:
+        raise NotLaunched(f"push: {address}:{tag} was pushed, but {repository} has no such tag")
     console.step("push", f"{address}:{tag}")
     console.more(pushed)
     facts |= {"digest": pushed, "pushed": True}

@@ -130,13 +130,7 @@ def test_the_image_is_built_for_the_task_and_labelled(
     environment: Environment, source: Source
 ) -> None:
     """By the same command, with the plugin and without it."""
-    found = build_command(
-        "docker",
-        environment=environment,
-        source=source,
-        context=source.root,
-        reference="micro-etl:x",
-    )
+    found = build_command("docker", environment, source, context=source.root, image="micro-etl:x")
 
     assert found == [
         *("docker", "build", "--platform", "linux/amd64"),
@@ -155,9 +149,7 @@ def test_the_environment_can_change_base_flags_and_architecture(
         environment, architecture="ARM64", base_image="b@sha256:1", build_flags=("--network=host",)
     )
 
-    found = build_command(
-        "docker", environment=chosen, source=source, context=source.root, reference="micro-etl:x"
-    )
+    found = build_command("docker", chosen, source, context=source.root, image="micro-etl:x")
 
     assert found[2:4] == ["--platform", "linux/arm64"]
     assert "--build-arg=BASE_IMAGE=b@sha256:1" in found
@@ -168,7 +160,7 @@ def test_the_smoke_run_is_as_locked_down_as_a_task(
     make_engine: MakeEngine, tmp_path: Path, environment: Environment
 ) -> None:
     """And has no network, so that it can't publish anything."""
-    smoke_run(make_engine("a"), environment=environment, image=IMAGE)
+    smoke_run(make_engine("a"), environment, IMAGE)
 
     assert called(tmp_path).endswith(
         "/docker run --rm --platform linux/amd64 --network none --read-only --tmpfs /tmp"
@@ -183,7 +175,7 @@ def test_a_build_gives_one_plain_image_that_a_task_can_run(
     settings = f"echo $DOCKER_BUILDKIT $BUILDX_NO_DEFAULT_ATTESTATIONS > {tmp_path}/settings"
     engine = make_engine("a", cases=f"build*) {settings} ;;")
 
-    found = build(engine, environment=environment, source=source, context=source.root, timeout=60)
+    found = build(engine, environment, source, context=source.root, timeout=60)
 
     assert found == IMAGE
     assert (tmp_path / "settings").read_text() == "1 1\n"
@@ -216,7 +208,7 @@ def test_an_image_that_no_task_could_run_is_refused(
     engine = make_engine("a", cases=cases)
 
     with pytest.raises(Refused, match=words):
-        build(engine, environment=environment, source=source, context=source.root, timeout=1)
+        build(engine, environment, source, context=source.root, timeout=1)
 
 
 def test_an_image_that_does_not_start_is_refused(
@@ -227,12 +219,12 @@ def test_an_image_that_does_not_start_is_refused(
     engine = make_engine("a", cases=cases)
 
     with pytest.raises(Refused, match=r"smoke run: .* run ended with 1: exec ") as caught:
-        smoke_run(engine, environment=environment, image=IMAGE)
+        smoke_run(engine, environment, IMAGE)
 
     assert "QEMU" in caught.value.advice
 
 
-def test_a_push_logs_in_tags_pushes_and_asks_for_the_digest(
+def test_a_push_logs_in_tags_and_pushes(
     make_engine: MakeEngine,
     tmp_path: Path,
     recorded: Recorded,
@@ -256,26 +248,17 @@ def test_a_push_logs_in_tags_pushes_and_asks_for_the_digest(
         "GetAuthorizationToken": [
             {"authorizationData": [{"authorizationToken": "QVdTOnMzY3JldA=="}]}
         ],
-        "DescribeImages": [{"imageDetails": [{"imageDigest": "sha256:1"}]}],
     }
 
-    digest = push(
-        recorded_clients.ecr,
-        engine,
-        image=IMAGE,
-        address="1.dkr.ecr.eu-west-1.amazonaws.com/trial-repo",
-        repository="trial-repo",
-        tag="0123456789ab",
-    )
+    remote = "1.dkr.ecr.eu-west-1.amazonaws.com/trial-repo:0123456789ab"
+    push(recorded_clients.ecr, engine, IMAGE, remote=remote)
 
-    assert digest == "sha256:1"
     assert json.loads((tmp_path / "input").read_text()) == {
         "currentContext": "c",
         "auths": {"1.dkr.ecr.eu-west-1.amazonaws.com": {"auth": "QVdTOnMzY3JldA=="}},
     }
     assert (tmp_path / "listed").read_text().split() == ["cli-plugins", "config.json"]
     assert (mine / "config.json").read_text() == before
-    remote = "1.dkr.ecr.eu-west-1.amazonaws.com/trial-repo:0123456789ab"
     assert called(tmp_path).splitlines() == [
         f"{engine} tag micro-etl:0123456789ab {remote}",
         f"{engine} push {remote}",
@@ -295,14 +278,7 @@ def test_a_push_that_fails_is_not_launched(
     }
 
     with pytest.raises(NotLaunched, match="push ended with 1: denied: no basic auth credentials"):
-        push(
-            recorded_clients.ecr,
-            engine,
-            image=IMAGE,
-            address="r/trial-repo",
-            repository="trial-repo",
-            tag="t",
-        )
+        push(recorded_clients.ecr, engine, IMAGE, remote="r/trial-repo:t")
 
 
 def test_without_a_token_the_permission_is_named(
@@ -313,14 +289,7 @@ def test_without_a_token_the_permission_is_named(
     recorded.answers = {"GetAuthorizationToken": [("AccessDeniedException", "no")]}
 
     with pytest.raises(NotLaunched, match="no token for ECR: no") as caught:
-        push(
-            recorded_clients.ecr,
-            engine,
-            image=IMAGE,
-            address="r/trial-repo",
-            repository="trial-repo",
-            tag="t",
-        )
+        push(recorded_clients.ecr, engine, IMAGE, remote="r/trial-repo:t")
 
     assert "ecr:GetAuthorizationToken on *" in caught.value.advice
 
