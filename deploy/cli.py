@@ -14,11 +14,10 @@ import click
 
 from deploy.account.bootstrap import (
     SCHEDULE,
-    asking,
     bootstrap,
     file_of,
-    place_of,
     read_existing,
+    site_of,
     write_environment,
 )
 from deploy.account.destroy import destroy
@@ -257,18 +256,16 @@ def bootstrap_command(
             raise Refused(
                 f"bootstrap: {file} was not made by bootstrap", advice="choose another name"
             )
-        target, clients = place_of(name, existing)
-        console.step("target", f"{name}: {target.region}, account {target.account}")
+        site = site_of(name, existing, console=console, yes=yes)
         content = bootstrap(
-            target, clients, existing=existing, console=console, confirm=asking(yes),
-            github=github, promotes=promotes, schedule=schedule, email=email,
-        )  # fmt: skip
+            site, existing, github=github, promotes=promotes, schedule=schedule, email=email
+        )
         write_environment(file, content)
         console.step("file", f"{file}: commit it, then `./deploy.sh --env {name}`")
         if content.get("github_role"):
             console.step("GitHub", f"variables of the environment {name}:")
             console.more(f"AWS_ROLE_ARN = {content['github_role']}")
-            console.more(f"AWS_REGION = {target.region}")
+            console.more(f"AWS_REGION = {site.target.region}")
         verdict.facts |= {"file": str(file), "environment": content}
 
     _end(context, "bootstrap", flags, body)
@@ -287,17 +284,10 @@ def destroy_command(
     def body(_: Flags, console: Console, verdict: Verdict) -> None:
         file = file_of(name)
         existing = read_existing(file)
-        target, clients = place_of(name, existing)
-        console.step("target", f"{name}: {target.region}, account {target.account}")
+        site = site_of(name, existing, console=console, yes=yes)
         family = f"{PREFIX}-{name}"
-        stacks = destroy(
-            clients,
-            environment=name,
-            families=[family, *(f"{family}-{table}" for table in existing.get("datasets", ()))],
-            data=data,
-            console=console,
-            confirm=asking(yes),
-        )
+        families = [family, *(f"{family}-{table}" for table in existing.get("datasets", ()))]
+        stacks = destroy(site, families, data=data)
         if file.exists():
             console.step("file", f"{file} names what has been removed: delete it, too")
         verdict.facts |= {

@@ -9,29 +9,16 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from deploy.account.stacks import (
-    DATASETS,
-    ENVIRONMENT,
-    IMAGES,
-    PREFIX,
-    STORAGE,
-    Confirm,
-    apply,
-    stack_name,
-)
+from deploy.account.stacks import DATASETS, ENVIRONMENT, IMAGES, PREFIX, STORAGE, Site, apply
 from deploy.account.template import datasets_template
-from deploy.aws import Clients
 from deploy.console import Console
 from deploy.environment import FOLDER, ROOT, Environment, parse
 from deploy.outcome import Refused
 from deploy.target import Target, discover
-
-if TYPE_CHECKING:
-    from mypy_boto3_iam import IAMClient
 
 INFRA = ROOT / "infra"
 NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")
@@ -47,12 +34,9 @@ HEAD = """\
 
 
 def bootstrap(
-    target: Target,
-    clients: Clients,
-    *,
+    site: Site,
     existing: Mapping[str, Any],
-    console: Console,
-    confirm: Confirm,
+    *,
     github: str = "",
     promotes: bool = False,
     schedule: str = SCHEDULE,
@@ -60,51 +44,50 @@ def bootstrap(
 ) -> dict[str, Any]:
     """Make or update the stacks, and return the content of the environment's file.
 
-    What is empty stays as it is.
-
     Args:
-        target: The environment by its name, in its account: see `place_of`.
-        clients: Its clients.
-        existing: The content of its file, where there is one.
-        console: Shows each change set.
-        confirm: Asked before each is executed.
+        site: Where, and whom to ask before each change set is executed.
+        existing: The content of its file, where there is one. What is not given stays as it is.
         github: The GitHub repository that may deploy it, as the subject of its tokens has it:
             OWNER@ID/NAME@ID, or OWNER/NAME for one from before GitHub put the ids there.
         promotes: Whether it takes the images that another environment has built and tested.
         schedule: When it runs, where the file does not say it, as EventBridge Scheduler has it.
         email: Who gets a mail when a run fails.
     """
-    name = target.environment.name
-    values = {"Environment": name} | ({"Email": email} if email else {})
+    values = {"Environment": site.name} | ({"Email": email} if email else {})
     if github:
-        provider = github_provider(clients.iam, console=console, confirm=confirm)
-        values |= {"GitHubRepository": github, "GitHubProvider": provider}
-
-    def make(stack: str, body: str) -> dict[str, str]:
-        cloud, called = clients.cloudformation, stack_name(stack, name)
-        return apply(cloud, called, body, values=values, console=console, confirm=confirm)
-
+        values |= {"GitHubRepository": github, "GitHubProvider": github_provider(site)}
     outputs: dict[str, str] = {}
-    for stack in (IMAGES, STORAGE, ENVIRONMENT):
-        outputs |= make(stack, (INFRA / f"{stack}.yaml").read_text(encoding="utf-8"))
+    for template in (IMAGES, STORAGE, ENVIRONMENT):
+        body = (INFRA / f"{template}.yaml").read_text(encoding="utf-8")
+        outputs |= apply(site, template, body, values=values)
     content = environment_content(
-        outputs, existing, target=target, promotes=promotes, schedule=schedule
+        outputs, existing, target=site.target, promotes=promotes, schedule=schedule
     )
-    template = datasets_template(target_of(content, place=target))
-    make(DATASETS, json.dumps(template, indent=1))
+    body = json.dumps(datasets_template(target_of(content, place=site.target)), indent=1)
+    apply(site, DATASETS, body, values=values)
     return content
 
 
-def place_of(name: str, existing: Mapping[str, Any]) -> tuple[Target, Clients]:
-    """Return the account and the region of an environment that may have no resource yet.
+def site_of(name: str, existing: Mapping[str, Any], *, console: Console, yes: bool) -> Site:
+    """Return where an environment is, or will be, which may have no resource yet.
 
     Args:
         name: Its name.
-        existing: The content of its file, where there is one: it says which they are.
+        existing: The content of its file, where there is one: it says the account and the region.
+        console: What the user reads.
+        yes: The answer to each question; without it and without a terminal, that is no.
     """
+
+    def confirm(question: str) -> bool:
+        return yes or (sys.stdin.isatty() and click.confirm(question, err=True))
+
     resources: Any = dict.fromkeys(("cluster", "repository", "bucket", "log_group", "family"), "")
     place = {key: existing[key] for key in ("region", "account") if key in existing}
-    return discover(Environment(name=name, subnets=(), security_groups=(), **resources, **place))
+    target, clients = discover(
+        Environment(name=name, subnets=(), security_groups=(), **resources, **place)
+    )
+    console.step("target", f"{name}: {target.region}, account {target.account}")
+    return Site(target, clients, console, confirm)
 
 
 def target_of(content: Mapping[str, Any], *, place: Target) -> Target:
@@ -119,17 +102,18 @@ def target_of(content: Mapping[str, Any], *, place: Target) -> Target:
     )
 
 
-def github_provider(iam: IAMClient, *, console: Console, confirm: Confirm) -> str:
+def github_provider(site: Site) -> str:
     """Return the ARN of GitHub as an identity provider, which is made where there is none.
 
     An account has one at most, for all of its projects and regions. So it is of no stack, and
     `destroy` leaves it.
     """
+    iam = site.clients.iam
     for item in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         if item["Arn"].endswith(f"/{PROVIDER}"):
             return item["Arn"]
-    console.step("provider", f"{PROVIDER} is not known to the account yet")
-    if not confirm("Let the account know GitHub as an identity provider?"):
+    site.console.step("provider", f"{PROVIDER} is not known to the account yet")
+    if not site.confirm("Let the account know GitHub as an identity provider?"):
         raise Refused("bootstrap: the account is left as it was", advice="say yes, or --yes")
     made = iam.create_open_id_connect_provider(
         Url=f"https://{PROVIDER}", ClientIDList=["sts.amazonaws.com"]
@@ -194,12 +178,3 @@ def _toml(value: Any) -> str:
         pairs = ", ".join(f"{key} = {_toml(item)}" for key, item in value.items())
         return f"{{ {pairs} }}"
     return json.dumps(value, ensure_ascii=False)
-
-
-def asking(yes: bool) -> Confirm:
-    """Return a function that asks the user; without a terminal or --yes the answer is no."""
-
-    def confirm(question: str) -> bool:
-        return yes or (sys.stdin.isatty() and click.confirm(question, err=True))
-
-    return confirm

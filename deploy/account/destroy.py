@@ -11,13 +11,11 @@ from deploy.account.stacks import (
     PREFIX,
     STACKS,
     STORAGE,
-    Confirm,
+    Site,
     outputs_of,
     remove,
     stack_name,
 )
-from deploy.aws import Clients
-from deploy.console import Console
 from deploy.outcome import Refused
 from deploy.task.revisions import family_of
 
@@ -43,33 +41,25 @@ def plan(present: Collection[str], *, environment: str, data: bool) -> dict[str,
     return {name: why for name, why in found.items() if name in present}
 
 
-def destroy(
-    clients: Clients,
-    *,
-    environment: str,
-    families: Iterable[str],
-    data: bool,
-    console: Console,
-    confirm: Confirm,
-) -> dict[str, str]:
+def destroy(site: Site, families: Iterable[str], *, data: bool) -> dict[str, str]:
     """Remove an environment's stacks, its revisions and, if asked, its data.
 
     Returns:
         The names of its stacks, and why each stays: empty for one that is removed.
     """
-    cloud, ecs = clients.cloudformation, clients.ecs
-    stacks = plan(present(cloud), environment=environment, data=data)
+    cloud, ecs, console = site.clients.cloudformation, site.clients.ecs, site.console
+    stacks = plan(present(cloud), environment=site.name, data=data)
     for name, reason in stacks.items():
         console.step("stays" if reason else "goes", f"{name}: {reason}" if reason else name)
     if all(stacks.values()):
-        raise Refused(f"destroy: there is no environment {environment} here")
-    cluster = outputs_of(cloud, stack_name(ENVIRONMENT, environment)).get("Cluster")
+        raise Refused(f"destroy: there is no environment {site.name} here")
+    cluster = outputs_of(cloud, stack_name(ENVIRONMENT, site.name)).get("Cluster")
     if cluster and (running := ecs.list_tasks(cluster=cluster)["taskArns"]):
         raise Refused(
             f"destroy: {len(running)} task is still running in {cluster}",
             advice="wait for its end: `./deploy.sh status`",
         )
-    if not confirm(f"Remove environment {environment}?"):
+    if not site.confirm(f"Remove environment {site.name}?"):
         raise Refused("destroy: nothing was removed", advice="say yes, or --yes")
     for family in families:
         deregister_all(ecs, family=family)
@@ -77,9 +67,9 @@ def destroy(
         outputs = outputs_of(cloud, name)
         # CloudFormation refuses to remove either of them with what it holds.
         if bucket := outputs.get("Bucket"):
-            empty_bucket(clients.s3, bucket)
+            empty_bucket(site.clients.s3, bucket)
         if repository := outputs.get("Repository"):
-            clients.ecr.delete_repository(repositoryName=repository, force=True)
+            site.clients.ecr.delete_repository(repositoryName=repository, force=True)
         remove(cloud, name)
         console.step("removed", name)
     return stacks

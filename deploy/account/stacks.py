@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
 
-from deploy.aws import message_of
+from deploy.aws import Clients, message_of
 from deploy.console import Console, table
 from deploy.outcome import NotLaunched, Refused
+from deploy.target import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 PREFIX = "micro-etl"
 POLL_SECONDS, PATIENCE_SECONDS = 2.0, 1200
-Confirm = Callable[[str], bool]
-
 
 IMAGES, STORAGE, ENVIRONMENT, DATASETS = STACKS = ("images", "storage", "environment", "datasets")
 """By their templates in infra/, in the order in which they are made; they are removed in the
@@ -32,6 +32,21 @@ opposite one. The template of the datasets is made from the environment file: se
 def stack_name(template: str, environment: str) -> str:
     """Return what a stack of an environment is called; all share the one of the images."""
     return f"{PREFIX}-{template}" if template == IMAGES else f"{PREFIX}-{environment}-{template}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where an environment is or will be, and a person who is shown each change and asked."""
+
+    target: Target
+    clients: Clients
+    console: Console
+    confirm: Callable[[str], bool]
+
+    @property
+    def name(self) -> str:
+        """The environment's name."""
+        return self.target.environment.name
 
 
 def describe(cloud: CloudFormationClient, name: str) -> Mapping[str, Any]:
@@ -50,42 +65,31 @@ def outputs_of(cloud: CloudFormationClient, name: str) -> dict[str, str]:
     return {item["OutputKey"]: item["OutputValue"] for item in found}
 
 
-def apply(
-    cloud: CloudFormationClient,
-    name: str,
-    body: str,
-    *,
-    values: Mapping[str, str],
-    console: Console,
-    confirm: Confirm,
-) -> dict[str, str]:
+def apply(site: Site, template: str, body: str, *, values: Mapping[str, str]) -> dict[str, str]:
     """Show what would change in a stack, ask, do it, and return the stack's outputs.
 
     Args:
-        cloud: CloudFormation.
-        name: The stack's name.
-        body: Its template.
+        site: Whose stack.
+        template: Which of its stacks.
+        body: The content of the template.
         values: Parameters; one without a value keeps that of the stack, or has its default.
-        console: Shows the change set.
-        confirm: Asked before it is executed.
     """
+    cloud, console = site.clients.cloudformation, site.console
+    name = stack_name(template, site.name)
     stack = describe(cloud, name)
     status = stack.get("StackStatus", "")
     delete = f"aws cloudformation delete-stack --stack-name {name}"
     if status.startswith("ROLLBACK_"):
         raise Refused(f"{name} could not be made and is {status}", advice=delete)
     new = status in {"", "REVIEW_IN_PROGRESS"}
-    declared = cloud.validate_template(TemplateBody=body).get("Parameters", [])
+    declared = cloud.validate_template(TemplateBody=body).get("Parameters", ())
+    present = [] if new else stack.get("Parameters", [])
     change: Any = {"StackName": name, "ChangeSetName": f"deploy-sh-{uuid.uuid4().hex[:12]}"}
     cloud.create_change_set(
         **change,
         ChangeSetType="CREATE" if new else "UPDATE",
         TemplateBody=body,
-        Parameters=parameters(
-            [item["ParameterKey"] for item in declared],
-            values=values,
-            present=[] if new else [item["ParameterKey"] for item in stack.get("Parameters", ())],
-        ),
+        Parameters=parameters(declared, values=values, present=present),
         Capabilities=["CAPABILITY_IAM"],
     )
 
@@ -109,7 +113,7 @@ def apply(
     console.step("stack", f"{name}, {count}")
     for line in table(list(changes_in_words(changes))):
         console.more(line)
-    if not confirm(f"Execute these changes of {name}?"):
+    if not site.confirm(f"Execute these changes of {name}?"):
         withdraw()
         raise Refused(f"bootstrap: {name} is left as it was", advice="say yes, or --yes")
     cloud.execute_change_set(**change)
@@ -131,16 +135,14 @@ def remove(cloud: CloudFormationClient, name: str) -> None:
 
 
 def parameters(
-    declared: Sequence[str], *, values: Mapping[str, str], present: Sequence[str]
+    declared: Sequence[Any], *, values: Mapping[str, str], present: Sequence[Any]
 ) -> list[Any]:
     """Return a stack's parameters: what is known, else those of the stack, else the defaults."""
-    return [
-        {"ParameterKey": key, "ParameterValue": values[key]}
-        if key in values
-        else {"ParameterKey": key, "UsePreviousValue": True}
-        for key in declared
-        if key in values or key in present
-    ]
+    known = {key: {"ParameterValue": value} for key, value in values.items()}
+    kept = {item["ParameterKey"]: {"UsePreviousValue": True} for item in present}
+    found: dict[str, Any] = {**kept, **known}
+    keys = [item["ParameterKey"] for item in declared]
+    return [{"ParameterKey": key, **found[key]} for key in keys if key in found]
 
 
 def changes_in_words(changes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:

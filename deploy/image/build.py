@@ -23,7 +23,6 @@ def build_command(
     """Return the command that builds the image from a folder."""
     arguments = {
         "REVISION": source.revision,
-        "VERSION": source.version,
         "SOURCE": source.url,
         "BASE_IMAGE": environment.base_image,
     }

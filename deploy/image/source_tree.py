@@ -32,7 +32,6 @@ class Source:
         commit: The commit's full hash; empty where there is none, as in an unpacked archive.
         tree: The hash of the content, when it is not the commit's.
         changed: The paths that differ from the commit.
-        version: The service's version.
         url: The address of the repository, without credentials; empty when git knows none.
     """
 
@@ -40,7 +39,6 @@ class Source:
     commit: str
     tree: str
     changed: tuple[str, ...]
-    version: str
     url: str
 
     @property
@@ -75,7 +73,7 @@ def read_source(root: Path) -> Source:
     if not _is_checkout(root):
         with tempfile.TemporaryDirectory(prefix="micro-etl-source-") as folder:
             _copy(root, Path(folder))
-            return Source(root, "", _hash(Path(folder)), (), _version(root), "")
+            return Source(root, "", _hash(Path(folder)), (), "")
     commit, prefix = _git(root, "rev-parse", "--verify", "HEAD"), _prefix(root)
     with _index("HEAD", top=root) as index:  # the user's own one stays as it is
         _git(root, "add", "--all", "--", ".", index=index)
@@ -88,7 +86,6 @@ def read_source(root: Path) -> Source:
         commit=commit,
         tree="" if tree == committed else tree,
         changed=tuple(sorted(name for name in listed.split("\0") if name)),
-        version=_version(root),
         url=without_credentials(url) if REMOTE.match(url) else "",
     )
 
@@ -136,11 +133,6 @@ def _index(tree: str, *, top: Path) -> Iterator[Path]:
         index = Path(folder) / "index"
         _git(top, "read-tree", tree, index=index)
         yield index
-
-
-def _version(root: Path) -> str:
-    module = (root / "src" / "micro_etl" / "__init__.py").read_text(encoding="utf-8")
-    return "".join(re.findall(r'^__version__ = "(.+)"$', module, re.MULTILINE))
 
 
 def _prefix(root: Path) -> str:

@@ -36,7 +36,6 @@ def source(tmp_path: Path) -> Source:
         commit=COMMIT,
         tree="",
         changed=(),
-        version="1.2.3",
         url="https://example.org/micro-etl",
     )
 
@@ -135,7 +134,6 @@ def test_the_image_is_built_for_the_task_and_labelled(
     assert found == [
         *("docker", "build", "--platform", "linux/amd64"),
         f"--build-arg=REVISION={COMMIT}",
-        "--build-arg=VERSION=1.2.3",
         "--build-arg=SOURCE=https://example.org/micro-etl",
         *("--tag", "micro-etl:x", str(source.root)),
     ]

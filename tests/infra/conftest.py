@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,8 +12,9 @@ import boto3
 import pytest
 
 from deploy.account import stacks
-from deploy.account.bootstrap import bootstrap, place_of
+from deploy.account.bootstrap import bootstrap, site_of
 from deploy.account.destroy import destroy, present
+from deploy.account.stacks import Site
 from deploy.aws import Clients
 from deploy.console import Console
 from deploy.target import Target
@@ -41,6 +42,12 @@ class Account:
             aws_access_key_id=ACCOUNT,
             aws_secret_access_key="test",
         )
+
+    def site(
+        self, said: io.StringIO | None = None, confirm: Callable[[str], bool] = lambda _: True
+    ) -> Site:
+        """Return where `staging` is, with somebody who is told and asked."""
+        return Site(self.target, self.clients, Console(said or io.StringIO()), confirm)
 
     @property
     def cloud(self) -> Any:
@@ -70,7 +77,8 @@ def account(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Account:
         "AWS_REGION": REGION,
     }.items():
         monkeypatch.setenv(name, value)
-    return Account(*place_of("staging", {}), aws_endpoint)
+    site = site_of("staging", {}, console=Console(io.StringIO()), yes=True)
+    return Account(site.target, site.clients, aws_endpoint)
 
 
 @pytest.fixture
@@ -87,14 +95,7 @@ def made(
     **wishes: Any,
 ) -> dict[str, Any]:
     """Make or update an environment, and return the content of its file."""
-    return bootstrap(
-        account.target,
-        account.clients,
-        existing=existing or {},
-        console=Console(said),
-        confirm=lambda _: True,
-        **wishes,
-    )
+    return bootstrap(account.site(said), existing or {}, **wishes)
 
 
 @pytest.fixture
@@ -102,11 +103,4 @@ def content(account: Account, said: io.StringIO) -> Iterator[dict[str, Any]]:
     """The file of an environment named staging, which is there while the test lasts."""
     yield made(account, said, github="octo@1/micro-etl@2", email="team@example.org")
     if present(account.cloud):
-        destroy(
-            account.clients,
-            environment="staging",
-            families=["micro-etl-staging"],
-            data=True,
-            console=Console(io.StringIO()),
-            confirm=lambda _: True,
-        )
+        destroy(account.site(), ["micro-etl-staging"], data=True)

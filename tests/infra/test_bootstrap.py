@@ -15,8 +15,8 @@ from deploy.account.bootstrap import (
     PROVIDER,
     environment_content,
     github_provider,
-    place_of,
     read_existing,
+    site_of,
     write_environment,
 )
 from deploy.account.destroy import destroy, plan, present
@@ -117,23 +117,28 @@ def test_an_environment_stays_in_its_account_and_region(
 ) -> None:
     """The file says where it is, whatever the shell says; another account is refused."""
     assert account.endpoint
+
+    def region_of(existing: dict[str, Any]) -> str:
+        return site_of("a", existing, console=Console(io.StringIO()), yes=True).target.region
+
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    assert place_of("a", {"region": REGION, "account": ACCOUNT})[0].region == REGION
-    assert place_of("a", {})[0].region == "us-west-2"
+    assert region_of({"region": REGION, "account": ACCOUNT}) == REGION
+    assert region_of({}) == "us-west-2"
+
     words = f"belong to {ACCOUNT} .*, but environment a is in 999999999999"
     with pytest.raises(Refused, match=words):
-        place_of("a", {"region": REGION, "account": "999999999999"})
+        region_of({"region": REGION, "account": "999999999999"})
     monkeypatch.delenv("AWS_REGION")
     with pytest.raises(Refused, match="region: not set"):
-        place_of("a", {})
+        region_of({})
 
 
 def test_what_is_not_said_again_stays_as_it_is() -> None:
     """A parameter without a value is the stack's own, and a new one has its default."""
     given = parameters(
-        ["Environment", "Email", "New"],
+        [{"ParameterKey": key} for key in ("Environment", "Email", "New")],
         values={"Environment": "staging", "Unused": "x"},
-        present=["Environment", "Email"],
+        present=[{"ParameterKey": key} for key in ("Environment", "Email")],
     )
     assert given == [
         {"ParameterKey": "Environment", "ParameterValue": "staging"},
@@ -158,12 +163,8 @@ def test_github_is_a_provider_of_the_account_and_of_no_environment(
     (arn,) = (item["Arn"] for item in providers)
     assert arn == f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PROVIDER}"
     assert content["github_role"]
-    _destroy(account, console=Console(io.StringIO()), data=True)
-    again = github_provider(
-        account.client("iam"),
-        console=Console(io.StringIO()),
-        confirm=lambda _: pytest.fail("asked"),
-    )
+    _destroy(account, data=True)
+    again = github_provider(account.site(confirm=lambda _: pytest.fail("asked")))
     assert again == arn
 
 
@@ -187,14 +188,8 @@ def test_an_output_that_is_new_is_a_change(account: Account) -> None:
             ("describe_stacks", {"Stacks": [after]}),
         ):
             answers.add_response(call, answer)
-        given = apply(
-            cloudformation,
-            "micro-etl-images",
-            "Resources: {}",
-            values={"Environment": "staging"},
-            console=Console(shown),
-            confirm=lambda _: True,
-        )
+        account.clients.cloudformation = cloudformation
+        given = apply(account.site(shown), "images", "Resources: {}", values={})
     assert given == {"Repository": "micro-etl"}
     assert "micro-etl-images, only its outputs change" in shown.getvalue()
 
@@ -202,18 +197,17 @@ def test_an_output_that_is_new_is_a_change(account: Account) -> None:
 def test_a_stack_that_fails_says_why(account: Account) -> None:
     """The first reason that CloudFormation gives is the error, and the next try says what to do."""
     with pytest.raises(NotLaunched, match=r"Alias: .*has-no-prefix") as failed:
-        make_broken(account, "micro-etl-broken")
+        make_broken(account, "broken")
     assert "delete-stack" in failed.value.advice
     with pytest.raises(Refused, match="ROLLBACK_COMPLETE") as refused:
-        make_broken(account, "micro-etl-broken")
+        make_broken(account, "broken")
     assert "delete-stack" in refused.value.advice
-    account.cloud.delete_stack(StackName="micro-etl-broken")
+    account.cloud.delete_stack(StackName="micro-etl-staging-broken")
 
 
 def make_broken(account: Account, name: str) -> None:
     """Make a stack that can't be made."""
-    console = Console(io.StringIO())
-    apply(account.cloud, name, BROKEN, values={}, console=console, confirm=lambda _: True)
+    apply(account.site(), name, BROKEN, values={})
 
 
 def names(*environments: str) -> list[str]:
@@ -262,7 +256,7 @@ def test_destroy_keeps_the_bucket_and_what_is_in_it(
     s3 = account.client("s3")
     s3.put_object(Bucket=content["bucket"], Key="launches.parquet", Body=b"data")
     shown = io.StringIO()
-    assert _destroy(account, console=Console(shown), data=False)["micro-etl-staging-storage"]
+    assert _destroy(account, said=shown, data=False)["micro-etl-staging-storage"]
     assert "micro-etl-staging-storage: --data removes it" in shown.getvalue()
     body = s3.get_object(Bucket=content["bucket"], Key="launches.parquet")["Body"].read()
     assert body == b"data"
@@ -278,7 +272,7 @@ def test_destroy_asks_and_a_no_changes_nothing(account: Account, content: dict[s
         return False
 
     with pytest.raises(Refused, match="nothing was removed"):
-        _destroy(account, console=Console(shown), data=True, confirm=refuse)
+        _destroy(account, said=shown, data=True, confirm=refuse)
     account.client("s3").head_bucket(Bucket=content["bucket"])
 
 
@@ -292,7 +286,7 @@ def test_destroy_with_data_leaves_nothing(account: Account, content: dict[str, A
         ecs.register_task_definition(
             family=family, containerDefinitions=[{"name": "micro-etl", "image": "x"}]
         )
-    _destroy(account, console=Console(io.StringIO()), data=True)
+    _destroy(account, data=True)
     buckets = [item["Name"] for item in s3.list_buckets()["Buckets"]]
     assert content["bucket"] not in buckets
     left = ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
@@ -304,8 +298,8 @@ def test_destroy_removes_what_could_not_be_made(account: Account) -> None:
     """A stack that failed has no outputs, and is in the way until it is gone."""
     for stack in ("environment", "storage"):
         with pytest.raises(NotLaunched):
-            make_broken(account, stack_name(stack, "staging"))
-    removed = _destroy(account, console=Console(io.StringIO()), data=True)
+            make_broken(account, stack)
+    removed = _destroy(account, data=True)
     assert removed == {"micro-etl-staging-environment": "", "micro-etl-staging-storage": ""}
     assert present(account.cloud) == []
 
@@ -339,15 +333,9 @@ def test_a_stack_that_can_not_be_removed_says_why_and_that_it_is_still_there(
 def test_destroying_what_is_not_there_is_refused(account: Account) -> None:
     """A name that was mistyped removes nothing, and is said to be unknown."""
     with pytest.raises(Refused, match="no environment staging"):
-        _destroy(account, console=Console(io.StringIO()), data=True)
+        _destroy(account, data=True)
 
 
-def _destroy(account: Account, *, console: Console, data: bool, confirm: Any = None) -> Any:
-    return destroy(
-        account.clients,
-        environment="staging",
-        families=["micro-etl-staging"],
-        data=data,
-        console=console,
-        confirm=confirm or (lambda _: True),
-    )
+def _destroy(account: Account, *, data: bool, said: Any = None, confirm: Any = None) -> Any:
+    site = account.site(said, confirm or (lambda _: True))
+    return destroy(site, ["micro-etl-staging"], data=data)

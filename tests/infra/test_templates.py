@@ -16,7 +16,6 @@ from deploy.account.checks import check_infrastructure
 from deploy.account.destroy import present
 from deploy.account.stacks import DATASETS, STACKS
 from deploy.account.template import datasets_template, silence
-from deploy.console import Console
 from deploy.image.push import GOOD
 from deploy.outcome import Refused
 from tests.infra.conftest import ACCOUNT, REGION, Account, made
@@ -89,13 +88,8 @@ def test_an_environment_is_made_again_without_a_change(
 ) -> None:
     """A second bootstrap changes nothing, and need not be told again what the first was."""
     shown = io.StringIO()
-    again = bootstrap(
-        account.target,
-        account.clients,
-        existing=content,
-        console=Console(shown),
-        confirm=lambda _: pytest.fail("asked, though nothing changes"),
-    )
+    site = account.site(shown, lambda _: pytest.fail("asked, though nothing changes"))
+    again = bootstrap(site, content)
     assert shown.getvalue().count("no change") == len(STACKS)
     assert again == content
 
@@ -109,13 +103,7 @@ def test_each_change_is_shown_before_it_is_made(account: Account) -> None:
         return False
 
     with pytest.raises(Refused, match="left as it was"):
-        bootstrap(
-            account.target,
-            account.clients,
-            existing={},
-            console=Console(shown),
-            confirm=refuse,
-        )
+        bootstrap(account.site(shown, refuse), {})
     assert present(account.cloud) == []
     assert account.client("ecr").describe_repositories()["repositories"] == []
 
