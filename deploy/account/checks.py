@@ -217,16 +217,9 @@ def check_roles(target: Target, clients: Clients) -> Iterator[Finding]:
 
 def trusts_tasks(policy: Any) -> bool:
     """Tell whether a trust policy lets ECS tasks assume the role."""
-    return any(
-        statement.get("Effect") == "Allow"
-        and isinstance(principal := statement.get("Principal"), dict)
-        and TASKS in _list(principal.get("Service", []))
-        for statement in _list(policy.get("Statement", []))
-    )
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    listed = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+    allowed = [item.get("Principal") for item in listed if item["Effect"] == "Allow"]
+    return f'"{TASKS}"' in json.dumps(allowed)
 
 
 def check_secrets(target: Target, clients: Clients) -> Iterator[Finding]:

@@ -1,25 +1,21 @@
 """Builds the least-privilege policies that a deploy needs, from the environment's own names.
 
-`./deploy.sh verify --policy` prints them, and `bootstrap` gives them to the roles that it makes.
+Who may do what is in `infra/policies.toml`. `./deploy.sh verify --policy` prints the policies, and
+`bootstrap` gives them to the roles that it makes.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable
 from typing import Any
 
+from deploy.environment import ROOT
 from deploy.target import Target
 from deploy.task.definition import secret_arn
 
 Statement = dict[str, Any]
-
-PULL = "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer"
-PUSH = "ecr:CompleteLayerUpload ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart"
-LOOK = (
-    "ec2:DescribeRouteTables ec2:DescribeSecurityGroups ec2:DescribeSubnets logs:DescribeLogGroups"
-)
-MOVE = "scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule"
 SECRET_SUFFIX = re.compile(r"-\w{6}$")
 """What Secrets Manager adds to the name of a secret in its ARN."""
 
@@ -43,75 +39,12 @@ def document(listed: list[Statement]) -> dict[str, Any]:
 
 
 def statements(target: Target) -> dict[str, list[Statement]]:
-    """Return what each must be allowed: the caller, and the roles of a task and of a schedule.
-
-    Of the caller's, those whose names begin with `Look` are what `verify` reads. Without them a
-    deploy works as well, and `verify` says what it could not look at.
-    """
-    environment, each = target.environment, target.environment.each()
-    repository, streams = [target.repository_arn], [f"{target.log_group_arn}:*"]
-    families = [target.arn("ecs", f"task-definition/{item.family}:*") for item in each]
-    tasks = [target.arn("ecs", f"task/{environment.cluster}/*")]
-    objects = [f"{_in_s3(target, environment.bucket)}/{item.key}" for item in each]
-    sources = _places(target, (item.source_url for item in each))
-    copies = _places(target, (item.variables.get("RAW_URL", "") for item in each))
-    raw = [f"{place}/*" for place in copies]
-    buckets = [*dict.fromkeys(place.partition("/")[0] for place in (*objects, *raw))]
-    secrets, parameters = _secrets(target, "secretsmanager"), _secrets(target, "ssm")
-    group = f"schedule/{environment.schedule_group}"
-    schedules = [target.arn("scheduler", f"{group}/{item.family}") for item in each]
-    stack = target.arn("cloudformation", f"stack/micro-etl-{environment.name}-datasets/*")
-    in_cluster = {"ArnEquals": {"ecs:cluster": target.cluster_arn}}
-    run = ("Run", "ecs:RunTask", families, in_cluster)
-    pass_roles = ("PassRoles", "iam:PassRole", _roles(target), _passed_to("ecs-tasks"))
-    login = ("Login", "ecr:GetAuthorizationToken", ["*"])
-    build = (login, ("Push", f"{PULL} {PUSH}", repository))
-    to_scheduler = ([environment.schedule_role], _passed_to("scheduler"))
-    schedule = (
-        ("MoveSchedule", MOVE, schedules),
-        ("PassScheduleRole", "iam:PassRole", *to_scheduler),
-        ("LookAtStack", "cloudformation:GetTemplate", [stack]),
-    )
+    """Return what each must be allowed: the caller, and the roles of a task and of a schedule."""
+    table = tomllib.loads((ROOT / "infra" / "policies.toml").read_text(encoding="utf-8"))
+    resources = resources_of(target)
     return {
-        "caller": _statements(
-            *(build if environment.builds else ()),
-            ("FindImages", "ecr:DescribeImages ecr:DescribeRepositories", repository),
-            # ECS knows no resource for these two.
-            ("Revisions", "ecs:DescribeTaskDefinition ecs:ListTaskDefinitions", ["*"]),
-            ("Register", "ecs:RegisterTaskDefinition", families),
-            ("Mark", "ecs:TagResource ecs:UntagResource", families),
-            run,
-            ("Follow", "ecs:DescribeTasks ecs:StopTask", tasks),
-            ("ListTasks", "ecs:ListTasks", ["*"], in_cluster),
-            pass_roles,
-            ("ReadLog", "logs:DescribeLogStreams logs:GetLogEvents", streams),
-            ("ReadObject", "s3:GetObject", objects),
-            ("ReadRaw", "s3:GetObject", raw),
-            ("ReadBucket", "s3:ListBucket", buckets),
-            ("LookAround", LOOK, ["*"]),
-            ("LookAtCluster", "ecs:DescribeClusters", [target.cluster_arn]),
-            ("LookAtRoles", "iam:GetRole", _roles(target)),
-            ("LookAtSecrets", "secretsmanager:DescribeSecret", secrets),
-            ("LookAtParameters", "ssm:DescribeParameters", ["*"] if parameters else []),
-            *(schedule if environment.schedule_group else ()),
-        ),
-        "execution_role": _statements(  # what ECS needs to start a task
-            login,
-            ("Pull", PULL, repository),
-            ("WriteLog", "logs:CreateLogStream logs:PutLogEvents", streams),
-            ("ReadSecrets", "secretsmanager:GetSecretValue", secrets),
-            ("ReadParameters", "ssm:GetParameters", parameters),
-        ),
-        "task_role": _statements(  # what the service needs
-            ("Publish", "s3:GetObject s3:PutObject", objects),
-            # Without it S3 answers 403, not 404, for an object that is not there yet.
-            ("TellMissingFromDenied", "s3:ListBucket", buckets),
-            ("ReadSource", "s3:GetObject", sources),
-            ("KeepRaw", "s3:GetObject s3:PutObject", raw),
-        ),
-        "schedule_role": _statements(
-            run, pass_roles, ("KeepLostRuns", "sqs:SendMessage", [environment.schedule_queue])
-        ),
+        who: [_statement(row, resources) for row in rows if any(resources[row["on"]])]
+        for who, rows in table.items()
     }
 
 
@@ -120,40 +53,58 @@ def pass_role_statement(target: Target) -> Statement:
     return next(item for item in statements(target)["caller"] if item["Sid"] == "PassRoles")
 
 
-def _statements(*rows: tuple[Any, ...]) -> list[Statement]:
-    """Return a statement a row of its name, actions, resources and, where it has one, condition.
+def resources_of(target: Target) -> dict[str, list[str]]:
+    """Return the ARNs of what an environment's policies are about, by their names in the table."""
+    environment, each = target.environment, target.environment.each()
+    objects = _in_s3(target, (f"s3://{environment.bucket}/{item.key}" for item in each))
+    copies = _in_s3(target, (item.variables.get("RAW_URL", "") for item in each))
+    raw = [f"{place}/*" for place in copies]
+    parameters, group = _secrets(target, "ssm"), environment.schedule_group
+    schedules = [f"schedule/{group}/{item.family}" for item in each if group]
+    stack = target.arn("cloudformation", f"stack/micro-etl-{environment.name}-datasets/*")
+    return {
+        "any": ["*"],
+        "any_parameter": ["*"] if parameters else [],
+        "buckets": [*dict.fromkeys(place.partition("/")[0] for place in (*objects, *raw))],
+        "cluster": [target.cluster_arn],
+        "families": [target.arn("ecs", f"task-definition/{item.family}:*") for item in each],
+        "login": ["*"] if environment.builds else [],
+        "objects": objects,
+        "parameters": parameters,
+        "pushed_to": [target.repository_arn] if environment.builds else [],
+        "queue": [environment.schedule_queue],
+        "raw": raw,
+        "repository": [target.repository_arn],
+        "roles": sorted({target.execution_role, target.task_role}),
+        "schedule_role": [environment.schedule_role],
+        "schedules": [target.arn("scheduler", name) for name in schedules],
+        "secrets": _secrets(target, "secretsmanager"),
+        "sources": _in_s3(target, (item.source_url for item in each)),
+        "stack": [stack] if group else [],
+        "streams": [f"{target.log_group_arn}:*"],
+        "tasks": [target.arn("ecs", f"task/{environment.cluster}/*")],
+    }
 
-    There is none for a row without a resource.
-    """
-    return [
-        {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": sorted(actions.split()),
-            "Resource": resources[0] if len(resources) == 1 else resources,
-            **({"Condition": condition[0]} if condition else {}),
-        }
-        for sid, actions, resources, *condition in rows
-        if resources
-    ]
+
+def _statement(row: dict[str, Any], resources: dict[str, list[str]]) -> Statement:
+    found, condition = resources[row["on"]], {}
+    if row.get("in_cluster"):
+        condition = {"ArnEquals": {"ecs:cluster": resources["cluster"][0]}}
+    if service := row.get("passed_to"):
+        condition = {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
+    return {
+        "Sid": row["sid"],
+        "Effect": "Allow",
+        "Action": row["actions"].split(),
+        "Resource": found[0] if len(found) == 1 else found,
+        **({"Condition": condition} if condition else {}),
+    }
 
 
-def _passed_to(service: str) -> dict[str, Any]:
-    return {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
-
-
-def _roles(target: Target) -> list[str]:
-    return sorted({target.execution_role, target.task_role})
-
-
-def _in_s3(target: Target, place: str) -> str:
-    return f"arn:{target.partition}:s3:::{place}"
-
-
-def _places(target: Target, urls: Iterable[str]) -> list[str]:
-    """Return the ARNs of those URLs that are in S3."""
-    keys = {url.removeprefix("s3://").rstrip("/") for url in urls if url.startswith("s3://")}
-    return [_in_s3(target, key) for key in sorted(keys)]
+def _in_s3(target: Target, urls: Iterable[str]) -> list[str]:
+    """Return the ARNs of those URLs that are in S3, each once."""
+    keys = (url.removeprefix("s3://").rstrip("/") for url in urls if url.startswith("s3://"))
+    return [f"arn:{target.partition}:s3:::{key}" for key in dict.fromkeys(keys)]
 
 
 def _secrets(target: Target, service: str) -> list[str]:

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 from deploy.environment import ARCHITECTURES, Environment
-from deploy.image.engine import run_engine
-from deploy.image.lockdown_flags import lockdown_flags
+from deploy.image.engine import lockdown_flags, run_program
 from deploy.image.source_tree import Source
 from deploy.outcome import Refused
 
@@ -47,8 +46,8 @@ def build(
     """
     image = f"micro-etl:{source.tag(environment.architecture)}"
     command = build_command(engine, environment, source, context=context, image=image)
-    run_engine(*command, timeout=timeout, shown=20, variables=PLAIN)
-    found = json.loads(run_engine(engine, "image", "inspect", image, timeout=QUICK_SECONDS))[0]
+    run_program(*command, timeout=timeout, shown=20, variables=PLAIN)
+    found = json.loads(run_program(engine, "image", "inspect", image, timeout=QUICK_SECONDS))[0]
     wanted = ARCHITECTURES[environment.architecture]
     if found["Architecture"] != wanted:
         raise Refused(
@@ -67,7 +66,7 @@ def smoke_run(engine: str, environment: Environment, image: str) -> None:
     """
     run = (engine, "run", "--rm", "--platform", _platform(environment), "--network", "none")
     try:
-        run_engine(*run, *lockdown_flags(), image, "datasets", timeout=QUICK_SECONDS, shown=5)
+        run_program(*run, *lockdown_flags(), image, "datasets", timeout=QUICK_SECONDS, shown=5)
     except Refused as error:
         foreign = "exec format error" in str(error).lower()
         how = "this machine can't run the architecture: install its QEMU handler (binfmt)"

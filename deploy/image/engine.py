@@ -1,4 +1,4 @@
-"""Finds a container engine that can build, and runs its commands."""
+"""Finds a container engine that can build, and runs programs such as it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> str:
     lacks = []
     for command in dict.fromkeys(item for item in found if item):
         try:
-            run_engine(command, "info", timeout=30)
-            run_engine(command, "build", "--help", timeout=30, shown=3)
+            run_program(command, "info", timeout=30)
+            run_program(command, "build", "--help", timeout=30, shown=3)
         except Refused as error:
             lacks.append(str(error))
         else:
@@ -33,23 +33,23 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> str:
     raise Refused(f"no container engine works: {reasons}", advice=ADVICE)
 
 
-def run_engine(
+def run_program(
     *command: str,
     timeout: float,
     shown: int = 1,
     variables: Mapping[str, str] | None = None,
     failure: type[DeployError] = Refused,
 ) -> str:
-    """Run a command of an engine and return what it printed.
+    """Run a program and return what it printed.
 
     Args:
-        command: The program and its arguments.
+        command: The program, its command and its arguments.
         timeout: In seconds.
         shown: How many of the last lines an error repeats.
         variables: More of its environment.
         failure: Is raised where it ended badly, or not in time.
     """
-    name = " ".join(command[:2])
+    name = command[0] if command[1].startswith("-") else " ".join(command[:2])
     try:
         done = subprocess.run(
             command,
@@ -68,3 +68,14 @@ def run_engine(
         end = "\n".join((done.stdout + done.stderr).strip().splitlines()[-shown:])
         raise failure(f"{name} ended with {done.returncode}: {end}")
     return done.stdout
+
+
+def lockdown_flags(*, tmpfs: bool = True) -> list[str]:
+    """Return the flags of `docker run` that lock a container down as a task on Fargate is.
+
+    Args:
+        tmpfs: Whether /tmp is in memory; otherwise it is the volume that the image declares.
+    """
+    scratch = ("--tmpfs", "/tmp") if tmpfs else ()  # noqa: S108 - a path inside the container
+    no_privileges = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+    return ["--read-only", *scratch, *no_privileges]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from deploy.aws import ERRORS, NotAllowed, code_of, is_denied, look, message_of
-from deploy.image.engine import run_engine
+from deploy.image.engine import run_program
 from deploy.outcome import NotLaunched, Refused
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def push(ecr: ECRClient, engine: str, image: str, *, remote: str) -> None:
     """Push an image under its whole name in a registry of ECR's."""
     with logged_in(ecr, registry=remote.partition("/")[0]) as variables:
         for command in (("tag", image, remote), ("push", remote)):
-            run_engine(
+            run_program(
                 engine, *command, timeout=PUSH_SECONDS, variables=variables, failure=NotLaunched
             )
 

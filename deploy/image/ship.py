@@ -42,7 +42,7 @@ def ship_step(work: Work, *, digest: str = "", dry_run: bool = False) -> Shipped
     repository = environment.repository
     source = read_source(work.root)
     if source.changes:
-        console.step("source", f"{source.commit[:12]} with changes: {source.changes_in_words}")
+        console.step("source", f"{source.commit[:12]} with changes: {source.changed}")
     elif not source.commit:
         console.step("source", f"no git checkout: named after its content, {source.tree[:12]}")
     tag = source.tag(environment.architecture)

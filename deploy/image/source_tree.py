@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 from deploy.environment import ARCHITECTURES
+from deploy.image.engine import run_program
 from deploy.outcome import Refused
 
-SHOWN_PATHS = 3
 REMOTE = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")
 """How an address begins that others can reach, unlike a local path."""
 GENERATED = {"__pycache__", "build", "dist", "out"}
@@ -31,14 +30,14 @@ class Source:
         root: The project's folder.
         commit: The commit's full hash; empty where there is none, as in an unpacked archive.
         tree: The hash of the content, when it is not the commit's.
-        changed: The paths that differ from the commit.
+        changed: The paths that differ from the commit, as far as they fit on a line.
         url: The address of the repository, without credentials; empty when git knows none.
     """
 
     root: Path
     commit: str
     tree: str
-    changed: tuple[str, ...]
+    changed: str
     url: str
 
     @property
@@ -50,13 +49,6 @@ class Source:
     def revision(self) -> str:
         """The commit, marked when the image holds something else."""
         return self._name(64)
-
-    @property
-    def changes_in_words(self) -> str:
-        """What is not committed, as far as it fits on a line."""
-        more = len(self.changed) - SHOWN_PATHS
-        shown = ", ".join(self.changed[:SHOWN_PATHS])
-        return f"{shown} and {more} more" if more > 0 else shown
 
     def tag(self, architecture: str) -> str:
         """Return the image's tag: one for each content and architecture."""
@@ -73,7 +65,7 @@ def read_source(root: Path) -> Source:
     if not _is_checkout(root):
         with tempfile.TemporaryDirectory(prefix="micro-etl-source-") as folder:
             _copy(root, Path(folder))
-            return Source(root, "", _hash(Path(folder)), (), "")
+            return Source(root, "", _hash(Path(folder)), "", "")
     commit, prefix = _git(root, "rev-parse", "--verify", "HEAD"), _prefix(root)
     with _index("HEAD", top=root) as index:  # the user's own one stays as it is
         _git(root, "add", "--all", "--", ".", index=index)
@@ -85,7 +77,7 @@ def read_source(root: Path) -> Source:
         root=root,
         commit=commit,
         tree="" if tree == committed else tree,
-        changed=tuple(sorted(name for name in listed.split("\0") if name)),
+        changed=shorten(", ".join(listed.split("\0")[:-1]), 70, placeholder=" …"),
         url=without_credentials(url) if REMOTE.match(url) else "",
     )
 
@@ -120,10 +112,11 @@ def without_credentials(url: str) -> str:
 
 def _is_checkout(root: Path) -> bool:
     """Tell whether git tracks the project, and not only a folder around it."""
-    if not shutil.which("git"):
-        return False
-    tracked = ["git", "-C", str(root), "ls-files", "--error-unmatch", "Dockerfile"]
-    return (root / ".git").exists() or not subprocess.run(tracked, capture_output=True).returncode
+    try:
+        run_program("git", "-C", str(root), "ls-files", "--error-unmatch", "Dockerfile", timeout=60)
+    except Refused:
+        return bool(shutil.which("git")) and (root / ".git").exists()
+    return True
 
 
 @contextmanager
@@ -160,15 +153,12 @@ def _hash(folder: Path) -> str:
 
 
 def _git(root: Path, *arguments: str, index: Path | None = None) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    variables = os.environ | ({"GIT_INDEX_FILE": str(index)} if index else {})
+    variables = {"GIT_INDEX_FILE": str(index)} if index else {}
     try:
-        done = subprocess.run(command, check=True, capture_output=True, timeout=60, env=variables)
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").strip().splitlines()
+        printed = run_program("git", "-C", str(root), *arguments, timeout=60, variables=variables)
+    except Refused as error:
         raise Refused(
-            f"{root}: the image is named after the commit, but git says: "
-            + (lines[0] if lines else f"exit code {error.returncode}"),
+            f"{root}: the image is named after the commit, but {error}",
             advice="deploy from a clone that has a commit, or from an archive without git",
         ) from None
-    return done.stdout.decode().strip()
+    return printed.strip()

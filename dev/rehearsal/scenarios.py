@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 
-from deploy.image.lockdown_flags import lockdown_flags
+from deploy.image.engine import lockdown_flags
 from dev.rehearsal import emulator, source
 from dev.rehearsal.stage import Stage, expect, signal_group
 

@@ -35,7 +35,7 @@ def source(tmp_path: Path) -> Source:
         root=tmp_path,
         commit=COMMIT,
         tree="",
-        changed=(),
+        changed="",
         url="https://example.org/micro-etl",
     )
 
