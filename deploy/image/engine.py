@@ -23,7 +23,7 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> str:
     lacks = []
     for command in dict.fromkeys(item for item in found if item):
         try:
-            run_program(command, "info", timeout=30)
+            run_program(command, "ps", timeout=30)
             run_program(command, "build", "--help", timeout=30, shown=3)
         except Refused as error:
             lacks.append(str(error))

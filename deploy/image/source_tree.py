@@ -67,7 +67,7 @@ def read_source(root: Path) -> Source:
             _copy(root, Path(folder))
             return Source(root, "", _hash(Path(folder)), "", "")
     commit, prefix = _git(root, "rev-parse", "--verify", "HEAD"), _prefix(root)
-    with _index("HEAD", top=root) as index:  # the user's own one stays as it is
+    with _index(root) as index:
         _git(root, "add", "--all", "--", ".", index=index)
         tree = _git(root, "write-tree", f"--prefix={prefix}", index=index)
     committed = _git(root, "rev-parse", f"HEAD:{prefix}")
@@ -90,7 +90,7 @@ def exported(source: Source) -> Iterator[Path]:
         if source.commit:
             top = Path(_git(source.root, "rev-parse", "--show-toplevel"))
             tree = source.tree or f"HEAD:{_prefix(source.root)}"
-            with _index(tree, top=top) as index:
+            with _index(top, tree) as index:
                 _git(top, "checkout-index", "--all", f"--prefix={folder}/", index=index)
         else:
             _copy(source.root, folder)
@@ -120,11 +120,14 @@ def _is_checkout(root: Path) -> bool:
 
 
 @contextmanager
-def _index(tree: str, *, top: Path) -> Iterator[Path]:
-    """Give an index of git's for a while, which holds a tree."""
+def _index(top: Path, tree: str = "") -> Iterator[Path]:
+    """Give an index for a while that holds a tree, or is a copy of the user's own."""
     with tempfile.TemporaryDirectory(prefix="micro-etl-index-") as folder:
-        index = Path(folder) / "index"
-        _git(top, "read-tree", tree, index=index)
+        index, own = Path(folder) / "index", top / _git(top, "rev-parse", "--git-path", "index")
+        if tree:
+            _git(top, "read-tree", tree, index=index)
+        elif own.exists():
+            shutil.copy(own, index)
         yield index
 
 

@@ -76,7 +76,7 @@ NO_BUILDX = (
     "'build --help') if [ $DOCKER_BUILDKIT = 1 ]; then"
     " echo 'ERROR: BuildKit is enabled but the buildx component is missing' >&2; exit 1; fi ;;"
 )
-NO_DAEMON = "info*) echo 'Cannot connect to the Docker daemon' >&2; exit 1 ;;"
+NO_DAEMON = "ps) echo 'Cannot connect to the Docker daemon' >&2; exit 1 ;;"
 
 
 def path_of(*engines: str) -> dict[str, str]:
@@ -102,7 +102,7 @@ def test_what_each_engine_lacks_is_told(make_engine: MakeEngine) -> None:
         find_engine(path_of(bad, off))
 
     assert f"{bad} build ended with 1: ERROR: BuildKit is enabled but" in str(caught.value)
-    assert f"{off} info ended with 1: Cannot connect to the Docker daemon" in str(caught.value)
+    assert f"{off} ps ended with 1: Cannot connect to the Docker daemon" in str(caught.value)
     assert "buildx" in caught.value.advice
     assert "CONTAINER_ENGINE" in caught.value.advice
 
@@ -113,7 +113,7 @@ def test_the_engine_that_the_user_names_is_the_only_one(make_engine: MakeEngine)
     named = make_engine("b", name="podman")
 
     assert find_engine(path_of(good) | {"CONTAINER_ENGINE": named}) == named
-    with pytest.raises(Refused, match="/no/engine info: No such file"):
+    with pytest.raises(Refused, match="/no/engine ps: No such file"):
         find_engine(path_of(good) | {"CONTAINER_ENGINE": "/no/engine"})
 
 
