@@ -77,16 +77,14 @@ def destroy(site: Site, families: Iterable[str], *, data: bool) -> dict[str, str
 
 def present(cloud: CloudFormationClient) -> list[str]:
     """Return the names of the account's stacks that are ours to look at."""
-    pages = cloud.get_paginator("describe_stacks").paginate()
-    names = (stack["StackName"] for page in pages for stack in page["Stacks"])
+    names = cloud.get_paginator("describe_stacks").paginate().search("Stacks[].StackName")
     return [name for name in names if name.startswith(f"{PREFIX}-")]
 
 
 def deregister_all(ecs: Any, *, family: str) -> None:
     """Deregister each revision of a family: the roles that they name are removed."""
-    lister = ecs.get_paginator("list_task_definitions")
-    pages = lister.paginate(familyPrefix=family, status="ACTIVE")
-    for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
+    pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family)
+    for arn in list(pages.search("taskDefinitionArns[]")):
         if family_of(arn) == family:
             ecs.deregister_task_definition(taskDefinition=arn)
 

@@ -108,10 +108,10 @@ def apply(site: Site, template: str, body: str, *, values: Mapping[str, str]) ->
             return outputs_of(cloud, name)
         raise Refused(f"{name}: {reason}") from None
     pages = cloud.get_paginator("describe_change_set").paginate(**change)
-    changes = [item for page in pages for item in page["Changes"]]
+    changes = list(pages.search("Changes[].ResourceChange"))
     count = f"{len(changes)} changes:" if changes else "only its outputs change"
     console.step("stack", f"{name}, {count}")
-    for line in table(list(changes_in_words(changes))):
+    for line in table([*changes_in_words(changes)]):
         console.more(line)
     if not site.confirm(f"Execute these changes of {name}?"):
         withdraw()
@@ -147,8 +147,7 @@ def parameters(
 
 def changes_in_words(changes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
     """Yield each change of a change set: what is done, to what, and of which type."""
-    for change in changes:
-        resource = change["ResourceChange"]
+    for resource in changes:
         replaced = resource.get("Replacement") == "True"
         action = "Replace" if replaced else resource["Action"]
         yield action, resource["LogicalResourceId"], resource["ResourceType"]

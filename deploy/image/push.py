@@ -109,11 +109,22 @@ def tags_of(ecr: ECRClient, *, repository: str, digest: str) -> list[str]:
 
 def children_of(ecr: ECRClient, *, repository: str, digest: str) -> set[str]:
     """Return the digests of an index's images; nothing for one image, or where it can't be read."""
+    return {item["digest"] for item in _listed(ecr, repository=repository, digest=digest)}
+
+
+def find_architecture(ecr: ECRClient, *, repository: str, digest: str) -> str:
+    """Return what an index's images are built for; nothing for one image, or out of reach."""
+    listed = _listed(ecr, repository=repository, digest=digest)
+    found = [str(item["platform"]["architecture"]) for item in listed if "platform" in item]
+    return ", ".join(name for name in found if name != "unknown")
+
+
+def _listed(ecr: ECRClient, *, repository: str, digest: str) -> list[Any]:
     try:
         manifest = json.loads(_image(ecr, repository=repository, digest=digest)["imageManifest"])
     except (*ERRORS, ValueError, LookupError):
-        return set()
-    return {item["digest"] for item in manifest.get("manifests", ())}
+        return []
+    return list(manifest.get("manifests", ()))
 
 
 def _image(ecr: ECRClient, *, repository: str, digest: str) -> Mapping[str, Any]:

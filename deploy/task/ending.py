@@ -61,6 +61,7 @@ class Names:
     assign_public_ip: bool
     pass_role: str
     """The statement that lets a caller pass both roles, as JSON."""
+    image_architecture: str = ""
 
 
 def ending_of(task: Mapping[str, Any], *, container: str, log: Sequence[str] = ()) -> Ending:

@@ -153,10 +153,10 @@ def _outside(ending: Ending, _: Names) -> Texts:
 
 
 def _platform(_: Ending, names: Names) -> Texts:
+    image = names.image_architecture or "another architecture"
     wanted = ARCHITECTURES[names.architecture]
     return (
-        "the image is for another architecture, the task definition says "
-        f"{names.architecture} ({wanted}): "
+        f"the image is for {image}, the task definition says {names.architecture} ({wanted}): "
         f"{names.image}",
         f"build for {wanted}, or set architecture in the environment to the image's",
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from deploy.aws import NotAllowed
+from deploy.image.push import find_architecture
 from deploy.outcome import Exit, NotLaunched, Refused, RunFailed, code_for
 from deploy.status import last_task
 from deploy.task.ending import Names, ending_of
-from deploy.task.explain import OUTSIDE, explain
+from deploy.task.explain import OTHER_ARCHITECTURE, OUTSIDE, explain
 from deploy.task.follow import TaskRun, exit_code_of, follow, stop_task
 from deploy.task.revisions import Revision
 from deploy.task.signals import Stop, stoppable
@@ -71,6 +73,10 @@ def _raise_for(work: Work, run: TaskRun, *, names: Names, interrupted_by: int) -
     explanation = explain(ending, names)
     if explanation is None:
         return
+    if explanation.row == OTHER_ARCHITECTURE:
+        repository, digest = work.environment.repository, names.image.partition("@")[2]
+        found = find_architecture(work.clients.ecr, repository=repository, digest=digest)
+        explanation = explain(ending, replace(names, image_architecture=found)) or explanation
     if not ending.launched:
         raise NotLaunched(explanation.cause, advice=explanation.advice)
     code = Exit.RUN_FAILED if explanation.row == OUTSIDE else code_for(ending.exit_code)

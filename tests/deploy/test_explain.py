@@ -6,6 +6,7 @@ answers. What a user sees is what the command raises, the text that `./deploy.sh
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -428,6 +429,45 @@ def test_an_ending_is_explained(
     shown = f"{caught.value}\n{caught.value.advice}"
     assert [word for word in case.words if word not in shown] == [], shown
     assert caught.value.exit_code == case.code
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        ({"manifests": [{"platform": {"architecture": "arm64"}}]}, "the image is for arm64, "),
+        ({}, "the image is for another architecture, "),
+    ],
+)
+def test_the_architecture_of_an_image_that_could_not_start_is_told(
+    manifest: dict[str, Any],
+    words: str,
+    target: Target,
+    recorded: Recorded,
+    recorded_clients: Clients,
+    make_work: MakeWork,
+    make_revision: Callable[..., Any],
+    make_task: Callable[..., dict[str, Any]],
+) -> None:
+    """Where its manifest lists them and the caller may look."""
+    reason = "CannotPullContainerError: no descriptor matching platform 'linux/amd64'"
+    recorded.answers = {
+        "RunTask": [{"tasks": [{"taskArn": TASK}], "failures": []}],
+        "DescribeTasks": [
+            {
+                "tasks": [
+                    make_task(
+                        stopCode="TaskFailedToStart", stoppedReason=reason, container=NEVER_RAN
+                    )
+                ],
+                "failures": [],
+            }
+        ],
+        "GetLogEvents": [("ResourceNotFoundException", "no such stream")],
+        "BatchGetImage": [{"images": [{"imageManifest": json.dumps(manifest)}]}],
+    }
+
+    with pytest.raises(NotLaunched, match=words):
+        run_step(make_work(target, recorded_clients), make_revision(7))
 
 
 @pytest.fixture

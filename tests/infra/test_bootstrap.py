@@ -149,9 +149,7 @@ def test_what_is_not_said_again_stays_as_it_is() -> None:
 def test_a_replacement_is_shown_as_one() -> None:
     """A change that makes a resource anew is not called a modification."""
     change = {"Action": "Modify", "LogicalResourceId": "Bucket", "ResourceType": "AWS::S3::Bucket"}
-    words = changes_in_words(
-        [{"ResourceChange": change}, {"ResourceChange": change | {"Replacement": "True"}}]
-    )
+    words = changes_in_words([change, change | {"Replacement": "True"}])
     assert [action for action, *_ in words] == ["Modify", "Replace"]
 
 
