@@ -79,10 +79,8 @@ ENTRYPOINT ["python", "-m", "micro_etl"]
 CMD ["run"]
 
 ARG REVISION=unknown
-ARG VERSION=unknown
 ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="micro-etl" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.source="${SOURCE}"

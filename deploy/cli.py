@@ -14,8 +14,14 @@ import click
 from click.core import ParameterSource
 
 from deploy import commands
-from deploy.account.access import asking, file_of, find_account
-from deploy.account.bootstrap import Wishes, bootstrap, read_existing, write_environment
+from deploy.account.bootstrap import (
+    SCHEDULE,
+    bootstrap,
+    file_of,
+    read_existing,
+    site_of,
+    write_environment,
+)
 from deploy.account.destroy import destroy
 from deploy.account.policies import policies
 from deploy.account.stacks import PREFIX
@@ -107,44 +113,30 @@ def _bootstrap(call: Call) -> None:
     existing = read_existing(file)
     if existing and "schedule_group" not in existing:
         raise Refused(f"bootstrap: {file} was not made by bootstrap", advice="choose another name")
-    account = find_account(existing)
-    call.console.step("target", f"{name}: {account.region}, account {account.number}")
+    site = site_of(name, existing, console=call.console, yes=call.flags["yes"])
     wished = {key: call.flags[key] for key in ("github", "promotes", "schedule", "email")}
-    content = bootstrap(
-        account,
-        wishes=Wishes(name=name, **wished),
-        existing=existing,
-        console=call.console,
-        confirm=asking(call.flags["yes"]),
-    )
+    content = bootstrap(site, existing, **wished)
     write_environment(file, content)
     call.console.step("file", f"{file}: commit it, then `./deploy.sh --env {name}`")
     if content.get("github_role"):
         call.console.step("GitHub", f"variables of the environment {name}:")
         call.console.more(f"AWS_ROLE_ARN = {content['github_role']}")
-        call.console.more(f"AWS_REGION = {account.region}")
+        call.console.more(f"AWS_REGION = {site.target.region}")
     call.verdict.facts |= {"file": str(file), "environment": content}
 
 
 def _destroy(call: Call) -> None:
     name, file = call.argument, file_of(call.argument)
     existing = read_existing(file)
-    account = find_account(existing)
-    call.console.step("target", f"{name}: {account.region}, account {account.number}")
+    site = site_of(name, existing, console=call.console, yes=call.flags["yes"])
     family = f"{PREFIX}-{name}"
-    removal = destroy(
-        account,
-        environment=name,
-        families=[family, *(f"{family}-{table}" for table in existing.get("datasets", ()))],
-        data=call.flags["data"],
-        console=call.console,
-        confirm=asking(call.flags["yes"]),
-    )
+    families = [family, *(f"{family}-{table}" for table in existing.get("datasets", ()))]
+    stacks = destroy(site, families, data=call.flags["data"])
     if file.exists():
         call.console.step("file", f"{file} names what has been removed: delete it, too")
     call.verdict.facts |= {
-        "removed": [stack.name(name) for stack in removal.stacks],
-        "kept": [stack.name(name) for stack, _ in removal.kept],
+        "removed": [stack for stack, reason in stacks.items() if not reason],
+        "kept": [stack for stack, reason in stacks.items() if reason],
     }
 
 
@@ -245,7 +237,7 @@ PARAMETERS = [
           text="Let GitHub Actions of this repository deploy it; OWNER/NAME where its tokens have "
           "no ids."),
     _flag("--promotes", of="bootstrap", **YES, text="Build no images here: take tested ones."),
-    _flag("--schedule", of="bootstrap", default=Wishes.schedule, show_default=True,
+    _flag("--schedule", of="bootstrap", default=SCHEDULE, show_default=True,
           metavar="EXPRESSION", text="When a new one runs: rate(...) or cron(...)."),
     _flag("--email", of="bootstrap", default="", metavar="ADDRESS",
           text="Gets a mail when a run fails."),

@@ -4,121 +4,116 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from deploy.account.access import Account, Confirm
-from deploy.account.stacks import (
-    DATASETS,
-    ENVIRONMENT,
-    IMAGES,
-    PREFIX,
-    STORAGE,
-    Stack,
-    changes_in_words,
-    describe,
-    execute,
-    outputs_of,
-    propose,
-    withdraw,
-)
+import click
+
+from deploy.account.stacks import DATASETS, ENVIRONMENT, IMAGES, PREFIX, STORAGE, Site, apply
 from deploy.account.template import datasets_template
-from deploy.console import Console, table
-from deploy.environment import parse
+from deploy.console import Console
+from deploy.environment import FOLDER, ROOT, Environment, parse
 from deploy.outcome import Refused
-from deploy.target import Target
+from deploy.target import Target, discover
 
-if TYPE_CHECKING:
-    from mypy_boto3_iam import IAMClient
-
+INFRA = ROOT / "infra"
+NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")
 PROVIDER = "token.actions.githubusercontent.com"
 LISTS = {"subnets", "security_groups"}
+SCHEDULE = "rate(1 day)"
+HEAD = """\
+# Made by `./deploy.sh bootstrap {name}` from the outputs of the stacks in infra/.
+# `schedule`, `builds`, `variables`, `[datasets.NAME]` and keys that are not outputs are
+# yours to change; the same command then brings roles and alarms up to date.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What an environment should be; what is empty stays as it is, or takes its default.
-
-    Attributes:
-        name: The environment's name.
-        github: The GitHub repository that may deploy it, as the subject of its tokens has it:
-            OWNER@ID/NAME@ID, or OWNER/NAME for one from before GitHub put the ids there.
-        promotes: Whether it takes the images that another environment has built and tested.
-        schedule: When it runs, as EventBridge Scheduler has it.
-        email: Who gets a mail when a run fails.
-    """
-
-    name: str
-    github: str = ""
-    promotes: bool = False
-    schedule: str = "rate(1 day)"
-    email: str = ""
+"""
 
 
 def bootstrap(
-    account: Account,
-    *,
-    wishes: Wishes,
+    site: Site,
     existing: Mapping[str, Any],
-    console: Console,
-    confirm: Confirm,
+    *,
+    github: str = "",
+    promotes: bool = False,
+    schedule: str = SCHEDULE,
+    email: str = "",
 ) -> dict[str, Any]:
-    """Make or update the stacks, each as a change set that is shown first.
+    """Make or update the stacks, and return the content of the environment's file.
 
     Args:
-        account: Where.
-        wishes: What is wanted.
-        existing: The content of the environment's file, where there is one.
-        console: Shows each change set.
-        confirm: Asked before each is executed.
-
-    Returns:
-        The content of the environment's file.
+        site: Where, and whom to ask before each change set is executed.
+        existing: The content of its file, where there is one. What is not given stays as it is.
+        github: The GitHub repository that may deploy it, as the subject of its tokens has it:
+            OWNER@ID/NAME@ID, or OWNER/NAME for one from before GitHub put the ids there.
+        promotes: Whether it takes the images that another environment has built and tested.
+        schedule: When it runs, where the file does not say it, as EventBridge Scheduler has it.
+        email: Who gets a mail when a run fails.
     """
-    values = {"Environment": wishes.name}
-    if wishes.email:
-        values["Email"] = wishes.email
-    if wishes.github:
-        provider = github_provider(account.client("iam"), console=console, confirm=confirm)
-        values |= {"GitHubRepository": wishes.github, "GitHubProvider": provider}
+    values = {"Environment": site.name} | ({"Email": email} if email else {})
+    if github:
+        values |= {"GitHubRepository": github, "GitHubProvider": github_provider(site)}
     outputs: dict[str, str] = {}
-    for stack in (IMAGES, STORAGE, ENVIRONMENT):
-        body = stack.body()
-        outputs |= apply(account, stack, body, values=values, console=console, confirm=confirm)
-    content = environment_content(outputs, wishes=wishes, existing=existing, account=account)
-    target = target_of(content, name=wishes.name, account=account)
-    body = json.dumps(datasets_template(target), indent=1)
-    apply(account, DATASETS, body, values=values, console=console, confirm=confirm)
+    for template in (IMAGES, STORAGE, ENVIRONMENT):
+        body = (INFRA / f"{template}.yaml").read_text(encoding="utf-8")
+        outputs |= apply(site, template, body, values=values)
+    content = environment_content(
+        outputs, existing, target=site.target, promotes=promotes, schedule=schedule
+    )
+    body = json.dumps(datasets_template(target_of(content, place=site.target)), indent=1)
+    apply(site, DATASETS, body, values=values)
     return content
 
 
-def target_of(content: Mapping[str, Any], *, name: str, account: Account) -> Target:
+def site_of(name: str, existing: Mapping[str, Any], *, console: Console, yes: bool) -> Site:
+    """Return where an environment is, or will be, which may have no resource yet.
+
+    Args:
+        name: Its name.
+        existing: The content of its file, where there is one: it says the account and the region.
+        console: What the user reads.
+        yes: The answer to each question; without it and without a terminal, that is no.
+    """
+
+    def confirm(question: str) -> bool:
+        return yes or (sys.stdin.isatty() and click.confirm(question, err=True))
+
+    resources: Any = dict.fromkeys(("cluster", "repository", "bucket", "log_group", "family"), "")
+    place = {key: existing[key] for key in ("region", "account") if key in existing}
+    target, clients = discover(
+        Environment(name=name, subnets=(), security_groups=(), **resources, **place)
+    )
+    console.step("target", f"{name}: {target.region}, account {target.account}")
+    return Site(target, clients, console, confirm)
+
+
+def target_of(content: Mapping[str, Any], *, place: Target) -> Target:
     """Return the environment of a file's content, in its account."""
+    name = place.environment.name
     environment = parse(content, name=name, source=f"{name}.toml", environ={})
-    return Target(
+    return replace(
+        place,
         environment=environment,
-        region=account.region,
-        account=account.number,
-        partition=account.partition,
         execution_role=environment.execution_role,
         task_role=environment.task_role,
     )
 
 
-def github_provider(iam: IAMClient, *, console: Console, confirm: Confirm) -> str:
+def github_provider(site: Site) -> str:
     """Return the ARN of GitHub as an identity provider, which is made where there is none.
 
     An account has one at most, for all of its projects and regions. So it is of no stack, and
     `destroy` leaves it.
     """
+    iam = site.clients.iam
     for item in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         if item["Arn"].endswith(f"/{PROVIDER}"):
             return item["Arn"]
-    console.step("provider", f"{PROVIDER} is not known to the account yet")
-    if not confirm("Let the account know GitHub as an identity provider?"):
+    site.console.step("provider", f"{PROVIDER} is not known to the account yet")
+    if not site.confirm("Let the account know GitHub as an identity provider?"):
         raise Refused("bootstrap: the account is left as it was", advice="say yes, or --yes")
     made = iam.create_open_id_connect_provider(
         Url=f"https://{PROVIDER}", ClientIDList=["sts.amazonaws.com"]
@@ -126,71 +121,41 @@ def github_provider(iam: IAMClient, *, console: Console, confirm: Confirm) -> st
     return made["OpenIDConnectProviderArn"]
 
 
-def apply(
-    account: Account,
-    stack: Stack,
-    body: str,
-    *,
-    values: Mapping[str, str],
-    console: Console,
-    confirm: Confirm,
-) -> dict[str, str]:
-    """Show what would change in a stack, ask, do it, and return the stack's outputs."""
-    cloud, name = account.cloud, stack.name(values["Environment"])
-    proposal = propose(cloud, name=name, body=body, values=values)
-    if proposal is None:
-        console.step("stack", f"{name}: no change")
-        found = describe(cloud, name)
-        return outputs_of(found) if found else {}
-    count = f"{len(proposal.changes)} changes:" if proposal.changes else "only its outputs change"
-    console.step("stack", f"{name}, {count}")
-    for line in table(list(changes_in_words(proposal.changes))):
-        console.more(line)
-    if not confirm(f"Execute these changes of {name}?"):
-        withdraw(cloud, proposal)
-        raise Refused(f"bootstrap: {name} is left as it was", advice="say yes, or --yes")
-    done = execute(cloud, proposal)
-    console.more("done")
-    return outputs_of(done)
-
-
 def environment_content(
-    outputs: Mapping[str, str], *, wishes: Wishes, existing: Mapping[str, Any], account: Account
+    outputs: Mapping[str, str],
+    existing: Mapping[str, Any],
+    *,
+    target: Target,
+    promotes: bool = False,
+    schedule: str = SCHEDULE,
 ) -> dict[str, Any]:
     """Return an environment file's content: the stacks' outputs, and what was there beside them."""
-    made: dict[str, Any] = {"region": account.region, "account": account.number}
-    for name, value in outputs.items():
-        key = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    name = target.environment.name
+    made: dict[str, Any] = {"region": target.region, "account": target.account}
+    for output, value in outputs.items():
+        key = re.sub(r"(?<!^)(?=[A-Z])", "_", output).lower()
         made[key] = value.split(",") if key in LISTS else value
+    metrics = {"METRICS_NAMESPACE": f"{PREFIX}/{name}"}
     made |= {
-        "family": f"{PREFIX}-{wishes.name}",
-        "builds": bool(existing.get("builds", True)) and not wishes.promotes,
-        "schedule": existing.get("schedule", wishes.schedule),
-        "variables": {
-            **existing.get("variables", {}),
-            "METRICS_NAMESPACE": f"{PREFIX}/{wishes.name}",
-        },
+        "family": f"{PREFIX}-{name}",
+        "builds": bool(existing.get("builds", True)) and not promotes,
+        "schedule": existing.get("schedule", schedule),
+        "variables": existing.get("variables", {}) | metrics,
     }
     if "datasets" not in existing:
         dataset = Path(existing.get("dataset", "launches")).stem
         made["key"] = existing.get("key", f"{dataset}.parquet")
-    return made | {key: value for key, value in existing.items() if key not in made}
+    return {**existing, **made}
 
 
-def to_toml(content: Mapping[str, Any]) -> str:
-    """Return TOML for strings, numbers, lists of strings, and tables; `datasets` come last."""
-    lines = [f"{key} = {_toml(value)}" for key, value in content.items() if key != "datasets"]
-    for name, settings in content.get("datasets", {}).items():
-        lines += ["", f"[datasets.{name}]"]
-        lines += [f"{key} = {_toml(value)}" for key, value in settings.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        pairs = ", ".join(f"{key} = {_toml(item)}" for key, item in value.items())
-        return f"{{ {pairs} }}"
-    return json.dumps(value, ensure_ascii=False)
+def file_of(name: str) -> Path:
+    """Return the file of an environment."""
+    if not NAME.fullmatch(name):
+        raise Refused(
+            f"{name!r} is no name for an environment",
+            advice="2 to 20 small letters, digits and hyphens, a letter first",
+        )
+    return FOLDER / f"{name}.toml"
 
 
 def read_existing(file: Path) -> dict[str, Any]:
@@ -199,10 +164,17 @@ def read_existing(file: Path) -> dict[str, Any]:
 
 
 def write_environment(file: Path, content: Mapping[str, Any]) -> None:
-    """Write an environment file, and say in it where it comes from."""
-    head = (
-        f"# Made by `./deploy.sh bootstrap {file.stem}` from the outputs of the stacks in infra/.\n"
-        "# `schedule`, `builds`, `variables`, `[datasets.NAME]` and keys that are not outputs are\n"
-        "# yours to change; the same command then brings roles and alarms up to date.\n\n"
-    )
-    file.write_text(head + to_toml(content), encoding="utf-8")
+    """Write an environment file, and say in it where it comes from; `datasets` come last."""
+    tables = content.get("datasets", {}).items()
+    lines = [f"{key} = {_toml(value)}" for key, value in content.items() if key != "datasets"]
+    for name, settings in tables:
+        lines += ["", f"[datasets.{name}]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in settings.items()]
+    file.write_text(HEAD.format(name=file.stem) + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{key} = {_toml(item)}" for key, item in value.items())
+        return f"{{ {pairs} }}"
+    return json.dumps(value, ensure_ascii=False)

@@ -2,109 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
 
-from deploy.account.access import Account, Confirm
 from deploy.account.stacks import (
     ENVIRONMENT,
     IMAGES,
     PREFIX,
     STACKS,
     STORAGE,
-    Cloud,
-    Stack,
-    describe,
+    Site,
     outputs_of,
     remove,
+    stack_name,
 )
-from deploy.console import Console
 from deploy.outcome import Refused
 from deploy.task.revisions import family_of
 
-
-@dataclass(frozen=True)
-class Removal:
-    """The stacks to remove, in this order, and those that stay, each with the reason."""
-
-    stacks: tuple[Stack, ...]
-    kept: tuple[tuple[Stack, str], ...]
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 
-def plan(present: Iterable[str], *, environment: str, data: bool) -> Removal:
-    """Return what to remove, of the stacks that are there."""
-    names, ending = set(present), f"-{ENVIRONMENT.template}"
-    others = sorted(
+def plan(present: Collection[str], *, environment: str, data: bool) -> dict[str, str]:
+    """Return the stacks that are there, the last one made first, and why each stays, if it does."""
+    ending = f"-{ENVIRONMENT}"
+    others = [
         name.removeprefix(f"{PREFIX}-").removesuffix(ending)
-        for name in names - {ENVIRONMENT.name(environment)}
-        if name.startswith(f"{PREFIX}-") and name.endswith(ending)
-    )
-    stacks: list[Stack] = []
-    kept: list[tuple[Stack, str]] = []
-    for stack in reversed([item for item in STACKS if item.name(environment) in names]):
-        if stack.shared and others:
-            kept.append((stack, f"{', '.join(others)} needs it"))
-        elif stack in {STORAGE, IMAGES} and not data:
-            kept.append((stack, "--data removes it and what it holds"))
-        else:
-            stacks.append(stack)
-    return Removal(tuple(stacks), tuple(kept))
+        for name in sorted(present)
+        if name.endswith(ending) and name != stack_name(ENVIRONMENT, environment)
+    ]
+
+    found: dict[str, str] = {}
+    for stack in reversed(STACKS):
+        why = "" if data or stack not in {STORAGE, IMAGES} else "--data removes it and its content"
+        if stack == IMAGES and others:
+            why = f"{', '.join(others)} needs it"
+        found[stack_name(stack, environment)] = why
+    return {name: why for name, why in found.items() if name in present}
 
 
-def destroy(
-    account: Account,
-    *,
-    environment: str,
-    families: Iterable[str],
-    data: bool,
-    console: Console,
-    confirm: Confirm,
-) -> Removal:
-    """Remove an environment's stacks, its revisions and, if asked, its data; return which."""
-    cloud, ecs = account.cloud, account.client("ecs")
-    removal = plan(present(cloud), environment=environment, data=data)
-    for stack, reason in removal.kept:
-        console.step("stays", f"{stack.name(environment)}: {reason}")
-    for stack in removal.stacks:
-        console.step("goes", stack.name(environment))
-    if not removal.stacks:
-        raise Refused(f"destroy: there is no environment {environment} here")
-    cluster = outputs_of(describe(cloud, ENVIRONMENT.name(environment))).get("Cluster")
-    running = ecs.list_tasks(cluster=cluster)["taskArns"] if cluster else []
-    if running:
+def destroy(site: Site, families: Iterable[str], *, data: bool) -> dict[str, str]:
+    """Remove an environment's stacks, its revisions and, if asked, its data.
+
+    Returns:
+        The names of its stacks, and why each stays: empty for one that is removed.
+    """
+    cloud, ecs, console = site.clients.cloudformation, site.clients.ecs, site.console
+    stacks = plan(present(cloud), environment=site.name, data=data)
+    for name, reason in stacks.items():
+        console.step("stays" if reason else "goes", f"{name}: {reason}" if reason else name)
+    if all(stacks.values()):
+        raise Refused(f"destroy: there is no environment {site.name} here")
+    cluster = outputs_of(cloud, stack_name(ENVIRONMENT, site.name)).get("Cluster")
+    if cluster and (running := ecs.list_tasks(cluster=cluster)["taskArns"]):
         raise Refused(
             f"destroy: {len(running)} task is still running in {cluster}",
             advice="wait for its end: `./deploy.sh status`",
         )
-    if not confirm(f"Remove environment {environment}?"):
+    if not site.confirm(f"Remove environment {site.name}?"):
         raise Refused("destroy: nothing was removed", advice="say yes, or --yes")
     for family in families:
         deregister_all(ecs, family=family)
-    for stack in removal.stacks:
-        name = stack.name(environment)
-        outputs = outputs_of(describe(cloud, name))
-        if stack is STORAGE and "Bucket" in outputs:
-            empty_bucket(account.client("s3"), outputs["Bucket"])
-        if stack is IMAGES and "Repository" in outputs:
-            delete_images(account.client("ecr"), outputs["Repository"])
+    for name in [name for name, reason in stacks.items() if not reason]:
+        outputs = outputs_of(cloud, name)
+        # CloudFormation refuses to remove either of them with what it holds.
+        if bucket := outputs.get("Bucket"):
+            empty_bucket(site.clients.s3, bucket)
+        if repository := outputs.get("Repository"):
+            site.clients.ecr.delete_repository(repositoryName=repository, force=True)
         remove(cloud, name)
         console.step("removed", name)
-    return removal
+    return stacks
 
 
-def present(cloud: Cloud) -> list[str]:
+def present(cloud: CloudFormationClient) -> list[str]:
     """Return the names of the account's stacks that are ours to look at."""
-    pages = cloud.client.get_paginator("describe_stacks").paginate()
-    names = (stack["StackName"] for page in pages for stack in page["Stacks"])
+    names = cloud.get_paginator("describe_stacks").paginate().search("Stacks[].StackName")
     return [name for name in names if name.startswith(f"{PREFIX}-")]
 
 
 def deregister_all(ecs: Any, *, family: str) -> None:
     """Deregister each revision of a family: the roles that they name are removed."""
-    lister = ecs.get_paginator("list_task_definitions")
-    pages = lister.paginate(familyPrefix=family, status="ACTIVE")
-    for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
+    pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family)
+    for arn in list(pages.search("taskDefinitionArns[]")):
         if family_of(arn) == family:
             ecs.deregister_task_definition(taskDefinition=arn)
 
@@ -116,13 +96,3 @@ def empty_bucket(s3: Any, bucket: str) -> None:
         versions = [{key: item[key] for key in ("Key", "VersionId")} for item in found]
         if versions:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
-
-
-def delete_images(ecr: Any, repository: str) -> None:
-    """Delete all images of a repository."""
-    for page in ecr.get_paginator("list_images").paginate(repositoryName=repository):
-        images = [
-            {"imageDigest": item} for item in {item["imageDigest"] for item in page["imageIds"]}
-        ]
-        if images:
-            ecr.batch_delete_image(repositoryName=repository, imageIds=images)

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from deploy.environment import Environment
 
 ENABLED, DISABLED = "ENABLED", "DISABLED"
-ATTEMPTS = 5
-PATIENCE_SECONDS = 3600
+RETRIES = {"MaximumRetryAttempts": 5, "MaximumEventAgeInSeconds": 3600}
 """How often, and for how long, a run that can't be started is tried again. Then it is lost."""
-
 GIVEN_BY_AWS = {"Arn", "CreationDate", "LastModificationDate", "ResponseMetadata"}
 """What an update can't have. It must repeat all the rest, since it overwrites the schedule."""
 
@@ -35,15 +33,10 @@ def has_schedule(environment: Environment) -> bool:
 
 
 def request(target: Target, *, revision: str, state: str) -> dict[str, Any]:
-    """Return what the schedule must be: when, and which revision of the task.
-
-    Args:
-        target: The environment, in its account.
-        revision: The revision's ARN.
-        state: ENABLED or DISABLED.
-    """
+    """Return what the schedule must be: when, and which revision of the task, by its ARN."""
     environment = target.environment
     network = network_configuration(target)["awsvpcConfiguration"]
+    network = {key[0].upper() + key[1:]: value for key, value in network.items()}
     return {
         "Name": environment.family,
         "GroupName": environment.schedule_group,
@@ -58,19 +51,12 @@ def request(target: Target, *, revision: str, state: str) -> dict[str, Any]:
                 "TaskDefinitionArn": revision,
                 "TaskCount": 1,
                 "LaunchType": "FARGATE",
-                "NetworkConfiguration": {
-                    "awsvpcConfiguration": {
-                        key[0].upper() + key[1:]: value for key, value in network.items()
-                    }
-                },
+                "NetworkConfiguration": {"awsvpcConfiguration": network},
             },
-            "RetryPolicy": {
-                "MaximumRetryAttempts": ATTEMPTS,
-                "MaximumEventAgeInSeconds": PATIENCE_SECONDS,
-            },
+            "RetryPolicy": RETRIES,
             "DeadLetterConfig": {"Arn": environment.schedule_queue},
             # What a deploy gives its run, so that the scheduled run is the one that was tested.
-            **({"Input": json.dumps(overrides(target))} if environment.run_variables else {}),
+            "Input": json.dumps(overrides(target)),
         },
     }
 
@@ -83,16 +69,6 @@ def find(scheduler: EventBridgeSchedulerClient, environment: Environment) -> Sch
         if code_of(error) == "ResourceNotFoundException":
             return None
         raise
-
-
-def revision_of(schedule: Schedule) -> str:
-    """Return the ARN of the revision that a schedule runs."""
-    return str(schedule["Target"]["EcsParameters"]["TaskDefinitionArn"])
-
-
-def label_of(arn: str) -> str:
-    """Return the family and the number in a revision's ARN."""
-    return arn.rsplit("/", 1)[-1]
 
 
 def move(
@@ -111,15 +87,11 @@ def move(
     """
     now = find(scheduler, target.environment)
     wanted = request(target, revision=revision, state=str(now["State"]) if now else ENABLED)
-    if now is None:
-        if not dry_run:
-            scheduler.create_schedule(**wanted)
-        return wanted, "made"
-    if _holds(now, wanted) and ("Input" in now["Target"]) == ("Input" in wanted["Target"]):
+    if now and _holds(now, wanted):
         return now, "unchanged"
     if not dry_run:
-        scheduler.update_schedule(**wanted)
-    return wanted, "moved"
+        (scheduler.update_schedule if now else scheduler.create_schedule)(**wanted)
+    return wanted, "moved" if now else "made"
 
 
 def _holds(now: Any, wanted: Any) -> bool:
@@ -127,6 +99,15 @@ def _holds(now: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         return all(key in now and _holds(now[key], value) for key, value in wanted.items())
     return bool(now == wanted)
+
+
+def must_have(environment: Environment) -> None:
+    """Return if the environment has a place for a schedule."""
+    if not has_schedule(environment):
+        raise Refused(
+            f"schedule: environment {environment.name} has none for {environment.dataset}",
+            advice="`./deploy.sh bootstrap NAME` makes an environment that has one",
+        )
 
 
 def must_find(scheduler: EventBridgeSchedulerClient, environment: Environment) -> Schedule:
@@ -145,32 +126,22 @@ def switch(
 ) -> Schedule:
     """Pause or resume the schedule, and change nothing else of it."""
     now = must_find(scheduler, environment)
-    wanted = {key: value for key, value in now.items() if key not in GIVEN_BY_AWS}
-    wanted["State"] = state
+    wanted = {key: now[key] for key in now.keys() - GIVEN_BY_AWS} | {"State": state}
     if now["State"] != state:
         scheduler.update_schedule(**wanted)
     return wanted
 
 
-def must_have(environment: Environment) -> None:
-    """Return if the environment has a place for a schedule."""
-    if not has_schedule(environment):
-        raise Refused(
-            f"schedule: environment {environment.name} has none for {environment.dataset}",
-            advice="`./deploy.sh bootstrap NAME` makes an environment that has one",
-        )
-
-
 def in_words(schedule: Schedule) -> str:
     """Return a schedule in one line."""
     state = "" if schedule["State"] == ENABLED else ", paused"
-    return f"{schedule['ScheduleExpression']}{state}: runs {label_of(revision_of(schedule))}"
+    return f"{schedule['ScheduleExpression']}{state}: runs {facts_of(schedule)['revision']}"
 
 
 def facts_of(schedule: Schedule) -> dict[str, Any]:
-    """Return the facts of a schedule for the verdict."""
+    """Return the facts of a schedule for the verdict: its revision is a family and a number."""
     return {
-        "revision": label_of(revision_of(schedule)),
+        "revision": schedule["Target"]["EcsParameters"]["TaskDefinitionArn"].rsplit("/", 1)[-1],
         "expression": schedule["ScheduleExpression"],
         "paused": schedule["State"] != ENABLED,
     }

@@ -6,18 +6,13 @@ policies have one source, and each dataset has the alarms that fit its schedule.
 
 from __future__ import annotations
 
+import json
 import re
+from string import Template
 from typing import Any
 
-from deploy.account.policies import (
-    Statement,
-    caller_statements,
-    document,
-    execution_role_statements,
-    schedule_role_statements,
-    task_role_statements,
-)
-from deploy.environment import Environment
+from deploy.account.policies import document, statements
+from deploy.environment import ROOT, Environment
 from deploy.target import Target
 
 HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
@@ -27,21 +22,23 @@ LONGEST_ALARM_HOURS = 7 * 24
 
 def datasets_template(target: Target) -> dict[str, Any]:
     """Return the template for an environment that bootstrap has made."""
-    environment = target.environment
-    roles = {
-        environment.execution_role: execution_role_statements(target),
-        environment.task_role: task_role_statements(target),
-        environment.schedule_role: schedule_role_statements(target),
-        environment.github_role: caller_statements(target),
-    }
-    names = ("ExecutionRole", "TaskRole", "ScheduleRole", "DeployRole")
-    resources = {
-        f"{name}Policy": _policy(role, statements)
-        for name, (role, statements) in zip(names, roles.items(), strict=False)
-        if role
-    }
+    environment, allowed = target.environment, statements(target)
+    resources: dict[str, Any] = {}
+    for name, role, who in (
+        ("ExecutionRole", environment.execution_role, "execution_role"),
+        ("TaskRole", environment.task_role, "task_role"),
+        ("ScheduleRole", environment.schedule_role, "schedule_role"),
+        ("DeployRole", environment.github_role, "caller"),
+    ):
+        properties = {
+            "Roles": [role.rsplit("/", 1)[-1]],
+            "PolicyName": "micro-etl",
+            "PolicyDocument": document(allowed[who]),
+        }
+        if role:
+            resources[f"{name}Policy"] = {"Type": "AWS::IAM::Policy", "Properties": properties}
     for item in environment.each():
-        resources |= _alarms(item)
+        resources |= alarms(item)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"micro-etl: what the roles may do, and the alarms, of {environment.name}",
@@ -49,60 +46,19 @@ def datasets_template(target: Target) -> dict[str, Any]:
     }
 
 
-def _policy(role: str, statements: list[Statement]) -> dict[str, Any]:
-    return {
-        "Type": "AWS::IAM::Policy",
-        "Properties": {
-            "Roles": [role.rsplit("/", 1)[-1]],
-            "PolicyName": "micro-etl",
-            "PolicyDocument": document(*statements),
-        },
-    }
-
-
-def _alarms(environment: Environment) -> dict[str, Any]:
+def alarms(environment: Environment) -> dict[str, Any]:
     """Return a dataset's alarms: a run said that it failed; none has succeeded for too long."""
-    name = re.sub(r"\W|_", "", environment.dataset_name.title())
-    alarms = {
-        f"RunFailed{name}": _alarm(
-            environment,
-            "Failed",
-            "A run said that it failed; its log says why",
-            Period=300,
-            EvaluationPeriods=1,
-            ComparisonOperator="GreaterThanOrEqualToThreshold",
-            TreatMissingData="notBreaching",  # most of the time, nothing runs
-        )
-    }
-    hours = silence(environment.schedule)
-    if hours:
-        alarms[f"NoSuccess{name}"] = _alarm(
-            environment,
-            "Succeeded",
-            f"No run has succeeded for {hours} hours, by the schedule {environment.schedule}",
-            Period=3600,
-            EvaluationPeriods=hours,
-            ComparisonOperator="LessThanThreshold",
-            TreatMissingData="breaching",
-            OKActions=[environment.alarm_topic],
-        )
-    return alarms
-
-
-def _alarm(environment: Environment, metric: str, description: str, **more: Any) -> dict[str, Any]:
-    return {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {
-            "AlarmDescription": f"{environment.dataset_name}: {description}",
-            "Namespace": environment.variables["METRICS_NAMESPACE"],
-            "MetricName": metric,
-            "Dimensions": [{"Name": "Dataset", "Value": environment.dataset_name}],
-            "Statistic": "Sum",
-            "Threshold": 1,
-            "AlarmActions": [environment.alarm_topic],
-            **more,
-        },
-    }
+    name, hours = environment.dataset_name, silence(environment.schedule)
+    text = Template((ROOT / "infra" / "alarms.json").read_text(encoding="utf-8")).substitute(
+        id=re.sub(r"\W|_", "", name.title()),
+        dataset=name,
+        namespace=environment.variables["METRICS_NAMESPACE"],
+        topic=environment.alarm_topic,
+        hours=hours,
+        schedule=environment.schedule,
+    )
+    found: dict[str, Any] = json.loads(text)
+    return {key: found[key] for key in found if hours or key.startswith("RunFailed")}
 
 
 def silence(schedule: str) -> int:

@@ -1,100 +1,81 @@
-"""Finds a container engine that can build, or says what is missing."""
+"""Finds a container engine that can build, and runs programs such as it."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
-from deploy.outcome import Refused
+from deploy.outcome import DeployError, Refused
 
-INSTALL = "install Docker with its buildx plugin, or Podman; CONTAINER_ENGINE names another command"
+ADVICE = "install Docker with its buildx plugin, or let CONTAINER_ENGINE name another command"
 
 
-@dataclass(frozen=True)
-class Engine:
-    """A container engine's command line.
+def find_engine(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the command of an engine that can build: `CONTAINER_ENGINE`, else any `docker`.
 
-    Attributes:
-        command: The program.
-        kind: `docker` or `podman`.
-        version: Its version.
-        buildx: Whether Docker's build plugin is there.
+    More than one `docker` can be on the path, and the first may lack what the second has: from
+    version 23 on, each needs its buildx plugin to build.
     """
-
-    command: str
-    kind: str
-    version: str
-    buildx: bool = False
-
-    @property
-    def name(self) -> str:
-        """The engine in words."""
-        return f"{self.kind} {self.version}" + (" with buildx" if self.buildx else "")
-
-
-def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
-    """Return the first engine that works: `CONTAINER_ENGINE`, else any `docker`, else `podman`.
-
-    More than one `docker` can be on the path, and the first may lack what the second has.
-    """
-    named = environ.get("CONTAINER_ENGINE", "")
-    candidates = (
-        [named]
-        if named
-        else [*_all("docker", environ.get("PATH", "")), *_all("podman", environ.get("PATH", ""))]
-    )
+    named, folders = environ.get("CONTAINER_ENGINE"), environ.get("PATH", "").split(os.pathsep)
+    found = [named] if named else [shutil.which("docker", path=folder) for folder in folders]
     lacks = []
-    for command in candidates:
+    for command in dict.fromkeys(item for item in found if item):
         try:
-            return inspect(command)
+            run_program(command, "ps", timeout=30)
+            run_program(command, "build", "--help", timeout=30, shown=3)
         except Refused as error:
             lacks.append(str(error))
-    if not lacks:
-        raise Refused("no container engine: neither docker nor podman is installed", advice=INSTALL)
-    raise Refused("no container engine works: " + "; ".join(lacks), advice=INSTALL)
+        else:
+            return command
+    reasons = "; ".join(lacks) or "there is no `docker` on the PATH"
+    raise Refused(f"no container engine works: {reasons}", advice=ADVICE)
 
 
-def inspect(command: str) -> Engine:
-    """Return what kind of engine a command is."""
-    if not shutil.which(command):
-        raise Refused(f"{command} is not installed")
-    words = _ask(command, "--version")
-    version = re.search(r"\d+\.\d+[\w.+-]*", words)
-    if version is None:
-        raise Refused(f"{command} --version shows no version")
-    if "podman" in words.lower():
-        _ask(command, "info")
-        return Engine(command, "podman", version[0])
-    _ask(command, "info", "--format", "{{.ServerVersion}}")
-    try:
-        _ask(command, "buildx", "version")
-    except Refused:
-        # From 23 on, `docker build` itself is a front of buildx; before, BuildKit was built in.
-        if int(version[0].partition(".")[0]) >= 23:
-            raise Refused(f"{command} {version[0]} has no buildx plugin to build with") from None
-        return Engine(command, "docker", version[0])
-    return Engine(command, "docker", version[0], buildx=True)
+def run_program(
+    *command: str,
+    timeout: float,
+    shown: int = 1,
+    variables: Mapping[str, str] | None = None,
+    failure: type[DeployError] = Refused,
+) -> str:
+    """Run a program and return what it printed.
 
-
-def _all(name: str, path: str) -> Iterable[str]:
-    found = [str(Path(folder) / name) for folder in path.split(os.pathsep) if folder]
-    return dict.fromkeys(file for file in found if os.access(file, os.X_OK))
-
-
-def _ask(command: str, *arguments: str) -> str:
+    Args:
+        command: The program, its command and its arguments.
+        timeout: In seconds.
+        shown: How many of the last lines an error repeats.
+        variables: More of its environment.
+        failure: Is raised where it ended badly, or not in time.
+    """
+    name = command[0] if command[1].startswith("-") else " ".join(command[:2])
     try:
         done = subprocess.run(
-            [command, *arguments], check=True, capture_output=True, text=True, timeout=30
+            command,
+            env=os.environ | {"DOCKER_BUILDKIT": "1"} | dict(variables or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
         )
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr or error.stdout).strip().splitlines()
-        reason = said[-1] if said else f"exit code {error.returncode}"
-        raise Refused(f"{command} {arguments[0]}: {reason}") from None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Refused(f"{command} {arguments[0]}: {error}") from None
+    except OSError as error:
+        raise failure(f"{name}: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise failure(f"{name}: not done after {timeout:.0f} s") from None
+    if done.returncode != 0:
+        end = "\n".join((done.stdout + done.stderr).strip().splitlines()[-shown:])
+        raise failure(f"{name} ended with {done.returncode}: {end}")
     return done.stdout
+
+
+def lockdown_flags(*, tmpfs: bool = True) -> list[str]:
+    """Return the flags of `docker run` that lock a container down as a task on Fargate is.
+
+    Args:
+        tmpfs: Whether /tmp is in memory; otherwise it is the volume that the image declares.
+    """
+    scratch = ("--tmpfs", "/tmp") if tmpfs else ()  # noqa: S108 - a path inside the container
+    no_privileges = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+    return ["--read-only", *scratch, *no_privileges]

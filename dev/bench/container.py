@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from deploy.image.lockdown_flags import lockdown_flags
+from deploy.image.engine import lockdown_flags
 from dev.bench.job import Run, Store, run_job
 
 MEMORY = "512m"

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-from deploy.image.lockdown_flags import lockdown_flags
+from deploy.image.engine import lockdown_flags
 
 
 def main(image: str) -> None:

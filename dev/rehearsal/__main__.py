@@ -14,7 +14,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from dev.loopback import EmulatorError
-from dev.rehearsal import datasets, emulator, engine, pipeline, source
+from dev.rehearsal import datasets, emulator, engine, others, pipeline, source
 from dev.rehearsal.engine import CommandError, Unready
 from dev.rehearsal.scenarios import SCENARIOS, Scenario
 from dev.rehearsal.stage import (
@@ -70,7 +70,7 @@ def main() -> int:
 def all_scenarios() -> tuple[Scenario, ...]:
     """Return the scenarios in their order; the last of the pipeline's removes the environments."""
     *pipelines, destroyed = pipeline.SCENARIOS
-    return (*SCENARIOS, *pipelines, *datasets.SCENARIOS, destroyed)
+    return (*SCENARIOS, *pipelines, *datasets.SCENARIOS, *others.SCENARIOS, destroyed)
 
 
 def prepare(stack: ExitStack) -> Stage:

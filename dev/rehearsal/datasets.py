@@ -9,6 +9,7 @@ from dev.rehearsal.pipeline import STAGING, as_owner, schedule_of, settings
 from dev.rehearsal.scenarios import BAD_DATA, OK, REFUSED, Scenario
 from dev.rehearsal.source import ORDERS_A_PAGE, PAGES, READINGS, TOKEN
 from dev.rehearsal.stage import Stage, expect
+from micro_etl.source.cut import PART_SIZE
 
 SECRET = "rehearsal/orders/api-token"  # noqa: S105 - its name
 ORDERS = """
@@ -66,10 +67,13 @@ def three_datasets(stage: Stage) -> str:
         "readings": READINGS,
     }
     expect(found == wanted, f"{found} rows, not {wanted}")
+    size = facts["readings"]["task"]["result"]["source_bytes"]
+    expect(size > PART_SIZE, f"{size:,} bytes of readings are no more than one part")
     expect(TOKEN not in deployed.said, "deploy.sh has shown the token")
     times = schedule_of(stage, STAGING, "-orders")["ScheduleExpression"]
     expect(times == "rate(1 hour)", f"orders run at {times}")
-    return ", ".join(f"{count} {name}" for name, count in found.items())
+    counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
+    return f"{counts} in {size:,} bytes"
 
 
 def one_breaks(stage: Stage) -> str:

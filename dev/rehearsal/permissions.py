@@ -1,23 +1,18 @@
 """What each call is authorized on, as AWS's service authorization reference has it.
 
 MiniStack enforces policies, but takes every call to ECS for one on its cluster, knows nothing of
-`ecs:cluster`, and leaves out the context of a simulation. This module corrects that for the calls
-which deploy.sh makes, so that the policies which it prints are tried in earnest.
+`ecs:cluster`. This module corrects that for the calls which deploy.sh makes, so that the policies
+which it prints are tried in earnest.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import Any
 
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core import iam_actions, iam_evaluator  # type: ignore[import-untyped]
-from ministack.services import iam  # type: ignore[import-untyped]
-
-SIMULATED: ContextVar[Mapping[str, str] | None] = ContextVar("SIMULATED", default=None)
-"""The context keys that a simulation was given."""
+from ministack.core import iam_actions  # type: ignore[import-untyped]
 
 Request = Mapping[str, Any]
 
@@ -44,7 +39,6 @@ def resource(action: str, request: Request, *, region: str, account: str) -> str
         "ecr:DescribeRepositories": (
             f"arn:aws:ecr:{region}:{account}:repository/{first(request, 'repositoryNames')}"
         ),
-        "iam:SimulatePrincipalPolicy": first(request, "PolicySourceArn"),
         "logs:DescribeLogStreams": log_stream,
         "logs:GetLogEvents": log_stream,
     }.get(action, "")
@@ -105,21 +99,6 @@ def correct_permissions(account: str, region: str) -> None:
         request = request_of(body, parameters)
         return tags | conditions(action, request, region=region, account=account)
 
-    evaluate = iam_evaluator.evaluate
-
-    def evaluate_with_context(context: Any, *rest: Any) -> Any:
-        context.service_context = {**context.service_context, **(SIMULATED.get() or {})}
-        return evaluate(context, *rest)
-
-    simulate = iam._IAM_HANDLERS["SimulatePrincipalPolicy"]
-
-    def simulate_with_context(parameters: Request) -> Any:
-        given = SIMULATED.set(context_entries(parameters))
-        try:
-            return simulate(parameters)
-        finally:
-            SIMULATED.reset(given)
-
     pin_origin = app.pin_request_origin
 
     def pin_secure_origin(address: str, _: bool) -> None:
@@ -127,21 +106,8 @@ def correct_permissions(account: str, region: str) -> None:
         pin_origin(address, True)
 
     app.pin_request_origin = pin_secure_origin
-    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate_with_context
-    iam_evaluator.evaluate = evaluate_with_context
     iam_actions.extract_resource_arn = resource_arn
     iam_actions.request_tag_context = context
-
-
-def context_entries(parameters: Request) -> dict[str, str]:
-    """Return the context keys of a simulation, in lower case as the evaluator looks for them."""
-    found = {}
-    for number in range(1, len(parameters)):
-        entry = f"ContextEntries.member.{number}"
-        if f"{entry}.ContextKeyName" in parameters:
-            key = first(parameters, f"{entry}.ContextKeyName").lower()
-            found[key] = first(parameters, f"{entry}.ContextKeyValues.member.1")
-    return found
 
 
 def request_of(body: bytes, parameters: Request) -> Request:

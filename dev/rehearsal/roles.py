@@ -19,7 +19,6 @@ UNUSED: Mapping[str, Mapping[str, str]] = {
         "ecr:InitiateLayerUpload": PROTOCOL,
         "ecr:UploadLayerPart": PROTOCOL,
         "logs:DescribeLogStreams": "only where no task of the last hour is known any more",
-        "ec2:DescribeVpcEndpoints": "only where a subnet has no route to the internet",
         "iam:PassRole": "AWS asks for it along with another call; the emulator does not",
     },
     "execution_role": {

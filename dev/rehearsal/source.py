@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,7 +17,8 @@ from dev.rehearsal.engine import Engine
 PATH = "/v4/launches"
 TOKEN = "a-token-of-the-rehearsal"  # noqa: S105 - of a server on this machine
 PAGES, ORDERS_A_PAGE = 3, 40
-READINGS = 40_000
+READINGS = 500_000
+"""More than one part's worth of bytes."""
 
 Records = list[dict[str, Any]]
 
@@ -74,18 +76,23 @@ class Source:
             self.records = usual
 
 
-def others(base: str, path: str, authorization: str) -> tuple[int, Any]:
-    """Return the status and the content of the sources beside launches: orders and readings."""
-    if path == "/readings":
-        return 200, [
-            {
-                "id": number,
-                "station": f"station-{number % 97}",
-                "at": f"2026-01-{number % 28 + 1:02}T{number % 24:02}:00:00Z",
-                "value": None if number % 13 == 0 else number / 8,
-            }
-            for number in range(READINGS)
-        ]
+@cache
+def readings() -> bytes:
+    """Return the body of the large source, which is the same each time."""
+    records = [
+        {
+            "id": number,
+            "station": f"station-{number % 97}",
+            "at": f"2026-01-{number % 28 + 1:02}T{number % 24:02}:00:00Z",
+            "value": None if number % 13 == 0 else number / 8,
+        }
+        for number in range(READINGS)
+    ]
+    return json.dumps(records).encode()
+
+
+def orders(base: str, path: str, authorization: str) -> tuple[int, Any]:
+    """Return the status and the content of an answer of the source that is paged."""
     if not path.startswith("/orders?page="):
         return 404, {"error": "no such path"}
     if authorization != f"Bearer {TOKEN}":
@@ -131,9 +138,11 @@ class Handler(BaseHTTPRequestHandler):
         """Answer one request."""
         if self.path == PATH:
             status, body = self.server.source.answer()
+        elif self.path == "/readings":
+            status, body = 200, readings()
         else:
             base = self.server.source.url.removesuffix(PATH)
-            status, content = others(base, self.path, self.headers.get("Authorization", ""))
+            status, content = orders(base, self.path, self.headers.get("Authorization", ""))
             body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")

@@ -207,12 +207,7 @@ TRUST = {
 @pytest.fixture
 def world(clients: Clients, target: Target) -> Target:
     """Every resource of the environment, in the emulator; the target has its subnet and group."""
-    from deploy.account.policies import (
-        caller_statements,
-        document,
-        execution_role_statements,
-        task_role_statements,
-    )
+    from deploy.account.policies import document, statements
 
     ec2 = clients.ec2
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -231,23 +226,10 @@ def world(clients: Clients, target: Target) -> Target:
         Bucket=environment.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     clients.logs.create_log_group(logGroupName=environment.log_group)
-    for name, statements in (
-        ("execution", execution_role_statements(target)),
-        ("task", task_role_statements(target)),
-    ):
+    for name, allowed in (("execution", "execution_role"), ("task", "task_role")):
+        policy = json.dumps(document(statements(target)[allowed]))
         clients.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
-        clients.iam.put_role_policy(
-            RoleName=name, PolicyName="own", PolicyDocument=json.dumps(document(*statements))
-        )
-    clients.iam.create_user(UserName="deployer")
-    # The emulator's simulation knows no context keys, so that a condition is never met there.
-    allowed = [
-        {key: value for key, value in statement.items() if key != "Condition"}
-        for statement in caller_statements(target)
-    ]
-    clients.iam.put_user_policy(
-        UserName="deployer", PolicyName="own", PolicyDocument=json.dumps(document(*allowed))
-    )
+        clients.iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
     return target
 
 

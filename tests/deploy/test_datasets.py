@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from deploy.account.checks import check_secrets
 from deploy.account.policies import policies
-from deploy.account.verify import check_secrets
 from deploy.aws import Clients
 from deploy.environment import Environment, parse
 from deploy.outcome import Exit, Refused, worst

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deploy.account.policies import caller_statements
+from deploy.account.policies import statements
 from deploy.aws import Clients
 from deploy.outcome import Exit
 from deploy.proof import prove
@@ -104,8 +104,8 @@ def service_of(model: Any) -> str:
 
 def actions_of(target: Target) -> list[str]:
     """Return the actions of the printed policy that a command of this environment can call."""
-    statements = caller_statements(target)
-    actions = {action for statement in statements for action in statement["Action"]}
+    allowed = statements(target)["caller"]
+    actions = {action for statement in allowed for action in statement["Action"]}
     return sorted(actions - BY_THE_ENGINE)
 
 

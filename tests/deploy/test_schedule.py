@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.account.policies import caller_statements
+from deploy.account.policies import statements
 from deploy.account.schedule import ENABLED, request
 from deploy.environment import Environment, parse
 from deploy.outcome import Exit, Refused
@@ -208,8 +208,8 @@ def test_a_schedule_needs_all_of_its_keys(target: Target, key: str) -> None:
 def test_an_environment_that_promotes_may_not_push(target: Target) -> None:
     """Its policy has no permission that only building needs."""
     promoting = replace(target, environment=environment_of(target, builds=False))
-    statements = caller_statements(promoting)
-    actions = {action for statement in statements for action in statement["Action"]}
+    allowed = statements(promoting)["caller"]
+    actions = {action for statement in allowed for action in statement["Action"]}
     assert "ecr:DescribeImages" in actions
     assert not actions & {"ecr:PutImage", "ecr:BatchDeleteImage", "ecr:GetAuthorizationToken"}
 

@@ -4,32 +4,55 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import boto3
 import pytest
 
-from deploy.account.access import Account
-from deploy.account.bootstrap import Wishes, bootstrap
+from deploy.account import stacks
+from deploy.account.bootstrap import bootstrap, site_of
 from deploy.account.destroy import destroy, present
+from deploy.account.stacks import Site
+from deploy.aws import Clients
 from deploy.console import Console
+from deploy.target import Target
 
 REGION: Literal["eu-west-1"] = "eu-west-1"
 ACCOUNT = "123456789012"
 PROVIDER_URL = "https://token.actions.githubusercontent.com"
 
 
-def client(service: str, endpoint: str | None) -> Any:
-    """Return a client whose account an emulator takes from the key, where that is 12 digits."""
-    create: Any = boto3.client  # its stubs know each service by a literal name only
-    return create(
-        service,
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="test",
-    )
+@dataclass(frozen=True)
+class Account:
+    """An account of an emulator's, in which `staging` is or may be made."""
+
+    target: Target
+    clients: Clients
+    endpoint: str
+
+    def client(self, service: str) -> Any:
+        """Return a client of a service; the emulator takes the account from the key."""
+        create: Any = boto3.client  # its stubs know each service by a literal name only
+        return create(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="test",
+        )
+
+    def site(
+        self, said: io.StringIO | None = None, confirm: Callable[[str], bool] = lambda _: True
+    ) -> Site:
+        """Return where `staging` is, with somebody who is told and asked."""
+        return Site(self.target, self.clients, Console(said or io.StringIO()), confirm)
+
+    @property
+    def cloud(self) -> Any:
+        """Its CloudFormation."""
+        return self.clients.cloudformation
 
 
 @pytest.fixture(autouse=True)
@@ -43,11 +66,19 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
-@pytest.fixture(scope="session")
-def account(aws_endpoint: str) -> Account:
+@pytest.fixture
+def account(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account of the emulator's, which knows it by a key of 12 digits."""
-    session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test")
-    return Account(session, REGION, ACCOUNT, endpoint=aws_endpoint, poll=0.05)
+    monkeypatch.setattr(stacks, "POLL_SECONDS", 0.05)
+    for name, value in {
+        "AWS_ENDPOINT_URL": aws_endpoint,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+    }.items():
+        monkeypatch.setenv(name, value)
+    site = site_of("staging", {}, console=Console(io.StringIO()), yes=True)
+    return Account(site.target, site.clients, aws_endpoint)
 
 
 @pytest.fixture
@@ -64,13 +95,7 @@ def made(
     **wishes: Any,
 ) -> dict[str, Any]:
     """Make or update an environment, and return the content of its file."""
-    return bootstrap(
-        account,
-        wishes=Wishes(**({"name": "staging"} | wishes)),
-        existing=existing or {},
-        console=Console(said),
-        confirm=lambda _: True,
-    )
+    return bootstrap(account.site(said), existing or {}, **wishes)
 
 
 @pytest.fixture
@@ -78,11 +103,4 @@ def content(account: Account, said: io.StringIO) -> Iterator[dict[str, Any]]:
     """The file of an environment named staging, which is there while the test lasts."""
     yield made(account, said, github="octo@1/micro-etl@2", email="team@example.org")
     if present(account.cloud):
-        destroy(
-            account,
-            environment="staging",
-            families=["micro-etl-staging"],
-            data=True,
-            console=Console(io.StringIO()),
-            confirm=lambda _: True,
-        )
+        destroy(account.site(), ["micro-etl-staging"], data=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tomllib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,33 +11,27 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from deploy.account.access import Account, find_account
 from deploy.account.bootstrap import (
     PROVIDER,
-    Wishes,
-    apply,
     environment_content,
     github_provider,
     read_existing,
+    site_of,
     write_environment,
 )
 from deploy.account.destroy import destroy, plan, present
 from deploy.account.stacks import (
-    ENVIRONMENT,
-    IMAGES,
     STACKS,
-    STORAGE,
-    Cloud,
+    apply,
     changes_in_words,
-    execute,
     parameters,
-    propose,
     remove,
+    stack_name,
 )
 from deploy.console import Console
 from deploy.environment import load
 from deploy.outcome import NotLaunched, Refused
-from tests.infra.conftest import ACCOUNT, REGION, client, made
+from tests.infra.conftest import ACCOUNT, REGION, Account, made
 
 BROKEN = """
 Resources:
@@ -51,7 +44,7 @@ Resources:
 
 
 def test_the_file_that_bootstrap_writes_is_an_environment(
-    account: Account, content: dict[str, Any], tmp_path: Path
+    content: dict[str, Any], tmp_path: Path
 ) -> None:
     """`./deploy.sh --env` takes it as it is, and it names what the stacks made."""
     file = tmp_path / "staging.toml"
@@ -63,7 +56,7 @@ def test_the_file_that_bootstrap_writes_is_an_environment(
     assert environment.family == "micro-etl-staging"
     assert (environment.schedule, environment.key) == ("rate(1 day)", "launches.parquet")
     assert environment.variables == {"METRICS_NAMESPACE": "micro-etl/staging"}
-    assert (environment.region, environment.account) == (account.region, account.number)
+    assert (environment.region, environment.account) == (REGION, ACCOUNT)
 
 
 def test_keys_that_bootstrap_did_not_make_are_kept(
@@ -90,10 +83,15 @@ def test_keys_that_bootstrap_did_not_make_are_kept(
     assert "key" not in written
 
 
+def content_of(account: Account, existing: dict[str, Any], **wishes: Any) -> dict[str, Any]:
+    """Return the content of a file for an environment without resources."""
+    return environment_content({}, existing, target=account.target, **wishes)
+
+
 def test_another_dataset_gets_its_own_key(account: Account) -> None:
     """The object is named after the dataset, whose reference may be a path."""
     existing = {"dataset": "datasets/orders.toml"}
-    found = environment_content({}, wishes=Wishes(name="x"), existing=existing, account=account)
+    found = content_of(account, existing)
     assert found["key"] == "orders.parquet"
 
 
@@ -110,8 +108,7 @@ def test_an_environment_that_promotes_does_not_build(
     promotes: bool, existing: dict[str, Any], builds: bool, account: Account
 ) -> None:
     """And stays so, when a later bootstrap does not say it again."""
-    wishes = Wishes(name="x", promotes=promotes)
-    found = environment_content({}, wishes=wishes, existing=existing, account=account)
+    found = content_of(account, existing, promotes=promotes)
     assert found["builds"] is builds
 
 
@@ -119,23 +116,29 @@ def test_an_environment_stays_in_its_account_and_region(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file says where it is, whatever the shell says; another account is refused."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", str(account.endpoint or ""))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    assert account.endpoint
+
+    def region_of(existing: dict[str, Any]) -> str:
+        return site_of("a", existing, console=Console(io.StringIO()), yes=True).target.region
+
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    assert find_account({"region": REGION, "account": ACCOUNT}).region == REGION
-    assert find_account({}).region == "us-west-2"
-    with pytest.raises(Refused, match=f"belong to {ACCOUNT}, the environment to 999999999999"):
-        find_account({"region": REGION, "account": "999999999999"})
+    assert region_of({"region": REGION, "account": ACCOUNT}) == REGION
+    assert region_of({}) == "us-west-2"
+
+    words = f"belong to {ACCOUNT} .*, but environment a is in 999999999999"
+    with pytest.raises(Refused, match=words):
+        region_of({"region": REGION, "account": "999999999999"})
+    monkeypatch.delenv("AWS_REGION")
+    with pytest.raises(Refused, match="region: not set"):
+        region_of({})
 
 
 def test_what_is_not_said_again_stays_as_it_is() -> None:
     """A parameter without a value is the stack's own, and a new one has its default."""
-    declared = [{"ParameterKey": key} for key in ("Environment", "Email", "New")]
     given = parameters(
-        declared,
+        [{"ParameterKey": key} for key in ("Environment", "Email", "New")],
         values={"Environment": "staging", "Unused": "x"},
-        present=[{"ParameterKey": "Environment"}, {"ParameterKey": "Email"}],
+        present=[{"ParameterKey": key} for key in ("Environment", "Email")],
     )
     assert given == [
         {"ParameterKey": "Environment", "ParameterValue": "staging"},
@@ -146,9 +149,7 @@ def test_what_is_not_said_again_stays_as_it_is() -> None:
 def test_a_replacement_is_shown_as_one() -> None:
     """A change that makes a resource anew is not called a modification."""
     change = {"Action": "Modify", "LogicalResourceId": "Bucket", "ResourceType": "AWS::S3::Bucket"}
-    words = changes_in_words(
-        [{"ResourceChange": change}, {"ResourceChange": change | {"Replacement": "True"}}]
-    )
+    words = changes_in_words([change, change | {"Replacement": "True"}])
     assert [action for action, *_ in words] == ["Modify", "Replace"]
 
 
@@ -160,25 +161,9 @@ def test_github_is_a_provider_of_the_account_and_of_no_environment(
     (arn,) = (item["Arn"] for item in providers)
     assert arn == f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PROVIDER}"
     assert content["github_role"]
-    _destroy(account, console=Console(io.StringIO()), data=True)
-    again = github_provider(
-        account.client("iam"),
-        console=Console(io.StringIO()),
-        confirm=lambda _: pytest.fail("asked"),
-    )
+    _destroy(account, data=True)
+    again = github_provider(account.site(confirm=lambda _: pytest.fail("asked")))
     assert again == arn
-
-
-@dataclass(frozen=True)
-class Faked(Account):
-    """An account whose CloudFormation gives recorded answers."""
-
-    cloudformation: Any = None
-
-    @property
-    def cloud(self) -> Cloud:
-        """Its CloudFormation."""
-        return Cloud(self.cloudformation, poll=0.05)
 
 
 def test_an_output_that_is_new_is_a_change(account: Account) -> None:
@@ -187,7 +172,7 @@ def test_an_output_that_is_new_is_a_change(account: Account) -> None:
     before = found | {"StackStatus": "CREATE_COMPLETE"}
     outputs = [{"OutputKey": "Repository", "OutputValue": "micro-etl"}]
     after = found | {"StackStatus": "UPDATE_COMPLETE", "Outputs": outputs}
-    cloudformation = client("cloudformation", account.endpoint or "")
+    cloudformation = account.client("cloudformation")
     shown = io.StringIO()
     with Stubber(cloudformation) as answers:  # the emulator sees no change in this
         for call, answer in (
@@ -201,34 +186,31 @@ def test_an_output_that_is_new_is_a_change(account: Account) -> None:
             ("describe_stacks", {"Stacks": [after]}),
         ):
             answers.add_response(call, answer)
-        given = apply(
-            Faked(account.session, REGION, ACCOUNT, cloudformation=cloudformation),
-            IMAGES,
-            IMAGES.body(),
-            values={"Environment": "staging"},
-            console=Console(shown),
-            confirm=lambda _: True,
-        )
+        account.clients.cloudformation = cloudformation
+        given = apply(account.site(shown), "images", "Resources: {}", values={})
     assert given == {"Repository": "micro-etl"}
     assert "micro-etl-images, only its outputs change" in shown.getvalue()
 
 
 def test_a_stack_that_fails_says_why(account: Account) -> None:
     """The first reason that CloudFormation gives is the error, and the next try says what to do."""
-    proposal = propose(account.cloud, name="micro-etl-broken", body=BROKEN, values={})
-    assert proposal
     with pytest.raises(NotLaunched, match=r"Alias: .*has-no-prefix") as failed:
-        execute(account.cloud, proposal)
+        make_broken(account, "broken")
     assert "delete-stack" in failed.value.advice
     with pytest.raises(Refused, match="ROLLBACK_COMPLETE") as refused:
-        propose(account.cloud, name="micro-etl-broken", body=BROKEN, values={})
+        make_broken(account, "broken")
     assert "delete-stack" in refused.value.advice
-    account.cloud.client.delete_stack(StackName="micro-etl-broken")
+    account.cloud.delete_stack(StackName="micro-etl-staging-broken")
+
+
+def make_broken(account: Account, name: str) -> None:
+    """Make a stack that can't be made."""
+    apply(account.site(), name, BROKEN, values={})
 
 
 def names(*environments: str) -> list[str]:
     """Return the names of all stacks of some environments."""
-    return sorted({stack.name(item) for stack in STACKS for item in environments})
+    return sorted({stack_name(stack, item) for stack in STACKS for item in environments})
 
 
 @pytest.mark.parametrize(
@@ -243,7 +225,7 @@ def names(*environments: str) -> list[str]:
         (
             names("a"),
             True,
-            [stack.template for stack in reversed(STACKS)],
+            list(reversed(STACKS)),
             [],
         ),
         (
@@ -260,9 +242,9 @@ def test_data_and_what_others_need_stay(
     there: list[str], data: bool, goes: list[str], stays: list[str]
 ) -> None:
     """What depends on another stack goes before it; data go only when told so."""
-    removal = plan(there, environment="a", data=data)
-    assert [stack.template for stack in removal.stacks] == goes
-    assert [stack.template for stack, _ in removal.kept] == stays
+    planned = plan(there, environment="a", data=data)
+    assert [stack.split("-")[-1] for stack, reason in planned.items() if not reason] == goes
+    assert [stack.split("-")[-1] for stack, reason in planned.items() if reason] == stays
 
 
 def test_destroy_keeps_the_bucket_and_what_is_in_it(
@@ -272,8 +254,7 @@ def test_destroy_keeps_the_bucket_and_what_is_in_it(
     s3 = account.client("s3")
     s3.put_object(Bucket=content["bucket"], Key="launches.parquet", Body=b"data")
     shown = io.StringIO()
-    removal = _destroy(account, console=Console(shown), data=False)
-    assert STORAGE not in removal.stacks
+    assert _destroy(account, said=shown, data=False)["micro-etl-staging-storage"]
     assert "micro-etl-staging-storage: --data removes it" in shown.getvalue()
     body = s3.get_object(Bucket=content["bucket"], Key="launches.parquet")["Body"].read()
     assert body == b"data"
@@ -289,7 +270,7 @@ def test_destroy_asks_and_a_no_changes_nothing(account: Account, content: dict[s
         return False
 
     with pytest.raises(Refused, match="nothing was removed"):
-        _destroy(account, console=Console(shown), data=True, confirm=refuse)
+        _destroy(account, said=shown, data=True, confirm=refuse)
     account.client("s3").head_bucket(Bucket=content["bucket"])
 
 
@@ -303,7 +284,7 @@ def test_destroy_with_data_leaves_nothing(account: Account, content: dict[str, A
         ecs.register_task_definition(
             family=family, containerDefinitions=[{"name": "micro-etl", "image": "x"}]
         )
-    _destroy(account, console=Console(io.StringIO()), data=True)
+    _destroy(account, data=True)
     buckets = [item["Name"] for item in s3.list_buckets()["Buckets"]]
     assert content["bucket"] not in buckets
     left = ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
@@ -313,14 +294,11 @@ def test_destroy_with_data_leaves_nothing(account: Account, content: dict[str, A
 
 def test_destroy_removes_what_could_not_be_made(account: Account) -> None:
     """A stack that failed has no outputs, and is in the way until it is gone."""
-    for stack in (ENVIRONMENT, STORAGE):
-        name = stack.name("staging")
-        proposal = propose(account.cloud, name=name, body=BROKEN, values={})
-        assert proposal
+    for stack in ("environment", "storage"):
         with pytest.raises(NotLaunched):
-            execute(account.cloud, proposal)
-    removal = _destroy(account, console=Console(io.StringIO()), data=True)
-    assert removal.stacks == (ENVIRONMENT, STORAGE)
+            make_broken(account, stack)
+    removed = _destroy(account, data=True)
+    assert removed == {"micro-etl-staging-environment": "", "micro-etl-staging-storage": ""}
     assert present(account.cloud) == []
 
 
@@ -338,7 +316,7 @@ def test_a_stack_that_can_not_be_removed_says_why_and_that_it_is_still_there(
         "ResourceStatusReason": "it holds images",
     }
     del event["CreationTime"]
-    cloudformation = client("cloudformation", account.endpoint or "")
+    cloudformation = account.client("cloudformation")
     with Stubber(cloudformation) as answers:  # the emulator removes everything
         answers.add_response("delete_stack", {})
         answers.add_response(
@@ -346,22 +324,16 @@ def test_a_stack_that_can_not_be_removed_says_why_and_that_it_is_still_there(
         )
         answers.add_response("describe_stack_events", {"StackEvents": [event]})
         with pytest.raises(NotLaunched, match="Repository: it holds images") as failed:
-            remove(Cloud(cloudformation, poll=0.05), "micro-etl-images")
+            remove(cloudformation, "micro-etl-images")
     assert "still there" in failed.value.advice
 
 
 def test_destroying_what_is_not_there_is_refused(account: Account) -> None:
     """A name that was mistyped removes nothing, and is said to be unknown."""
     with pytest.raises(Refused, match="no environment staging"):
-        _destroy(account, console=Console(io.StringIO()), data=True)
+        _destroy(account, data=True)
 
 
-def _destroy(account: Account, *, console: Console, data: bool, confirm: Any = None) -> Any:
-    return destroy(
-        account,
-        environment="staging",
-        families=["micro-etl-staging"],
-        data=data,
-        console=console,
-        confirm=confirm or (lambda _: True),
-    )
+def _destroy(account: Account, *, data: bool, said: Any = None, confirm: Any = None) -> Any:
+    site = account.site(said, confirm or (lambda _: True))
+    return destroy(site, ["micro-etl-staging"], data=data)

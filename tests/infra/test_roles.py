@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from deploy.account.access import Account
 from deploy.account.bootstrap import target_of
 from deploy.account.policies import policies
 from dev.rehearsal.roles import UNUSED, compare
-from tests.infra.conftest import ACCOUNT, REGION, made
+from tests.infra.conftest import ACCOUNT, REGION, Account, made
 
 Grant = tuple[str, str, str]
 
@@ -53,7 +52,7 @@ def test_the_roles_of_a_task_are_what_deploy_sh_asks_for(
     account: Account, content: dict[str, Any]
 ) -> None:
     """Bootstrap and `verify --policy` grant the same, and trust the same."""
-    wanted = policies(target_of(content, name="staging", account=account))
+    wanted = policies(target_of(content, place=account.target))
     assert granted(account, content["execution_role"]) == grants([wanted["execution_role"]])
     assert granted(account, content["task_role"]) == grants([wanted["task_role"]])
     for role in ("execution_role", "task_role"):
@@ -99,7 +98,7 @@ def test_the_deploy_role_is_what_deploy_sh_asks_for(
 ) -> None:
     """To the letter, both where images are built and where they are promoted."""
     again = made(account, said, existing=content, promotes=promotes)
-    wanted = grants([policies(target_of(again, name="staging", account=account))["caller"]])
+    wanted = grants([policies(target_of(again, place=account.target))["caller"]])
     assert granted(account, again["github_role"]) == wanted
     actions = {action for action, *_ in granted(account, again["github_role"])}
     assert ("ecr:PutImage" in actions) is not promotes
@@ -118,7 +117,7 @@ def test_the_schedule_may_start_this_task_and_nothing_else(
     account: Account, content: dict[str, Any]
 ) -> None:
     """Its role runs the family in the cluster, passes the task's roles, and fills its queue."""
-    target = target_of(content, name="staging", account=account)
+    target = target_of(content, place=account.target)
     wanted = grants(
         [
             {
@@ -142,7 +141,7 @@ def test_an_environment_without_a_schedule_grants_nothing_for_one(
     account: Account, content: dict[str, Any]
 ) -> None:
     """The assessment's environment asks for no permission that it does not use."""
-    target = target_of(content, name="staging", account=account)
+    target = target_of(content, place=account.target)
     bare = replace(
         target.environment, schedule="", schedule_group="", schedule_role="", schedule_queue=""
     )

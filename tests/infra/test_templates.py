@@ -11,17 +11,14 @@ from typing import Any
 
 import pytest
 
-from deploy.account.access import Account
-from deploy.account.bootstrap import Wishes, bootstrap, target_of
+from deploy.account.bootstrap import bootstrap, target_of
+from deploy.account.checks import check_infrastructure
 from deploy.account.destroy import present
 from deploy.account.stacks import DATASETS, STACKS
 from deploy.account.template import datasets_template, silence
-from deploy.account.verify import check_infrastructure
-from deploy.aws import Clients
-from deploy.console import Console
 from deploy.image.push import GOOD
 from deploy.outcome import Refused
-from tests.infra.conftest import ACCOUNT, REGION, made
+from tests.infra.conftest import ACCOUNT, REGION, Account, made
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -31,7 +28,7 @@ NAMES = sorted(file.stem for file in INFRA.glob("*.yaml"))
 
 def test_every_template_is_a_stack_of_bootstrap() -> None:
     """No template lies in infra/ that nothing deploys."""
-    assert sorted(stack.template for stack in STACKS if stack != DATASETS) == NAMES
+    assert sorted(stack for stack in STACKS if stack != DATASETS) == NAMES
 
 
 def test_cfn_lint_has_nothing_to_say_and_no_rule_is_suppressed() -> None:
@@ -60,7 +57,7 @@ def test_the_template_of_the_datasets_passes_every_rule(
     """It is made by a program, and judged like the others."""
     file = tmp_path / "datasets.json"
     content |= {"datasets": {"orders": {"schedule": "rate(7 days)"}}}
-    target = target_of(content, name="staging", account=account)
+    target = target_of(content, place=account.target)
     file.write_text(json.dumps(datasets_template(target)))
     done = subprocess.run(
         [sys.executable, "-c", LINT, str(file)], capture_output=True, text=True, timeout=120
@@ -72,18 +69,17 @@ def test_a_file_that_was_changed_since_bootstrap_is_told(
     account: Account, content: dict[str, Any], said: io.StringIO
 ) -> None:
     """A dataset that was added needs roles and alarms; the message says what makes them."""
-    clients = Clients(account.session, region=REGION)
-    clients.cloudformation = account.client("cloudformation")
-    target = target_of(content, name="staging", account=account)
+    clients = account.clients
+    target = target_of(content, place=account.target)
     assert [item.good for item in check_infrastructure(target, clients)] == [True]
 
     added = content | {"datasets": {"orders": {}}}
-    (found,) = check_infrastructure(target_of(added, name="staging", account=account), clients)
+    (found,) = check_infrastructure(target_of(added, place=account.target), clients)
     assert not found.good
     assert "./deploy.sh bootstrap staging" in found.advice
 
     again = made(account, said, existing=added)
-    target = target_of(again, name="staging", account=account)
+    target = target_of(again, place=account.target)
     assert [item.good for item in check_infrastructure(target, clients)] == [True]
 
 
@@ -92,13 +88,8 @@ def test_an_environment_is_made_again_without_a_change(
 ) -> None:
     """A second bootstrap changes nothing, and need not be told again what the first was."""
     shown = io.StringIO()
-    again = bootstrap(
-        account,
-        wishes=Wishes(name="staging"),
-        existing=content,
-        console=Console(shown),
-        confirm=lambda _: pytest.fail("asked, though nothing changes"),
-    )
+    site = account.site(shown, lambda _: pytest.fail("asked, though nothing changes"))
+    again = bootstrap(site, content)
     assert shown.getvalue().count("no change") == len(STACKS)
     assert again == content
 
@@ -112,13 +103,7 @@ def test_each_change_is_shown_before_it_is_made(account: Account) -> None:
         return False
 
     with pytest.raises(Refused, match="left as it was"):
-        bootstrap(
-            account,
-            wishes=Wishes(name="staging"),
-            existing={},
-            console=Console(shown),
-            confirm=refuse,
-        )
+        bootstrap(account.site(shown, refuse), {})
     assert present(account.cloud) == []
     assert account.client("ecr").describe_repositories()["repositories"] == []
 
