@@ -31,9 +31,9 @@ REQUIRED = ("cluster", "repository", "bucket", "key", "log_group", "subnets", "s
             "family")  # fmt: skip
 OF_SCHEDULE = ("schedule_group", "schedule_role", "schedule_queue")
 OF_DATASET = ("key", "source_url", "schedule", "cpu", "memory", "variables", "run_variables",
-              "secrets")  # fmt: skip
+              "secrets", "glue_database")  # fmt: skip
 """The keys of a `[datasets.NAME]` table."""
-NOT_INHERITED: dict[str, Any] = {"key": "", "source_url": "", "secrets": {}}
+NOT_INHERITED: dict[str, Any] = {"key": "", "source_url": "", "secrets": {}, "glue_database": ""}
 """What a table does not take from the top of the file, which has it for its own dataset."""
 
 
@@ -73,6 +73,7 @@ class Environment:
     schedule_role: str = ""
     schedule_queue: str = ""
     alarm_topic: str = ""
+    glue_database: str = ""
     github_role: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     run_variables: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import re
 from string import Template
 from typing import Any
 
+from deploy.account.glue import glue_table
 from deploy.account.policies import document, statements
 from deploy.environment import ROOT, Environment
 from deploy.target import Target
@@ -39,6 +40,9 @@ def datasets_template(target: Target) -> dict[str, Any]:
             resources[f"{name}Policy"] = {"Type": "AWS::IAM::Policy", "Properties": properties}
     for item in environment.each():
         resources |= alarms(item)
+        if item.glue_database:
+            name = f"Table{resource_id(item.dataset_name)}"
+            resources[name] = glue_table(item, environment.each())
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"micro-etl: what the roles may do, and the alarms, of {environment.name}",
@@ -46,11 +50,16 @@ def datasets_template(target: Target) -> dict[str, Any]:
     }
 
 
+def resource_id(dataset: str) -> str:
+    """Return a dataset's name as the ids of CloudFormation have it: letters and digits."""
+    return re.sub(r"\W|_", "", dataset.title())
+
+
 def alarms(environment: Environment) -> dict[str, Any]:
     """Return a dataset's alarms: a run said that it failed; none has succeeded for too long."""
     name, hours = environment.dataset_name, silence(environment.schedule)
     text = Template((ROOT / "infra" / "alarms.json").read_text(encoding="utf-8")).substitute(
-        id=re.sub(r"\W|_", "", name.title()),
+        id=resource_id(name),
         dataset=name,
         namespace=environment.variables["METRICS_NAMESPACE"],
         topic=environment.alarm_topic,

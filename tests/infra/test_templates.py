@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 from deploy.account.bootstrap import bootstrap, target_of
 from deploy.account.checks import check_infrastructure
 from deploy.account.destroy import present
+from deploy.account.glue import hive_type
 from deploy.account.stacks import DATASETS, STACKS
 from deploy.account.template import datasets_template, silence
 from deploy.image.push import GOOD
 from deploy.outcome import Refused
+from micro_etl.column_types import column_type
 from tests.infra.conftest import ACCOUNT, REGION, Account, made
 
 ROOT = Path(__file__).parents[2]
@@ -51,12 +54,15 @@ def test_a_template_fits_into_a_request(name: str) -> None:
     assert len((INFRA / f"{name}.yaml").read_bytes()) < 51_200
 
 
+BOOSTERS = {"key": "boosters/boosters.parquet", "glue_database": "space"}
+
+
 def test_the_template_of_the_datasets_passes_every_rule(
     account: Account, content: dict[str, Any], tmp_path: Path
 ) -> None:
     """It is made by a program, and judged like the others."""
     file = tmp_path / "datasets.json"
-    content |= {"datasets": {"orders": {"schedule": "rate(7 days)"}}}
+    content |= {"datasets": {"orders": {"schedule": "rate(7 days)"}, "boosters": BOOSTERS}}
     target = target_of(content, place=account.target)
     file.write_text(json.dumps(datasets_template(target)))
     done = subprocess.run(
@@ -260,3 +266,48 @@ def test_the_topic_takes_what_eventbridge_sends(account: Account, content: dict[
     )
     assert (found["Action"], found["Resource"]) == ("sns:Publish", content["alarm_topic"])
     assert "Condition" not in found
+
+
+def test_a_table_in_glue_has_the_columns_of_the_dataset(
+    account: Account, content: dict[str, Any]
+) -> None:
+    """Athena reads the folder that holds the published file alone."""
+    content |= {"datasets": {"boosters": BOOSTERS}}
+    target = target_of(content, place=account.target)
+    resources = datasets_template(target)["Resources"]
+    table = resources["TableBoosters"]["Properties"]
+    stored = table["TableInput"]["StorageDescriptor"]
+    assert table["DatabaseName"] == "space"
+    assert stored["Location"] == f"s3://{target.environment.bucket}/boosters/"
+    dataset = tomllib.loads((ROOT / "datasets" / "boosters.toml").read_text(encoding="utf-8"))
+    assert [column["Name"] for column in stored["Columns"]] == list(dataset["columns"])
+    assert "TableLaunches" not in resources
+
+
+@pytest.mark.parametrize("key", ["boosters.parquet", "shared/boosters.parquet"])
+def test_a_table_in_glue_needs_a_folder_of_its_own(
+    account: Account, content: dict[str, Any], key: str
+) -> None:
+    """Athena would read the other tables in it as well."""
+    content |= {
+        "datasets": {"orders": {"key": "shared/x.parquet"}, "boosters": BOOSTERS | {"key": key}}
+    }
+    with pytest.raises(Refused, match=f"glue_database is space and key {key}; "):
+        datasets_template(target_of(content, place=account.target))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("int32", "int"),
+        ("json", "string"),
+        ("decimal(9,2)", "decimal(9,2)"),
+        ("int64[]", "array<bigint>"),
+        ("timestamp", "timestamp"),
+    ],
+)
+def test_glue_has_the_types_that_the_service_writes(name: str, kind: str) -> None:
+    """The same as `micro-etl ddl --dialect athena`."""
+    column = column_type(name)
+    assert column
+    assert hive_type(name) == kind == column.elsewhere.athena
