@@ -6,6 +6,7 @@ import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -165,14 +166,21 @@ def test_the_example_of_the_library_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Over the bundled sample."""
-    (example,) = (block for page, block in FENCED if page == "docs/library.md")
+    example, report = (block for page, block in FENCED if page == "docs/library.md")
     sample = ROOT / "src" / "micro_etl" / "datasets" / "launches.sample.json"
-    (tmp_path / "launches.json").write_bytes(sample.read_bytes())
+    copy = tmp_path / sample.relative_to(ROOT)
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(sample.read_bytes())
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "docs/library.md", "exec"), {})  # noqa: S102
+    names: dict[str, Any] = {}
+    exec(compile(f"{example}\n{report}", "docs/library.md", "exec"), names)  # noqa: S102
     printed = capsys.readouterr().out
     assert printed.startswith("published 15 ")
     assert printed.endswith("15 rows keep the contract\n")
+    names["run"](
+        source_url=copy, target_url=tmp_path / "x.parquet", dry_run=True, report=names["Print"]()
+    )
+    assert capsys.readouterr().out.startswith("run_started {'dataset': 'launches'")
 
 
 def test_the_errors_of_the_library_are_documented() -> None:

@@ -59,7 +59,7 @@ _MODULES = {
     "dataset": ("Column", "Dataset", "parse_dataset"),
     "events": ("RunFinished",),
     "library": ("check", "load_dataset", "run"),
-    "report": ("Report",),
+    "log": ("Report",),
     "settings": ("Settings",),
 }
 

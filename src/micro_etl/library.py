@@ -7,20 +7,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from micro_etl.dataset import Dataset
-from micro_etl.errors import MachineError, UsageError
+from micro_etl.errors import MachineError
 from micro_etl.events import RunFinished
 from micro_etl.location import Location
-from micro_etl.log import Report, SilentReport
+from micro_etl.log import Report
 from micro_etl.settings import Settings
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset
 
+Reference: TypeAlias = str | os.PathLike[str]
+"""The name, path or URL of a file."""
+
 
 def run(
-    dataset: str | Dataset = "launches",
+    dataset: Reference | Dataset = "launches",
     *,
     force: bool = False,
     dry_run: bool = False,
@@ -45,15 +48,14 @@ def run(
     Raises:
         MicroEtlError: the base of all errors; each has the exit code that the command ends with.
         UsageError: there is no such setting.
+        ConfigError: a setting is not what it should be.
     """
+    from micro_etl.options import parse_settings
     from micro_etl.pipeline import run as run_pipeline
 
-    unknown = settings.keys() - Settings.__dataclass_fields__.keys()
-    if unknown:
-        raise UsageError(f"{min(unknown)} is not a setting; see micro_etl.Settings")
-    name = dataset.name if isinstance(dataset, Dataset) else dataset
-    chosen = Settings(dataset=name, **settings)
-    report = report or SilentReport()
+    name = dataset.name if isinstance(dataset, Dataset) else os.fspath(dataset)
+    chosen = Settings(dataset=name, **parse_settings(settings))
+    report = report or Report()
     with scratch_folder() as scratch:
         if not isinstance(dataset, Dataset):
             dataset = read_dataset(name, scratch=scratch, options=chosen.extract_options)
@@ -69,7 +71,11 @@ def run(
 
 
 def check(
-    url: str, dataset: str | Dataset = "launches", *, timeout: float = 60, deadline: float = 180
+    url: Reference,
+    dataset: Reference | Dataset = "launches",
+    *,
+    timeout: float = 60,
+    deadline: float = 180,
 ) -> int:
     """Count the rows of a published Parquet file that keeps the contract of a dataset.
 
@@ -89,12 +95,12 @@ def check(
 
     with scratch_folder() as scratch:
         if not isinstance(dataset, Dataset):
-            dataset = read_dataset(dataset, scratch=scratch, options=ExtractOptions())
-        place = open_place(Location.parse(url), timeout=timeout, deadline=deadline)
+            dataset = read_dataset(os.fspath(dataset), scratch=scratch, options=ExtractOptions())
+        place = open_place(Location.parse(os.fspath(url)), timeout=timeout, deadline=deadline)
         return check_file(download(place, scratch / "fetched.parquet"), dataset, scratch=scratch)
 
 
-def load_dataset(reference: str) -> Dataset:
+def load_dataset(reference: Reference) -> Dataset:
     """Read a dataset file.
 
     Args:
@@ -104,7 +110,7 @@ def load_dataset(reference: str) -> Dataset:
         ConfigError: there is no such dataset, or its file is wrong.
     """
     with scratch_folder() as scratch:
-        return read_dataset(reference, scratch=scratch, options=ExtractOptions())
+        return read_dataset(os.fspath(reference), scratch=scratch, options=ExtractOptions())
 
 
 @contextmanager

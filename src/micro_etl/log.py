@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
@@ -34,16 +34,16 @@ _LEVELS = ("info", "warning", "error")
 _UNKNOWN = "unknown"
 
 
-class Report(Protocol):
-    """Where a run says what it does.
+class Report:
+    """Where a run says what it does; this one says nothing, and others override what they need.
 
     Attributes:
         mask: hides secrets in all that is said.
         dataset: the name of the dataset, once it is known, for metrics.
     """
 
-    mask: Mask
-    dataset: str
+    def __init__(self, *, mask: Mask | None = None) -> None:
+        self.mask, self.dataset = mask or Mask(), _UNKNOWN
 
     def event(self, event: Event) -> None:
         """Say that something happened."""
@@ -78,29 +78,7 @@ class _Turn:
         threading.Event().wait()
 
 
-class SilentReport:
-    """Says nothing; for a library."""
-
-    def __init__(self, *, mask: Mask | None = None) -> None:
-        self.mask, self.dataset = mask or Mask(), _UNKNOWN
-
-    def event(self, event: Event) -> None:
-        """Stay silent."""
-
-    def phase(self, name: str, total: int | None = None) -> None:
-        """Stay silent."""
-
-    def progress(self, received: int, total: int | None) -> None:
-        """Stay silent."""
-
-    def arrived(self, parts: int, records: int | None) -> None:
-        """Stay silent."""
-
-    def preview(self, draw: Callable[[], str]) -> None:
-        """Stay silent."""
-
-
-class JsonReport(SilentReport):
+class JsonReport(Report):
     """One JSON object a line on standard output."""
 
     def __init__(
@@ -136,14 +114,14 @@ class JsonReport(SilentReport):
             _print(limit_fields(line))
 
 
-class TextReport:
+class TextReport(Report):
     """Aligned lines for people; errors go to standard error."""
 
     def __init__(
         self, *, level: str, color: bool | None, live: bool, mask: Mask | None = None
     ) -> None:
-        self.mask, self.dataset, self._turn = mask or Mask(), _UNKNOWN, _Turn()
-        self._level, self._color = _LEVELS.index(level), color
+        super().__init__(mask=mask)
+        self._turn, self._level, self._color = _Turn(), _LEVELS.index(level), color
         self._line = ProgressLine(live=live)
 
     def event(self, event: Event) -> None:

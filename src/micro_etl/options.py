@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
 
-from micro_etl.errors import UsageError
+from micro_etl.errors import ConfigError, UsageError
 from micro_etl.option_types import (
     BucketName,
     ByteSize,
@@ -17,6 +18,7 @@ from micro_etl.option_types import (
     OneOf,
     RunId,
     Seconds,
+    Setting,
     Whole,
 )
 from micro_etl.settings import Settings
@@ -53,9 +55,13 @@ class GroupedOption(click.Option):
         self.group = group
 
 
+_KINDS: dict[str, Any] = {}
+
+
 def option(name: str, kind: Any, group: str, text: str) -> Callable[[F], F]:
     """Make a flag and the environment variable of the same name; `Settings` has the default."""
     default = _DEFAULTS[name.lower()]
+    _KINDS[name.lower()] = kind
     shown: bool | str = default is not None
     if isinstance(kind, ByteSize) and isinstance(default, int):
         shown = f"{default >> 30}GiB" if default >> 30 else f"{default >> 20}MiB"
@@ -171,6 +177,33 @@ def run_options(command: F) -> F:
 def store_options(command: F) -> F:
     """Give a command the settings of a store."""
     return _apply(_STORE, command)
+
+
+def parse_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Read settings that a program gives, as the command line reads them.
+
+    Args:
+        values: by the names of their fields; a number may be one, or a text such as ``64MiB``.
+
+    Raises:
+        UsageError: there is no such setting.
+        ConfigError: a value is not what it should be.
+    """
+    parsed = {}
+    for name, value in values.items():
+        if name not in _KINDS:
+            raise UsageError(f"{name} is not a setting; see micro_etl.Settings")
+        kind = _KINDS[name]
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if isinstance(kind, Setting) and value is not None:
+            try:
+                text = kind.parse(str(value).strip())
+            except ValueError:
+                raise ConfigError(f"{name} is {value!r}; it should be {kind.should}") from None
+        elif not isinstance(text, str | None):
+            raise ConfigError(f"{name} is {value!r}; it should be text")
+        parsed[name] = text
+    return parsed
 
 
 def prefer_flags(values: dict[str, Any], flags: Collection[str]) -> dict[str, Any]:

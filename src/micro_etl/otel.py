@@ -21,34 +21,41 @@ def is_wanted(environ: Mapping[str, str]) -> bool:
     )
 
 
-class MeteredReport:
+class MeteredReport(Report):
     """A report that sends the result of a run before it is told, after which nothing can be.
 
     What can't be sent is a warning. A run that is stopped by a signal has no time for it.
     """
 
     def __init__(self, report: Report) -> None:
-        self._report, self.mask = report, report.mask
-        self.phase, self.progress = report.phase, report.progress
-        self.arrived, self.preview = report.arrived, report.preview
-
-    @property
-    def dataset(self) -> str:
-        """That of the report."""
-        return self._report.dataset
-
-    @dataset.setter
-    def dataset(self, name: str) -> None:
-        self._report.dataset = name
+        super().__init__(mask=report.mask)
+        self._report = report
 
     def event(self, event: Event) -> None:
         """Tell the event; send the metrics of the last one."""
+        self._report.dataset = self.dataset
         stopped = isinstance(event, RunFailed) and event.exit_code > _FIRST_SIGNAL_CODE
         if event.ends_run and not stopped:
             reason = send_metrics(event, self.dataset)
             if reason:
                 self._report.event(MetricsNotSent(reason=reason))
         self._report.event(event)
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        """Pass it on."""
+        self._report.phase(name, total)
+
+    def progress(self, received: int, total: int | None) -> None:
+        """Pass it on."""
+        self._report.progress(received, total)
+
+    def arrived(self, parts: int, records: int | None) -> None:
+        """Pass it on."""
+        self._report.arrived(parts, records)
+
+    def preview(self, draw: Callable[[], str]) -> None:
+        """Pass it on."""
+        self._report.preview(draw)
 
 
 def send_metrics(event: Event, dataset: str) -> str | None:

@@ -7,10 +7,12 @@ import asyncio
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import micro_etl
+from micro_etl.events import Event
 from tests.service.command import launches
 
 
@@ -60,6 +62,53 @@ def test_errors_are_typed_and_have_the_exit_code_of_the_command(tmp_path: Path) 
         micro_etl.run(source_url="x.json")
     with pytest.raises(micro_etl.UsageError, match="targeturl is not a setting"):
         micro_etl.run(targeturl="x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "should"),
+    [
+        ("source_attempts", "three", "a whole number from 1 to 20"),
+        ("source_attempts", 0, "a whole number from 1 to 20"),
+        ("source_attempts", True, "a whole number from 1 to 20"),
+        ("source_backoff", "x", "a number of seconds above 0"),
+        ("source_max_bytes", 1.5, "a size in bytes such as 500000, 64MiB or 2GB"),
+        ("engine", "pandas", "one of duckdb, spark"),
+        ("s3_key", 5, "text"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: Any, should: str) -> None:
+    with pytest.raises(micro_etl.ConfigError, match=f"^{name} is {value!r}; it should be {should}"):
+        micro_etl.run(source_url="x.json", target_url="x.parquet", **{name: value})
+
+
+def test_settings_are_read_as_on_the_command_line(tmp_path: Path, source: Path) -> None:
+    target = tmp_path / "x.parquet"
+    sizes: dict[str, Any] = {
+        "source_max_bytes": "1MiB",
+        "source_read_timeout": "30",
+        "source_max_pages": "2",
+    }
+    assert micro_etl.run(source_url=source, target_url=target, **sizes).rows == 5
+    assert micro_etl.check(target) == 5
+    with pytest.raises(micro_etl.SourceError, match="SOURCE_MAX_BYTES allows no more"):
+        micro_etl.run(source_url=source, target_url=target, source_max_bytes="1 B")
+
+
+def test_a_report_overrides_what_it_needs(tmp_path: Path, source: Path) -> None:
+    told = []
+
+    class Told(micro_etl.Report):
+        def event(self, event: Event) -> None:
+            told.append(event.name)
+
+    micro_etl.run(source_url=source, target_url=tmp_path / "x.parquet", report=Told())
+    assert told == ["run_started", "extracted", "transformed"]  # the last is returned
+
+
+def test_a_dataset_file_may_be_a_path(tmp_path: Path) -> None:
+    file = tmp_path / "d.toml"
+    file.write_text('name = "d"\n[columns]\na = { type = "int32" }\n')
+    assert micro_etl.load_dataset(file).name == "d"
 
 
 def test_what_is_public_is_there() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from micro_etl import run
-from micro_etl.log import SilentReport, TextReport
+from micro_etl.log import Report, TextReport
 from micro_etl.progress import progress_text
 from tests.service.command import launches
 from tests.service.servers import Answer, serve
@@ -47,7 +47,7 @@ def test_each_phase_is_drawn_while_it_lasts_and_nothing_is_left_of_it(tmp_path: 
     assert "published" in screen.splitlines()[-1]
 
 
-class Phases(SilentReport):
+class Phases(Report):
     """Notes the phases of a run."""
 
     def __init__(self) -> None:
