@@ -68,6 +68,11 @@ def run_command() -> NoReturn:
 def explain_usage(error: click.UsageError) -> MicroEtlError:
     """What a wrong flag, or a wrong environment variable, ends the command with."""
     parameter = getattr(error, "param", None)
+    should = getattr(getattr(parameter, "type", None), "should", "")
+    if isinstance(error, click.MissingParameter) and parameter and should:
+        is_flag = isinstance(parameter, click.Option)
+        name = parameter.opts[0] if is_flag else str(parameter.name).upper()
+        return UsageError(f"{name} is missing; it should be {should}")
     if isinstance(error, click.BadParameter) and isinstance(parameter, click.Option) and error.ctx:
         name = parameter.name or ""
         if error.ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT:

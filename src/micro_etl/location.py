@@ -13,6 +13,9 @@ STORE_SCHEMES = ("s3", "gs", "az")
 
 _HTTP_SCHEMES = ("http", "https")
 _NDJSON_ENDINGS = (".ndjson", ".jsonl")
+_MISTYPED = r"(?i)(s3|gs|az|https?):/?(?!/)"
+_HOST = r"(localhost|\d+(\.\d+){3}|[\w-]+(\.[\w-]+)*\.[A-Za-z]{2,})(:\d+)?(?=[/?])"
+_FILES = r"(?i)(\.json|\.ndjson|\.jsonl)(\.gz)?$|/$"
 _USER = r"[^/@\s]*:[^/@\s]*@"  # where the scheme of a URL is missing or misspelt
 _FILE_URL = r"(?i:localhost)?(?=/|$)"
 
@@ -34,6 +37,23 @@ class Location:
         """Take a URL or path; any text is one, since a message about a wrong one has to name it."""
         scheme, separator, _ = text.partition("://")
         return cls(text, scheme.lower() if separator else "file")
+
+    @property
+    def without_typo(self) -> str:
+        """The URL that is meant where slashes are missing, as in ``s3:/bucket``; else empty."""
+        found = re.match(_MISTYPED, self.text)
+        return f"{found[1].lower()}://{self.text[found.end() :]}" if found else ""
+
+    @property
+    def with_scheme(self) -> str:
+        """The URL that is meant where there seems to be a host without a scheme; else empty.
+
+        What ends like a file or a folder is a local path.
+        """
+        if "://" in self.text or not re.match(_HOST, self.text) or re.search(_FILES, self.text):
+            return ""
+        is_near = self.text.startswith(("localhost", "127."))
+        return f"{'http' if is_near else 'https'}://{self.text}"
 
     @property
     def is_http(self) -> bool:

@@ -69,7 +69,7 @@ def check(url: str, dataset: str, *, as_json: bool, **limits: float) -> None:
         file, shown = _fetch(url, scratch, limits), Location.parse(url).shown
         _, differences = compare(file, contract, scratch=scratch)
         if not as_json:
-            refuse(differences)
+            refuse(differences, contract)
         contents = profile(file, scratch=scratch)
         if as_json:
             document = {

@@ -75,7 +75,10 @@ class Settings:
                 f"SOURCE_URL is missing, and dataset {dataset.name} has no source.url; "
                 "one of them should say where the records come from"
             )
-        return Location.parse(url)
+        location = _read_url("SOURCE_URL", url)
+        if location.with_scheme and not location.path.exists():
+            raise _without_scheme("SOURCE_URL", location, location.with_scheme)
+        return location
 
     def target(self, dataset: Dataset, *, attended: bool) -> Location:
         """Say where the table goes.
@@ -101,9 +104,22 @@ class Settings:
             raise ConfigError(
                 "the target is missing; S3_BUCKET or TARGET_URL should say where the table goes"
             )
-        return Location.parse(self.target_url or f"out/{name}")
+        return _read_url("TARGET_URL", self.target_url or f"out/{name}")
 
     @property
     def raw(self) -> Location:
         """Say where responses are kept; empty where they are not."""
-        return Location.parse(self.raw_url or "")
+        return _read_url("RAW_URL", self.raw_url or "")
+
+
+def _read_url(name: str, text: str) -> Location:
+    """Take a URL or path; a scheme that misses a slash would be a folder of that name."""
+    location = Location.parse(text)
+    if location.without_typo:
+        raise _without_scheme(name, location, location.without_typo)
+    return location
+
+
+def _without_scheme(name: str, location: Location, meant: str) -> ConfigError:
+    meant = Location.parse(meant).shown
+    return ConfigError(f"{name} is {location.shown}, without a scheme; it should be {meant}")

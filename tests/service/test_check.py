@@ -58,7 +58,7 @@ def test_a_table_that_a_run_made_keeps_the_contract(bench: Bench) -> None:
 def test_another_schema_breaks_the_contract(bench: Bench, selected: str, message: str) -> None:
     with pytest.raises(DataError) as refused:
         check(copy(bench, selected), CONTRACT, scratch=bench.folder)
-    assert f"the file breaks the contract: {message}" in str(refused.value)
+    assert f"the file breaks the contract of things: {message}" in str(refused.value)
 
 
 def test_repeated_values_and_too_few_rows_are_all_listed(bench: Bench) -> None:
@@ -66,7 +66,8 @@ def test_repeated_values_and_too_few_rows_are_all_listed(bench: Bench) -> None:
     with pytest.raises(DataError) as refused:
         check(again, CONTRACT, scratch=bench.folder)
     assert str(refused.value) == (
-        "the file breaks the contract: id has 3 repeated values; code has 1 repeated values"
+        "the file breaks the contract of things: id has 3 repeated values; "
+        "code has 1 repeated values"
     )
     few = bench.table(COLUMNS, '[{"id": 1, "code": null, "time": null}]').file
     with pytest.raises(DataError, match="it has 1 rows; min_rows is 2"):

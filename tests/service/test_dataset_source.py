@@ -182,7 +182,7 @@ def test_a_parameter_of_a_body_is_a_path_in_it(text: str, message: str) -> None:
             'url = "api.example.com/v1/x?a=1"',
             "without a scheme; it should be https://api.example.com",
         ),
-        ('url = "localhost:8000/x"', "it should be https://localhost:8000/x"),
+        ('url = "localhost:8000/x"', "it should be http://localhost:8000/x"),
         (
             'url = "x"\nheaders = { A = "b" }',
             "since source.headers is for servers; it should be ht",

@@ -135,7 +135,7 @@ def repeats(columns: str, *pages: Any, records: str = "items", publish: str = ""
         parsed = parse_page(json.dumps(page).encode(), name="x")
         found = find_records(parsed, dataset.records)
         assert found is not None
-        said.append(keys.add(parsed, found))
+        said.append(bool(keys.add(parsed, found)))
     return said
 
 

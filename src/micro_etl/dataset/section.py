@@ -103,7 +103,8 @@ class Section:
         """Get one of a few texts."""
         value = self.string(key)
         if value is None or value not in allowed:
-            raise self.wrong(key, f"one of {', '.join(allowed)}{did_you_mean(value, allowed)}")
+            hint = "" if value is None else did_you_mean(value, allowed)
+            raise self.wrong(key, f"one of {', '.join(allowed)}{hint}")
         return value
 
     def boolean(self, key: str) -> bool:

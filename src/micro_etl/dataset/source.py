@@ -31,8 +31,6 @@ OAUTH2_KEYS = ("token_url", "client_id", "client_secret", "scope")
 
 _HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, section 5.6.2
 _EACH = r"[A-Za-z_][A-Za-z0-9_]*"
-_HOST = r"(localhost|[\w-]+(\.[\w-]+)*\.[A-Za-z]{2,})(:\d+)?(?=[/?])"
-_FILES = r"(?i)(\.json|\.ndjson|\.jsonl)(\.gz)?$|/$"
 
 
 def read_source(source: Section) -> dict[str, Any]:
@@ -69,11 +67,11 @@ def _read_url(source: Section) -> str | None:
     if "://" in url or url.startswith("${"):
         return url
     only_http = [key for key in ("headers", "body", "oauth2", "pagination") if key in source.values]
-    if only_http or (re.match(_HOST, url) and not re.search(_FILES, url)):
+    meant = Location.parse(url).without_typo or Location.parse(url).with_scheme
+    if only_http or meant:
         why = f", since source.{only_http[0]} is for servers" if only_http else ""
-        raise source.error(
-            f"source.url is {shown!r}, without a scheme{why}; it should be https://{shown}"
-        )
+        meant = Location.parse(meant or f"https://{url}").shown
+        raise source.error(f"source.url is {shown!r}, without a scheme{why}; it should be {meant}")
     return url
 
 

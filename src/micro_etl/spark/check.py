@@ -89,7 +89,8 @@ def find_violations(
         explained.unpersist()
     present = _add(one["present"] for one in said)
     absent = queries.absent(job.dataset.columns, before[-1], present)
-    found, totals = queries.combine(kinds, absent)
+    known = {tuple(path) for one in said for path in one.get("known", ())}
+    found, totals = queries.combine(kinds, absent, known)
     rows: dict[str, int] = {}
     for split, one in zip(job.splits, said, strict=True):
         rows[split.name] = rows.get(split.name, 0) + one["rows"]

@@ -29,7 +29,7 @@ from micro_etl.table.engine import ONE_THREAD, Connection, Error, connect, machi
 from micro_etl.table.parquet import expected_schema, read_profile, read_schema
 from micro_etl.table.sql import literal
 from micro_etl.table.stage import stage as stage_sql
-from micro_etl.table.violations import find_wrong_wrapper
+from micro_etl.table.violations import find_wrong_wrapper, list_known_paths
 
 _ROWS = 50_000
 _SUMMARY = [("summary", pa.string())]
@@ -189,6 +189,8 @@ def _find_violations(connection: Connection, body: Body, job: Job) -> Said:
             return
     row = connection.execute(queries.presence(job.dataset, body)).fetchone() or ()
     found |= {"rows": row[0], "present": row[1:]}
+    if 0 in row[1:]:
+        found["known"] = sorted(list_known_paths(connection, job.dataset, body))
     found["kinds"] = connection.execute(queries.findings(job.dataset, body)).fetchall()
     yield found
     for key in job.dataset.keys:

@@ -29,7 +29,7 @@ def check(file: Path, dataset: Dataset, *, scratch: Path) -> int:
         MachineError: no memory, or no room in the scratch folder.
     """
     rows, differences = compare(file, dataset, scratch=scratch)
-    refuse(differences)
+    refuse(differences, dataset)
     return rows
 
 
@@ -57,14 +57,14 @@ def compare(file: Path, dataset: Dataset, *, scratch: Path) -> tuple[int, list[s
     return profile.rows, broken
 
 
-def refuse(differences: Sequence[str]) -> None:
+def refuse(differences: Sequence[str], dataset: Dataset) -> None:
     """Refuse a file that breaks the contract.
 
     Raises:
         DataError: there is a difference; lists them all.
     """
     if differences:
-        raise DataError(f"the file breaks the contract: {'; '.join(differences)}")
+        raise DataError(f"the file breaks the contract of {dataset.name}: {'; '.join(differences)}")
 
 
 def _compare_schemas(found: Schema, expected: Schema) -> list[str]:

@@ -7,7 +7,7 @@ be, a key that comes twice, a path that no record has.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,6 +16,7 @@ from micro_etl.body import Body
 from micro_etl.dataset import Column, Dataset, Origin, Path
 from micro_etl.dataset.paths import write_path
 from micro_etl.errors import Violation
+from micro_etl.hints import suggest_path
 from micro_etl.table.records import Reader, is_exact
 from micro_etl.table.sql import identifier, literal
 from micro_etl.table.stage import read_steps, repeats_key, wanted_kind, wrong_kind
@@ -112,23 +113,29 @@ def count(dataset: Dataset, body: Body) -> str:
     return f"SELECT count(*) FROM {_records(dataset, body)}"
 
 
-def absent(columns: Sequence[Column], rows: int, present: Sequence[int]) -> dict[str, str]:
+def sample(dataset: Dataset, body: Body, most: int) -> str:
+    """Read the first records of a body, as text."""
+    return f"SELECT CAST(element AS VARCHAR) FROM {_records(dataset, body)} LIMIT {most}"
+
+
+def absent(columns: Sequence[Column], rows: int, present: Sequence[int]) -> dict[str, Column]:
     """The paths that no record has, and the column of each, from what `presence` counted."""
     return {
-        write_path(column.path, column.origin): column.name
+        write_path(column.path, column.origin): column
         for column, count in zip(columns, present, strict=True)
         if rows and not count
     }
 
 
 def combine(
-    kinds: Iterable[Kind], absent: Mapping[str, str]
+    kinds: Iterable[Kind], absent: Mapping[str, Column], known: Collection[Path] = ()
 ) -> tuple[list[Violation], dict[str, int]]:
     """The violations in the order of the records, and how many there are of each column.
 
     Args:
         kinds: rows of `findings` and `repeats`.
         absent: paths that no record has, with their columns.
+        known: paths that some records have.
     """
     found: list[Violation] = []
     totals: dict[str, int] = {}
@@ -137,13 +144,15 @@ def combine(
             continue
         totals[name] = totals.get(name, 0) + count
         found += [Violation(one["record"], path, one["value"], wanted) for one in first]
-    for path, name in absent.items():
+    for path, column in absent.items():
         # Where no parent is an object, that is the violation.
         if not any(path.startswith((f"{one.path}.", f"{one.path}[")) for one in found) and not any(
             one.path == "$" for one in found
         ):
-            totals[name] = 1
-            found.append(Violation(None, path, None, "a path that at least one record has"))
+            totals[column.name] = 1
+            hint = suggest_path(column.path, known) if column.origin is Origin.RECORD else ""
+            wanted = f"a path that at least one record has{hint}"
+            found.append(Violation(None, path, None, wanted))
     return sorted(found, key=lambda violation: violation.record or 0), totals
 
 

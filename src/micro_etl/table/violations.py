@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 from micro_etl.body import Body, Layout
-from micro_etl.dataset import Dataset
+from micro_etl.dataset import Dataset, Path
 from micro_etl.errors import ContractError, SourceError, Violation
+from micro_etl.hints import SAMPLE, list_paths, name_arrays
 from micro_etl.table import violation_queries as queries
 from micro_etl.table.engine import Connection, Error, machine_errors, reason_of
 from micro_etl.table.records import read_objects
 from micro_etl.table.wrapper import levels
 
 _LARGEST_SEARCHED = 64 << 20  # bytes of a wrapper in which arrays are looked for
-_ARRAYS_SHOWN = 5
 
 
 def raise_violations(connection: Connection, dataset: Dataset, body: Body) -> None:
@@ -50,8 +49,9 @@ def find_violations(
     searches = [queries.findings(dataset, body)]
     searches += [queries.repeats(key, dataset, body) for key in dataset.keys]
     kinds = [kind for query in searches for kind in connection.execute(query).fetchall()]
-    found, totals = queries.combine(kinds, queries.absent(dataset.columns, rows, present))
-    return found, totals
+    absent = queries.absent(dataset.columns, rows, present)
+    known = list_known_paths(connection, dataset, body) if absent else set()
+    return queries.combine(kinds, absent, known)
 
 
 def find_wrong_wrapper(
@@ -107,21 +107,16 @@ def culprit(error: Exception, body: Body) -> str:
 def _hint(text: bytes) -> str:
     """Say where there are arrays in a wrapper that has none where its records should be."""
     try:
-        paths = list(_arrays(json.loads(text), ""))[:_ARRAYS_SHOWN]
+        return name_arrays(json.loads(text))
     except (ValueError, RecursionError):
         return ""
-    listed = " or ".join(f'records = "{path}"' for path in paths)
-    return f" (there are arrays at {listed})" if paths else ""
 
 
-def _arrays(value: object, path: str) -> Iterator[str]:
-    if not isinstance(value, dict):
-        return
-    for key, inner in value.items():
-        at = f"{path}.{key}" if path else key
-        if isinstance(inner, list):
-            yield at
-        yield from _arrays(inner, at)
+def list_known_paths(connection: Connection, dataset: Dataset, body: Body) -> set[Path]:
+    """List the paths that the first records of a body have."""
+    query = queries.sample(dataset, body, SAMPLE)
+    texts = [text for (text,) in connection.execute(query).fetchall() if text]
+    return list_paths(json.loads(text) for text in texts)
 
 
 def _count_records(connection: Connection, dataset: Dataset, body: Body) -> list[tuple[str, int]]:

@@ -25,15 +25,15 @@ class SeenKeys:
         self._readers = tuple((_reader(column), column.null_values) for column in columns)
         self._seen: set[int] = set()
 
-    def add(self, page: Any, found: Found) -> bool:
-        """Add the keys of a page, and tell whether an earlier page has one of them.
+    def add(self, page: Any, found: Found) -> int:
+        """Add the keys of a page, and count those that an earlier page has.
 
         Args:
             page: the parsed page.
             found: its records.
         """
         hashes = self._hashes(page, found)
-        repeats = not self._seen.isdisjoint(hashes)
+        repeats = len(self._seen & hashes)
         self._seen |= hashes
         return repeats
 

@@ -14,6 +14,7 @@ from micro_etl.errors import (
     Violation,
     scratch_errors,
 )
+from micro_etl.hints import name_arrays
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.deadline import Deadline
@@ -173,7 +174,7 @@ class PageFetcher:
         if found is None:
             path = write_records(dataset.records) or "$"
             value = self._show(value_at(page, dataset.records))
-            expected = "an array of records"
+            expected = f"an array of records{name_arrays(page)}"
             if dataset.columnar:
                 expected = "an object of arrays of one length"
             violation = Violation(None, path, value, expected, file=name, whole=True)

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_plus, urljoin
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from micro_etl.dataset import Pagination, Path, Step, parse_path
+from micro_etl.dataset import Pagination, Path, Step, parse_path, write_path
 from micro_etl.errors import SourceError
 from micro_etl.source.paging.links import next_link
 from micro_etl.source.paging.page import Number, value_at, write_json
@@ -172,8 +172,8 @@ def _by_last_record(
     value = value_at(arrived.last, pagination.field or ())
     if _is_none(value) or isinstance(value, bool | dict):
         raise SourceError(
-            f"{arrived.name}: the field of its last record that names the next page is "
-            f"{_show(value)}; it should be a text, a number or an array"
+            f"{arrived.name}: {write_path(pagination.field or ())} of its last record, which is "
+            f"source.pagination.field, is {_show(value)}; it should be a text, a number or an array"
         )
     return set_param(first, pagination.param or "", value)
 

@@ -75,10 +75,20 @@ class Progress:
                 f"{name}: the total is {total:,}, and was {self._promised:,} on the pages before it"
             )
         self._promised = total if self._promised is None else self._promised
-        if self._dataset.is_paged and self._keys.add(page, found):
-            raise MovedError(f"{name} repeats a key of an earlier page: rows moved")
+        repeats = self._keys.add(page, found) if self._dataset.is_paged else 0
+        if repeats:
+            raise MovedError(f"{name} repeats {self._explain_repeats(repeats, found)}")
         self.elements += found.elements
         return True
+
+    def _explain_repeats(self, count: int, found: Found) -> str:
+        pagination = self._dataset.pagination
+        if count < len(found.records) or not (pagination and pagination.param):
+            return "a key of an earlier page: rows moved"
+        return (
+            "the records of earlier pages: rows moved, or the source does not know "
+            f'source.pagination.param = "{pagination.param}"'
+        )
 
     def check_end(self) -> None:
         """Compare the records that came with those that were promised.
