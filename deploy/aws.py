@@ -78,19 +78,19 @@ class Clients:
 
 
 def code_of(error: Exception) -> str:
-    """Return the error code that AWS gave, or an empty string where no answer came."""
+    """The error code that AWS gave, or an empty string where no answer came."""
     return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
 def message_of(error: Exception) -> str:
-    """Return AWS's own message, without the SDK's words around it; else the SDK's."""
+    """AWS's own message, without the SDK's words around it; else the SDK's."""
     if isinstance(error, NoCredentialsError):
         return "no AWS credentials"
     return getattr(error, "response", {}).get("Error", {}).get("Message", "") or str(error)
 
 
 def words_of(error: Exception) -> str:
-    """Return an error in words: the operation and AWS's message, or the SDK's message."""
+    """An error in words: the operation and AWS's message, or the SDK's message."""
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {message_of(error)} ({code_of(error)})"
     return message_of(error)
@@ -118,7 +118,7 @@ def may_pass(error: Exception) -> bool:
 
 
 def advice_of(error: Exception) -> str:
-    """Return what to do about an unforeseen error."""
+    """What to do about an unforeseen error."""
     if code_of(error) in CREDENTIALS_REFUSED:
         return "log in again: these credentials have expired or are not valid any more"
     if is_denied(error):
@@ -151,7 +151,7 @@ def look(action: str, call: Callable[[], Answer]) -> Answer:
 
 
 def region_of_bucket(session: boto3.Session, bucket: str) -> str:
-    """Return the region of a bucket, or an empty string where that can't be told.
+    """The region of a bucket, or an empty string where that can't be told.
 
     S3 names the region in each answer, refusals included, in whichever region it is asked.
     """
@@ -176,7 +176,7 @@ def is_of_aws(endpoint: str) -> bool:
 
 
 def dns_suffix(partition: str) -> str:
-    """Return what the names of a partition's hosts end with."""
+    """What the names of a partition's hosts end with."""
     return str(_partitions()[partition]["dnsSuffix"])
 
 

@@ -201,7 +201,7 @@ OWNERS: dict[str, list[str]] = {}
 
 
 def _flag(*names: str, of: str = "", text: str, **kind: Any) -> click.Option:
-    """Return a flag, of these commands alone where there are any."""
+    """A flag, of these commands alone where there are any."""
     option = click.Option(names, help=f"{of.replace(' ', ', ')}: {text}" if of else text, **kind)
     OWNERS[str(option.name)] = of.split()
     return option

@@ -36,12 +36,12 @@ class Console:
 
 
 def shorten_hashes(text: str) -> str:
-    """Return a text with its SHA-256 hashes as short as people can still tell them apart."""
+    """A text with its SHA-256 hashes as short as people can still tell them apart."""
     return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", text)
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines whose columns line up."""
+    """Rows as lines whose columns line up."""
     if not rows:
         return []
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -81,7 +81,7 @@ class Environment:
     datasets: tuple[Environment, ...] = ()
 
     def each(self) -> tuple[Environment, ...]:
-        """Return the environment once for each dataset that it publishes."""
+        """The environment once for each dataset that it publishes."""
         return self.datasets or (self,)
 
     @property
@@ -168,7 +168,7 @@ def parse(
 def _checked(
     given: Mapping[str, Any], *, known: Collection[str], origins: Mapping[str, str], source: str
 ) -> dict[str, Any]:
-    """Return TOML values as the types of their fields; refuse unknown keys and other types."""
+    """TOML values as the types of their fields; refuses unknown keys and other types."""
     values = {}
     for key, value in given.items():
         if key not in known:
@@ -184,7 +184,7 @@ def _checked(
 
 
 def _from_text(text: str, kind: str) -> Any:
-    """Return a variable's text as a value: a string as it is, anything else as in the file."""
+    """A variable's text as a value: a string as it is, anything else as in the file."""
     if kind == "str":
         return text
     try:

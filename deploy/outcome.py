@@ -12,7 +12,7 @@ class Exit(IntEnum):
     meaning: str
 
     def __new__(cls, code: int, meaning: str) -> Self:
-        """Return a code with its meaning, as `--help` prints it."""
+        """A code with its meaning, as `--help` prints it."""
         member = int.__new__(cls, code)
         member._value_, member.meaning = code, meaning
         return member
@@ -37,14 +37,14 @@ MILD = [Exit.OK, Exit.NOT_MOVED, Exit.REFUSED, Exit.NOT_LAUNCHED, Exit.RUN_FAILE
 
 
 def outcome_of(code: int) -> str:
-    """Return the word for an exit code in a verdict."""
+    """The word for an exit code in a verdict."""
     if code in INTERRUPTIONS:
         return "interrupted"
     return next((item.name for item in Exit if item == code), Exit.RUN_FAILED.name).lower()
 
 
 def worst(codes: Iterable[int]) -> int:
-    """Return the worst of several exit codes."""
+    """The worst of several exit codes."""
     order: list[int] = [*MILD, *PASSED_ON, Exit.TEST_FAILED]
     return max(codes, key=order.index)
 
@@ -96,6 +96,6 @@ class Verdict:
 
 
 def ending_facts(exit_code: int, error: DeployError | None) -> dict[str, Any]:
-    """Return how a command ended, or its part for one dataset."""
+    """How a command ended, or its part for one dataset."""
     facts: dict[str, Any] = {"outcome": outcome_of(exit_code), "exit_code": int(exit_code)}
     return facts if error is None else facts | {"cause": str(error), "advice": error.advice}

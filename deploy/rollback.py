@@ -79,7 +79,7 @@ def _go_to(
 
 
 def chosen_revision(work: Work, revisions: Revisions, number: int | None) -> Revision | None:
-    """Return the revision of a number that the user gave, or nothing where none was given."""
+    """The revision of a number that the user gave, or nothing where none was given."""
     if number is None:
         return None
     # A caller who may not list the revisions sees the latest alone, and can still name another one.

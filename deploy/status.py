@@ -110,7 +110,7 @@ def _object(work: Work) -> dict[str, Any] | None:
 
 
 def last_task(work: Work, *statuses: str) -> Mapping[str, Any] | None:
-    """Return the family's newest task; ECS forgets a stopped one after an hour."""
+    """The family's newest task; ECS forgets a stopped one after an hour."""
     ecs: Any = work.clients.ecs
     cluster, family = work.environment.cluster, work.environment.family
     arns: list[str] = []

@@ -65,11 +65,11 @@ class Target:
         return f"s3://{self.environment.bucket}/{self.environment.key}"
 
     def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of a resource in this region and account."""
+        """The ARN of a resource in this region and account."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def role_arn(self, name: str) -> str:
-        """Return the ARN of a role, which may be given as one."""
+        """The ARN of a role, which may be given as one."""
         if not name or name.startswith("arn:"):
             return name
         return f"arn:{self.partition}:iam::{self.account}:role/{name}"
@@ -105,7 +105,7 @@ def discover(
 def find_region(
     environment: Environment, *, session: boto3.Session, environ: Mapping[str, str]
 ) -> str:
-    """Return the region: the environment's, else the one that the SDK is configured for."""
+    """The region: the environment's, else the one that the SDK is configured for."""
     # The SDK for Python reads AWS_DEFAULT_REGION and the profile; every other SDK, and ECS inside
     # a task, uses AWS_REGION, so that users expect it to work here as well.
     configured = environment.region or environ.get("AWS_REGION") or session.region_name
@@ -118,7 +118,7 @@ def find_region(
 
 
 def find_roles(target: Target, clients: aws.Clients) -> Target:
-    """Return the target with the roles that are known, and the reason why others are not."""
+    """The target with the roles that are known, and the reason why others are not."""
     last: Mapping[str, Any] = {}
     unseen = ""
     try:
@@ -141,7 +141,7 @@ def find_roles(target: Target, clients: aws.Clients) -> Target:
 
 
 def with_roles(target: Target, last: Mapping[str, Any] | None, *, unseen: str = "") -> Target:
-    """Return the target with the roles that are known: the environment's, else the last revision's.
+    """The target with the roles that are known: the environment's, else the last revision's.
 
     `unseen` is the action that the caller would need to look for that revision.
     """
@@ -161,13 +161,13 @@ def with_roles(target: Target, last: Mapping[str, Any] | None, *, unseen: str = 
 
 
 def require_roles(target: Target) -> None:
-    """Return if both roles are known; refuse to go on otherwise."""
+    """Whether both roles are known; refuse to go on otherwise."""
     if target.without:
         raise Refused(target.without, advice=ROLES_ADVICE)
 
 
 def with_placeholders(target: Target) -> Target:
-    """Return the target with placeholders for the roles that are not known."""
+    """The target with placeholders for the roles that are not known."""
     return replace(
         target,
         execution_role=target.execution_role or target.role_arn("EXECUTION_ROLE"),
@@ -176,7 +176,7 @@ def with_placeholders(target: Target) -> Target:
 
 
 def registry_of(repository_uri: str, *, environment: Environment, endpoint: str) -> str:
-    """Return where images are pushed to and pulled from: the address that ECR gives, as a rule.
+    """Where images are pushed to and pulled from: the address that ECR gives, as a rule.
 
     An emulator gives AWS's address too, which it does not own: images go to the emulator itself.
     """

@@ -32,11 +32,11 @@ class Work:
     """What every step of a command needs, for one dataset.
 
     Attributes:
-        verdict: Of the dataset.
-        common: The command's verdict, which is the dataset's where there is one alone.
-        whole: The environment with all of its datasets.
-        force: Whether a run replaces the published table although its columns or rows differ.
-        dry_run: Whether each step says only what it would do.
+        verdict: of the dataset.
+        common: the command's verdict, which is the dataset's where there is one alone.
+        whole: the environment with all of its datasets.
+        force: whether a run replaces the published table although its columns or rows differ.
+        dry_run: whether each step says only what it would do.
     """
 
     root: Path
@@ -123,7 +123,7 @@ def for_each(works: Sequence[Work], step: Callable[[Work], None]) -> None:
 
 
 def as_deploy_error(error: Exception, *, stage: Exit) -> DeployError:
-    """Return an error of AWS as one of this tool, with the exit code of how far it had come."""
+    """An error of AWS as one of this tool, with the exit code of how far it had come."""
     if isinstance(error, DeployError):
         return error
     return DeployError(f"AWS: {words_of(error)}", advice=advice_of(error), exit_code=stage)

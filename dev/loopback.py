@@ -137,7 +137,7 @@ def run_emulator(
 
 
 def free_port() -> int:
-    """Return a TCP port of loopback that nothing listens on."""
+    """A TCP port of loopback that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

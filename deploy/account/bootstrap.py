@@ -45,13 +45,13 @@ def bootstrap(
     """Make or update the stacks, and return the content of the environment's file.
 
     Args:
-        site: Where, and whom to ask before each change set is executed.
-        existing: The content of its file, where there is one. What is not given stays as it is.
-        github: The GitHub repository that may deploy it, as the subject of its tokens has it:
+        site: where, and whom to ask before each change set is executed.
+        existing: the content of its file, where there is one. What is not given stays as it is.
+        github: the GitHub repository that may deploy it, as the subject of its tokens has it:
             OWNER@ID/NAME@ID, or OWNER/NAME for one from before GitHub put the ids there.
-        promotes: Whether it takes the images that another environment has built and tested.
-        schedule: When it runs, where the file does not say it, as EventBridge Scheduler has it.
-        email: Who gets a mail when a run fails.
+        promotes: whether it takes the images that another environment has built and tested.
+        schedule: when it runs, where the file does not say it, as EventBridge Scheduler has it.
+        email: who gets a mail when a run fails.
     """
     values = {"Environment": site.name} | ({"Email": email} if email else {})
     if github:
@@ -69,13 +69,13 @@ def bootstrap(
 
 
 def site_of(name: str, existing: Mapping[str, Any], *, console: Console, yes: bool) -> Site:
-    """Return where an environment is, or will be, which may have no resource yet.
+    """Where an environment is, or will be, which may have no resource yet.
 
     Args:
-        name: Its name.
-        existing: The content of its file, where there is one: it says the account and the region.
-        console: What the user reads.
-        yes: The answer to each question; without it and without a terminal, that is no.
+        name: its name.
+        existing: the content of its file, where there is one: it says the account and the region.
+        console: what the user reads.
+        yes: the answer to each question; without it and without a terminal, that is no.
     """
 
     def confirm(question: str) -> bool:
@@ -91,7 +91,7 @@ def site_of(name: str, existing: Mapping[str, Any], *, console: Console, yes: bo
 
 
 def target_of(content: Mapping[str, Any], *, place: Target) -> Target:
-    """Return the environment of a file's content, in its account."""
+    """The environment of a file's content, in its account."""
     name = place.environment.name
     environment = parse(content, name=name, source=f"{name}.toml", environ={})
     return replace(
@@ -103,7 +103,7 @@ def target_of(content: Mapping[str, Any], *, place: Target) -> Target:
 
 
 def github_provider(site: Site) -> str:
-    """Return the ARN of GitHub as an identity provider, which is made where there is none.
+    """The ARN of GitHub as an identity provider, which is made where there is none.
 
     An account has one at most, for all of its projects and regions. So it is of no stack, and
     `destroy` leaves it.
@@ -129,7 +129,7 @@ def environment_content(
     promotes: bool = False,
     schedule: str = SCHEDULE,
 ) -> dict[str, Any]:
-    """Return an environment file's content: the stacks' outputs, and what was there beside them."""
+    """An environment file's content: the stacks' outputs, and what was there beside them."""
     name = target.environment.name
     made: dict[str, Any] = {"region": target.region, "account": target.account}
     for output, value in outputs.items():
@@ -149,7 +149,7 @@ def environment_content(
 
 
 def file_of(name: str) -> Path:
-    """Return the file of an environment."""
+    """The file of an environment."""
     if not NAME.fullmatch(name):
         raise Refused(
             f"{name!r} is no name for an environment",
@@ -159,7 +159,7 @@ def file_of(name: str) -> Path:
 
 
 def read_existing(file: Path) -> dict[str, Any]:
-    """Return an environment file's content, or nothing where there is none."""
+    """An environment file's content, or nothing where there is none."""
     return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 

@@ -47,10 +47,10 @@ Check = Callable[[Target, Clients], Iterator[Finding]]
 
 
 def ask(action: str, call: Callable[..., Any], **request: Any) -> Any:
-    """Return what AWS answers to a call that only reads; nothing where there is no such resource.
+    """What AWS answers to a call that only reads; nothing where there is no such resource.
 
     Raises:
-        NotAllowed: The caller may not do this action.
+        NotAllowed: the caller may not do this action.
     """
     try:
         return look(action, lambda: call(**request))
@@ -61,7 +61,7 @@ def ask(action: str, call: Callable[..., Any], **request: Any) -> Any:
 
 
 def existence(about: str, name: str, there: object, target: Target, cure: str) -> Finding:
-    """Return the finding that a resource is there, or how it comes there."""
+    """The finding that a resource is there, or how it comes there."""
     if there:
         return Finding(about, True, f"{name} exists")
     where = f"{target.region}, account {target.account}"
@@ -122,7 +122,7 @@ def check_subnets(target: Target, clients: Clients) -> Iterator[Finding]:
 
 
 def default_route(subnet: str, *, tables: Sequence[Described]) -> Described:
-    """Return the route that leads everywhere from a subnet, or nothing where none works.
+    """The route that leads everywhere from a subnet, or nothing where none works.
 
     It is that of the subnet's own table, else that of its network's main one.
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def plan(present: Collection[str], *, environment: str, data: bool) -> dict[str, str]:
-    """Return the stacks that are there, the last one made first, and why each stays, if it does."""
+    """The stacks that are there, the last one made first, and why each stays, if it does."""
     ending = f"-{ENVIRONMENT}"
     others = [
         name.removeprefix(f"{PREFIX}-").removesuffix(ending)
@@ -76,7 +76,7 @@ def destroy(site: Site, families: Iterable[str], *, data: bool) -> dict[str, str
 
 
 def present(cloud: CloudFormationClient) -> list[str]:
-    """Return the names of the account's stacks that are ours to look at."""
+    """The names of the account's stacks that are ours to look at."""
     names = cloud.get_paginator("describe_stacks").paginate().search("Stacks[].StackName")
     return [name for name in names if name.startswith(f"{PREFIX}-")]
 

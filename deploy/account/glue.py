@@ -15,7 +15,7 @@ PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 
 
 def glue_table(item: Environment, each: Iterable[Environment]) -> dict[str, Any]:
-    """Return the resource of a dataset's table, in an environment that publishes each of some.
+    """The resource of a dataset's table, in an environment that publishes each of some.
 
     Raises:
         Refused: the table's folder holds something else, or the dataset's file is not here.
@@ -59,7 +59,7 @@ def glue_table(item: Environment, each: Iterable[Environment]) -> dict[str, Any]
 
 
 def hive_type(name: str) -> str:
-    """Return Glue's name of a dataset file's type, also of a list or a decimal."""
+    """Glue's name of a dataset file's type, also of a list or a decimal."""
     element = name.removesuffix("[]")
     kind = HIVE_TYPES.get(element, element)
     return f"array<{kind}>" if element != name else kind

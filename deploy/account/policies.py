@@ -21,7 +21,7 @@ SECRET_SUFFIX = re.compile(r"-\w{6}$")
 
 
 def policies(target: Target) -> dict[str, Any]:
-    """Return the policy documents for the caller and both roles, and the roles' trust policy."""
+    """The policy documents for the caller and both roles, and the roles' trust policy."""
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": "ecs-tasks.amazonaws.com"},
@@ -34,12 +34,12 @@ def policies(target: Target) -> dict[str, Any]:
 
 
 def document(listed: list[Statement]) -> dict[str, Any]:
-    """Return a policy document of these statements."""
+    """A policy document of these statements."""
     return {"Version": "2012-10-17", "Statement": listed}
 
 
 def statements(target: Target) -> dict[str, list[Statement]]:
-    """Return what each must be allowed: the caller, and the roles of a task and of a schedule."""
+    """What each must be allowed: the caller, and the roles of a task and of a schedule."""
     table = tomllib.loads((ROOT / "infra" / "policies.toml").read_text(encoding="utf-8"))
     resources = resources_of(target)
     return {
@@ -49,12 +49,12 @@ def statements(target: Target) -> dict[str, list[Statement]]:
 
 
 def pass_role_statement(target: Target) -> Statement:
-    """Return the statement that lets a caller hand both roles to ECS."""
+    """The statement that lets a caller hand both roles to ECS."""
     return next(item for item in statements(target)["caller"] if item["Sid"] == "PassRoles")
 
 
 def resources_of(target: Target) -> dict[str, list[str]]:
-    """Return the ARNs of what an environment's policies are about, by their names in the table."""
+    """The ARNs of what an environment's policies are about, by their names in the table."""
     environment, each = target.environment, target.environment.each()
     objects = _in_s3(target, (f"s3://{environment.bucket}/{item.key}" for item in each))
     copies = _in_s3(target, (item.variables.get("RAW_URL", "") for item in each))
@@ -102,13 +102,13 @@ def _statement(row: dict[str, Any], resources: dict[str, list[str]]) -> Statemen
 
 
 def _in_s3(target: Target, urls: Iterable[str]) -> list[str]:
-    """Return the ARNs of those URLs that are in S3, each once."""
+    """The ARNs of those URLs that are in S3, each once."""
     keys = (url.removeprefix("s3://").rstrip("/") for url in urls if url.startswith("s3://"))
     return [f"arn:{target.partition}:s3:::{key}" for key in dict.fromkeys(keys)]
 
 
 def _secrets(target: Target, service: str) -> list[str]:
-    """Return the ARNs of the secrets in a service, whatever it adds to their names."""
+    """The ARNs of the secrets in a service, whatever it adds to their names."""
     found = set()
     for environment in target.environment.each():
         for reference in environment.secrets.values():

@@ -33,7 +33,7 @@ def has_schedule(environment: Environment) -> bool:
 
 
 def request(target: Target, *, revision: str, state: str) -> dict[str, Any]:
-    """Return what the schedule must be: when, and which revision of the task, by its ARN."""
+    """What the schedule must be: when, and which revision of the task, by its ARN."""
     environment = target.environment
     network = network_configuration(target)["awsvpcConfiguration"]
     network = {key[0].upper() + key[1:]: value for key, value in network.items()}
@@ -62,7 +62,7 @@ def request(target: Target, *, revision: str, state: str) -> dict[str, Any]:
 
 
 def find(scheduler: EventBridgeSchedulerClient, environment: Environment) -> Schedule | None:
-    """Return the environment's schedule, or nothing where there is none yet."""
+    """The environment's schedule, or nothing where there is none yet."""
     try:
         return scheduler.get_schedule(Name=environment.family, GroupName=environment.schedule_group)
     except ClientError as error:
@@ -77,10 +77,10 @@ def move(
     """Let the schedule run this revision, at the environment's time; a paused one stays paused.
 
     Args:
-        scheduler: The client.
-        target: The environment, in its account.
-        revision: The revision's ARN.
-        dry_run: Whether to find out only what would be done.
+        scheduler: the client.
+        target: the environment, in its account.
+        revision: the revision's ARN.
+        dry_run: whether to find out only what would be done.
 
     Returns:
         The schedule as it is then, and what was done: made, moved or unchanged.
@@ -102,7 +102,7 @@ def _holds(now: Any, wanted: Any) -> bool:
 
 
 def must_have(environment: Environment) -> None:
-    """Return if the environment has a place for a schedule."""
+    """Whether the environment has a place for a schedule."""
     if not has_schedule(environment):
         raise Refused(
             f"schedule: environment {environment.name} has none for {environment.dataset}",
@@ -111,7 +111,7 @@ def must_have(environment: Environment) -> None:
 
 
 def must_find(scheduler: EventBridgeSchedulerClient, environment: Environment) -> Schedule:
-    """Return the environment's schedule."""
+    """The environment's schedule."""
     found = find(scheduler, environment)
     if found is None:
         raise Refused(
@@ -133,13 +133,13 @@ def switch(
 
 
 def in_words(schedule: Schedule) -> str:
-    """Return a schedule in one line."""
+    """A schedule in one line."""
     state = "" if schedule["State"] == ENABLED else ", paused"
     return f"{schedule['ScheduleExpression']}{state}: runs {facts_of(schedule)['revision']}"
 
 
 def facts_of(schedule: Schedule) -> dict[str, Any]:
-    """Return the facts of a schedule for the verdict: its revision is a family and a number."""
+    """The facts of a schedule for the verdict: its revision is a family and a number."""
     return {
         "revision": schedule["Target"]["EcsParameters"]["TaskDefinitionArn"].rsplit("/", 1)[-1],
         "expression": schedule["ScheduleExpression"],

@@ -30,7 +30,7 @@ opposite one. The template of the datasets is made from the environment file: se
 
 
 def stack_name(template: str, environment: str) -> str:
-    """Return what a stack of an environment is called; all share the one of the images."""
+    """What a stack of an environment is called; all share the one of the images."""
     return f"{PREFIX}-{template}" if template == IMAGES else f"{PREFIX}-{environment}-{template}"
 
 
@@ -50,7 +50,7 @@ class Site:
 
 
 def describe(cloud: CloudFormationClient, name: str) -> Mapping[str, Any]:
-    """Return a stack as CloudFormation describes it, or nothing where there is none."""
+    """A stack as CloudFormation describes it, or nothing where there is none."""
     try:
         return cloud.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
@@ -60,7 +60,7 @@ def describe(cloud: CloudFormationClient, name: str) -> Mapping[str, Any]:
 
 
 def outputs_of(cloud: CloudFormationClient, name: str) -> dict[str, str]:
-    """Return a stack's outputs by their names."""
+    """A stack's outputs by their names."""
     found = describe(cloud, name).get("Outputs", ())
     return {item["OutputKey"]: item["OutputValue"] for item in found}
 
@@ -69,10 +69,10 @@ def apply(site: Site, template: str, body: str, *, values: Mapping[str, str]) ->
     """Show what would change in a stack, ask, do it, and return the stack's outputs.
 
     Args:
-        site: Whose stack.
-        template: Which of its stacks.
-        body: The content of the template.
-        values: Parameters; one without a value keeps that of the stack, or has its default.
+        site: whose stack.
+        template: which of its stacks.
+        body: the content of the template.
+        values: parameters; one without a value keeps that of the stack, or has its default.
     """
     cloud, console = site.clients.cloudformation, site.console
     name = stack_name(template, site.name)
@@ -137,7 +137,7 @@ def remove(cloud: CloudFormationClient, name: str) -> None:
 def parameters(
     declared: Sequence[Any], *, values: Mapping[str, str], present: Sequence[Any]
 ) -> list[Any]:
-    """Return a stack's parameters: what is known, else those of the stack, else the defaults."""
+    """A stack's parameters: what is known, else those of the stack, else the defaults."""
     known = {key: {"ParameterValue": value} for key, value in values.items()}
     kept = {item["ParameterKey"]: {"UsePreviousValue": True} for item in present}
     found: dict[str, Any] = {**kept, **known}

@@ -22,7 +22,7 @@ LONGEST_ALARM_HOURS = 7 * 24
 
 
 def datasets_template(target: Target) -> dict[str, Any]:
-    """Return the template for an environment that bootstrap has made."""
+    """The template for an environment that bootstrap has made."""
     environment, allowed = target.environment, statements(target)
     resources: dict[str, Any] = {}
     for name, role, who in (
@@ -51,12 +51,12 @@ def datasets_template(target: Target) -> dict[str, Any]:
 
 
 def resource_id(dataset: str) -> str:
-    """Return a dataset's name as the ids of CloudFormation have it: letters and digits."""
+    """A dataset's name as the ids of CloudFormation have it: letters and digits."""
     return re.sub(r"\W|_", "", dataset.title())
 
 
 def alarms(environment: Environment) -> dict[str, Any]:
-    """Return a dataset's alarms: a run said that it failed; none has succeeded for too long."""
+    """A dataset's alarms: a run said that it failed; none has succeeded for too long."""
     name, hours = environment.dataset_name, silence(environment.schedule)
     text = Template((ROOT / "infra" / "alarms.json").read_text(encoding="utf-8")).substitute(
         id=resource_id(name),
@@ -71,7 +71,7 @@ def alarms(environment: Environment) -> dict[str, Any]:
 
 
 def silence(schedule: str) -> int:
-    """Return after how many hours without a success something is wrong; 0 where that is unknown.
+    """After how many hours without a success something is wrong; 0 where that is unknown.
 
     An hour more than the schedule's interval. That of a `cron` is known where it runs every day;
     one of more than six days is too long for CloudWatch.

@@ -20,10 +20,10 @@ def verify_step(
     """Look at every resource; refuse to go on when one would make a task fail.
 
     Args:
-        works: The command's, one a dataset.
-        show_all: Whether to show what is as it must be, too.
-        alone: Whether looking is all that is asked for, so that seeing nothing is a failure.
-        dry_run: Whether to return the refusal, for a plan that goes on to its end.
+        works: the command's, one a dataset.
+        show_all: whether to show what is as it must be, too.
+        alone: whether looking is all that is asked for, so that seeing nothing is a failure.
+        dry_run: whether to return the refusal, for a plan that goes on to its end.
     """
     work = works[0]
     seen, unseen = verify([item.target for item in works], work.clients, whole=work.whole)
@@ -63,9 +63,9 @@ def verify(
     """Check all of it, each thing once.
 
     Args:
-        targets: The environment for each dataset that is to be deployed.
-        clients: What to ask.
-        whole: The environment with all of its datasets.
+        targets: the environment for each dataset that is to be deployed.
+        clients: what to ask.
+        whole: the environment with all of its datasets.
 
     Returns:
         What was seen; and what was denied, by its action or in AWS's words, which is no problem by

@@ -19,7 +19,7 @@ digest would not be the one of the image that runs."""
 def build_command(
     engine: str, environment: Environment, source: Source, *, context: Path, image: str
 ) -> list[str]:
-    """Return the command that builds the image from a folder."""
+    """The command that builds the image from a folder."""
     arguments = {
         "REVISION": source.revision,
         "SOURCE": source.url,
@@ -38,11 +38,11 @@ def build(
     """Build the image and return what the engine calls it, if a task can run it.
 
     Args:
-        engine: Builds it; its own output is shown only when it fails.
-        environment: Says for which architecture, on which base, and with which flags.
-        source: What the image is named after.
-        context: A folder that holds the source.
-        timeout: In seconds; --build-timeout gives it longer.
+        engine: builds it; its own output is shown only when it fails.
+        environment: says for which architecture, on which base, and with which flags.
+        source: what the image is named after.
+        context: a folder that holds the source.
+        timeout: in seconds; --build-timeout gives it longer.
     """
     image = f"micro-etl:{source.tag(environment.architecture)}"
     command = build_command(engine, environment, source, context=context, image=image)

@@ -13,7 +13,7 @@ ADVICE = "install Docker with its buildx plugin, or let CONTAINER_ENGINE name an
 
 
 def find_engine(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the command of an engine that can build: `CONTAINER_ENGINE`, else any `docker`.
+    """The command of an engine that can build: `CONTAINER_ENGINE`, else any `docker`.
 
     More than one `docker` can be on the path, and the first may lack what the second has: from
     version 23 on, each needs its buildx plugin to build.
@@ -43,11 +43,11 @@ def run_program(
     """Run a program and return what it printed.
 
     Args:
-        command: The program, its command and its arguments.
-        timeout: In seconds.
-        shown: How many of the last lines an error repeats.
-        variables: More of its environment.
-        failure: Is raised where it ended badly, or not in time.
+        command: the program, its command and its arguments.
+        timeout: in seconds.
+        shown: how many of the last lines an error repeats.
+        variables: more of its environment.
+        failure: is raised where it ended badly, or not in time.
     """
     name = command[0] if command[1].startswith("-") else " ".join(command[:2])
     try:
@@ -71,10 +71,10 @@ def run_program(
 
 
 def lockdown_flags(*, tmpfs: bool = True) -> list[str]:
-    """Return the flags of `docker run` that lock a container down as a task on Fargate is.
+    """The flags of `docker run` that lock a container down as a task on Fargate is.
 
     Args:
-        tmpfs: Whether /tmp is in memory; otherwise it is the volume that the image declares.
+        tmpfs: whether /tmp is in memory; otherwise it is the volume that the image declares.
     """
     scratch = ("--tmpfs", "/tmp") if tmpfs else ()  # noqa: S108 - a path inside the container
     no_privileges = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")

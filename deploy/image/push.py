@@ -26,7 +26,7 @@ the repository keeps such images."""
 
 
 def digest_of(ecr: ECRClient, *, repository: str, tag: str) -> str:
-    """Return the digest of a tag in the repository, or an empty string where it is not there.
+    """The digest of a tag in the repository, or an empty string where it is not there.
 
     Two actions can tell it. A caller who may push has at least the second one.
     """
@@ -99,7 +99,7 @@ def tag_as_good(ecr: ECRClient, *, repository: str, digest: str, tag: str) -> No
 
 
 def tags_of(ecr: ECRClient, *, repository: str, digest: str) -> list[str]:
-    """Return the tags of an image; none where it may not be looked at."""
+    """The tags of an image; none where it may not be looked at."""
     try:
         found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
         return found["imageDetails"][0].get("imageTags", [])
@@ -108,12 +108,12 @@ def tags_of(ecr: ECRClient, *, repository: str, digest: str) -> list[str]:
 
 
 def children_of(ecr: ECRClient, *, repository: str, digest: str) -> set[str]:
-    """Return the digests of an index's images; nothing for one image, or where it can't be read."""
+    """The digests of an index's images; nothing for one image, or where it can't be read."""
     return {item["digest"] for item in _listed(ecr, repository=repository, digest=digest)}
 
 
 def find_architecture(ecr: ECRClient, *, repository: str, digest: str) -> str:
-    """Return what an index's images are built for; nothing for one image, or out of reach."""
+    """What an index's images are built for; nothing for one image, or out of reach."""
     listed = _listed(ecr, repository=repository, digest=digest)
     found = [str(item["platform"]["architecture"]) for item in listed if "platform" in item]
     return ", ".join(name for name in found if name != "unknown")
@@ -128,6 +128,6 @@ def _listed(ecr: ECRClient, *, repository: str, digest: str) -> list[Any]:
 
 
 def _image(ecr: ECRClient, *, repository: str, digest: str) -> Mapping[str, Any]:
-    """Return an image of the repository with its manifest; nothing where it is not there."""
+    """An image of the repository with its manifest; nothing where it is not there."""
     named: Any = {"repositoryName": repository, "imageIds": [{"imageDigest": digest}]}
     return next((dict(image) for image in ecr.batch_get_image(**named)["images"]), {})

@@ -34,9 +34,9 @@ def ship_step(work: Work, *, digest: str = "", dry_run: bool = False) -> Shipped
     """Build this commit's image and push it, unless the repository has it.
 
     Args:
-        work: The command's.
-        digest: The only image that will do, where one has been tested elsewhere.
-        dry_run: Whether to say only what would be done.
+        work: the command's.
+        digest: the only image that will do, where one has been tested elsewhere.
+        dry_run: whether to say only what would be done.
     """
     environment, console, ecr = work.environment, work.console, work.clients.ecr
     repository = environment.repository

@@ -27,11 +27,11 @@ class Source:
     """A state of the source tree.
 
     Attributes:
-        root: The project's folder.
-        commit: The commit's full hash; empty where there is none, as in an unpacked archive.
-        tree: The hash of the content, when it is not the commit's.
-        changed: The paths that differ from the commit, as far as they fit on a line.
-        url: The address of the repository, without credentials; empty when git knows none.
+        root: the project's folder.
+        commit: the commit's full hash; empty where there is none, as in an unpacked archive.
+        tree: the hash of the content, when it is not the commit's.
+        changed: the paths that differ from the commit, as far as they fit on a line.
+        url: the address of the repository, without credentials; empty when git knows none.
     """
 
     root: Path
@@ -51,7 +51,7 @@ class Source:
         return self._name(64)
 
     def tag(self, architecture: str) -> str:
-        """Return the image's tag: one for each content and architecture."""
+        """The image's tag: one for each content and architecture."""
         suffix = "" if architecture == "X86_64" else f"-{ARCHITECTURES[architecture]}"
         return self._name(12) + suffix
 
@@ -98,7 +98,7 @@ def exported(source: Source) -> Iterator[Path]:
 
 
 def file_at(root: Path, commit: str, file: Path) -> str | None:
-    """Return a file of the project as a commit has it; nothing where git does not know that."""
+    """A file of the project as a commit has it; nothing where git does not know that."""
     try:
         return _git(root, "show", f"{commit}:./{file.relative_to(root).as_posix()}")
     except (Refused, ValueError, OSError):
@@ -106,7 +106,7 @@ def file_at(root: Path, commit: str, file: Path) -> str | None:
 
 
 def without_credentials(url: str) -> str:
-    """Return a repository's address without a user name, password or token in it."""
+    """A repository's address without a user name, password or token in it."""
     return re.sub(r"(?<=://)[^/]*@|\?.*", "", url)
 
 
@@ -132,7 +132,7 @@ def _index(top: Path, tree: str = "") -> Iterator[Path]:
 
 
 def _prefix(root: Path) -> str:
-    """Return where in its repository the project is."""
+    """Where in its repository the project is."""
     return _git(root, "rev-parse", "--show-prefix")
 
 
@@ -147,7 +147,7 @@ def _copy(root: Path, folder: Path) -> None:
 
 
 def _hash(folder: Path) -> str:
-    """Return a hash of the files in a folder, by their names and contents."""
+    """A hash of the files in a folder, by their names and contents."""
     digest = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(file.relative_to(folder).as_posix().encode() + b"\0")

@@ -24,7 +24,7 @@ def columns_step(work: Work) -> None:
 
 
 def new_columns(work: Work) -> list[str]:
-    """Return how the dataset file's columns differ from the published ones, a line a change.
+    """How the dataset file's columns differ from the published ones, a line a change.
 
     Nothing is returned where either of the two can't be read: then the run itself decides.
     """

@@ -67,7 +67,7 @@ def integration_test(target: Target, *, root: Path, expected_run_id: str, timeou
 def pytest_variables(
     target: Target, environ: Mapping[str, str], *, expected_run_id: str
 ) -> dict[str, str]:
-    """Return the variables that tell the integration test where to look."""
+    """The variables that tell the integration test where to look."""
     environment = target.environment
     given = {
         "DATASET": environment.dataset,
@@ -101,7 +101,7 @@ def read_report(xml: str) -> Report:
 
 
 def _first_line(element: Xml.Element) -> str:
-    """Return what pytest says of a test in one line, even where the test could not be read."""
+    """What pytest says of a test in one line, even where the test could not be read."""
     text = element.text or ""
     if element.get("message") == "collection failure":
         return next((line[1:].strip() for line in text.splitlines()[::-1] if line[:1] == "E"), "")

@@ -87,7 +87,7 @@ def integration_step(work: Work, *, expected_run_id: str) -> None:
 
 
 def prove_digest(run: TaskRun, *, pushed: str, children: Callable[[], set[str]] = set) -> str:
-    """Return in words that the image that ran is the one that was pushed, by their digests.
+    """In words that the image that ran is the one that was pushed, by their digests.
 
     `children` finds those of the images that it is an index of. ECS can report the one that fits
     the platform.
@@ -108,7 +108,7 @@ def prove_digest(run: TaskRun, *, pushed: str, children: Callable[[], set[str]] 
 def prove_written(
     s3: S3Client, target: Target, run: TaskRun, *, before: str = ""
 ) -> tuple[str, str]:
-    """Return in words that this run wrote the object, and the run id that the object must have.
+    """In words that this run wrote the object, and the run id that the object must have.
 
     An unchanged table is not written again. Then the object must be the one that the run compared
     with, by its log; or, since a log can lose lines and may not be readable, the one from before
@@ -143,7 +143,7 @@ def prove_written(
 
 
 def head_object(s3: S3Client, target: Target) -> Mapping[str, Any]:
-    """Return the published object's description."""
+    """The published object's description."""
     where = target.object_url
     try:
         return s3.head_object(Bucket=target.environment.bucket, Key=target.environment.key)
@@ -155,7 +155,7 @@ def head_object(s3: S3Client, target: Target) -> Mapping[str, Any]:
 
 
 def find_etag(s3: S3Client, target: Target) -> str:
-    """Return the published object's ETag, or an empty string where there is none to be seen."""
+    """The published object's ETag, or an empty string where there is none to be seen."""
     try:
         return str(head_object(s3, target)["ETag"])
     except (*ERRORS, Unproven):

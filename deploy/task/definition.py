@@ -18,7 +18,7 @@ OF_ECS = {
 
 
 def task_definition(target: Target, *, image: str) -> dict[str, Any]:
-    """Return the request that registers the task definition for an image.
+    """The request that registers the task definition for an image.
 
     The same environment and image always give the same request, so that nothing needs to be
     registered when neither has changed.
@@ -75,7 +75,7 @@ def task_definition(target: Target, *, image: str) -> dict[str, Any]:
 
 
 def service_settings(target: Target) -> dict[str, str]:
-    """Return the service's settings as they stand in the task definition."""
+    """The service's settings as they stand in the task definition."""
     environment = target.environment
     source = {"SOURCE_URL": environment.source_url} if environment.source_url else {}
     return {
@@ -90,7 +90,7 @@ def service_settings(target: Target) -> dict[str, str]:
 
 
 def overrides(target: Target, *, run_id: str = "", force: bool = False) -> dict[str, Any]:
-    """Return what is given to a task beyond its definition; a run without an id makes its own."""
+    """What is given to a task beyond its definition; a run without an id makes its own."""
     settings = dict(target.environment.run_variables) | ({"RUN_ID": run_id} if run_id else {})
     container: dict[str, Any] = {
         "name": CONTAINER,
@@ -102,7 +102,7 @@ def overrides(target: Target, *, run_id: str = "", force: bool = False) -> dict[
 
 
 def network_configuration(target: Target) -> dict[str, Any]:
-    """Return where in the network a task runs, as RunTask takes it."""
+    """Where in the network a task runs, as RunTask takes it."""
     environment = target.environment
     configuration = {
         "subnets": list(environment.subnets),
@@ -113,7 +113,7 @@ def network_configuration(target: Target) -> dict[str, Any]:
 
 
 def secret_arn(target: Target, reference: str) -> str:
-    """Return the ARN of a secret by its ARN, its name, or `ssm:` and the name of a parameter.
+    """The ARN of a secret by its ARN, its name, or `ssm:` and the name of a parameter.
 
     The ARN of a secret by its name lacks the six characters that Secrets Manager adds to it, which
     ECS accepts.
@@ -127,12 +127,12 @@ def secret_arn(target: Target, reference: str) -> str:
 
 
 def log_stream(task_id: str) -> str:
-    """Return the name of the log stream that a task of this definition writes."""
+    """The name of the log stream that a task of this definition writes."""
     return f"{STREAM_PREFIX}/{CONTAINER}/{task_id}"
 
 
 def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:
-    """Return how a new definition differs from the one that ECS describes, a line a change.
+    """How a new definition differs from the one that ECS describes, a line a change.
 
     An empty list means that the two describe the same task.
     """
@@ -144,7 +144,7 @@ def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[st
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Return a line that begins with `+`, `-` or `~` for each name that differs."""
+    """A line that begins with `+`, `-` or `~` for each name that differs."""
     lines = []
     for path in sorted(before.keys() | after.keys()):
         if path not in before:

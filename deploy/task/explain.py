@@ -23,10 +23,10 @@ class Ending:
     """What AWS says of a task that ended, or of a call that started none.
 
     Attributes:
-        reason: All that it says in words.
-        no_task: It answered without a task, and without an error.
-        error_code: The error that a call ended with.
-        log: The lines of the task's log, as far as they could be read.
+        reason: all that it says in words.
+        no_task: it answered without a task, and without an error.
+        error_code: the error that a call ended with.
+        log: the lines of the task's log, as far as they could be read.
     """
 
     reason: str = ""
@@ -57,12 +57,12 @@ class Explanation:
 
 
 def container_of(task: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what `DescribeTasks` says of the service's container."""
+    """What `DescribeTasks` says of the service's container."""
     return next((item for item in task.get("containers", ()) if item["name"] == CONTAINER), {})
 
 
 def ending_of(task: Mapping[str, Any], *, log: Sequence[str] = ()) -> Ending:
-    """Return the ending of a task as `DescribeTasks` shows it."""
+    """The ending of a task as `DescribeTasks` shows it."""
     found = container_of(task)
     reasons = (found.get("reason", ""), task.get("stoppedReason", ""))
     return Ending(
@@ -74,7 +74,7 @@ def ending_of(task: Mapping[str, Any], *, log: Sequence[str] = ()) -> Ending:
 
 
 def event_of(log: Iterable[str], *names: str) -> dict[str, Any]:
-    """Return the last event of one of these names that the service logged, or an empty one."""
+    """The last event of one of these names that the service logged, or an empty one."""
     found: dict[str, Any] = {}
     for line in log:
         if line.startswith("{") and '"event"' in line:
@@ -111,7 +111,7 @@ CONDITIONS: dict[str, Callable[[Ending, Any], bool]] = {
 def explain(
     ending: Ending, target: Target, *, image: str, built_for: Callable[[], str] = str
 ) -> Explanation:
-    """Return the cause of an ending that is not good, and what to do about it.
+    """The cause of an ending that is not good, and what to do about it.
 
     `built_for` finds the image's architecture, or an empty string where it can't.
     """
@@ -146,7 +146,7 @@ def explain(
 
 
 def _larger(cpu: int, memory: int) -> str:
-    """Return the next size of a task, which Fargate sells with up to 8 times the CPU in memory."""
+    """The next size of a task, which Fargate sells with up to 8 times the CPU in memory."""
     if memory >= LARGEST_MEMORY:
         return "the task already has the largest size that Fargate sells"
     larger = min(2 * memory, LARGEST_MEMORY)

@@ -33,7 +33,7 @@ class TaskLog:
     token: str = ""
 
     def read(self) -> list[str]:
-        """Return the lines that are new since the last read; none while there is no stream yet.
+        """The lines that are new since the last read; none while there is no stream yet.
 
         A log that can't be read now is read the next time: a task is not given up for its log.
         """
@@ -55,7 +55,7 @@ class TaskLog:
 
 
 def newest_stream(logs: CloudWatchLogsClient, *, group: str, prefix: str) -> str:
-    """Return the stream that was written last, or an empty string where there is none."""
+    """The stream that was written last, or an empty string where there is none."""
     # A prefix can't be asked for together with this order.
     answer = logs.describe_log_streams(
         logGroupName=group, orderBy="LastEventTime", descending=True, limit=50
@@ -65,7 +65,7 @@ def newest_stream(logs: CloudWatchLogsClient, *, group: str, prefix: str) -> str
 
 
 def readable(line: str) -> str:
-    """Return a line of the service's log as people read it: the event, then its plain fields."""
+    """A line of the service's log as people read it: the event, then its plain fields."""
     try:
         event = json.loads(line)
     except ValueError:

@@ -57,7 +57,7 @@ class Revisions(list[Revision]):
 
 
 def describe(ecs: ECSClient, reference: str) -> Revision | None:
-    """Return one revision, or the family's latest; nothing where there is none."""
+    """One revision, or the family's latest; nothing where there is none."""
     try:
         answer = ecs.describe_task_definition(taskDefinition=reference, include=["TAGS"])
     except ClientError as error:
@@ -71,7 +71,7 @@ def describe(ecs: ECSClient, reference: str) -> Revision | None:
 
 
 def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
-    """Return the family's active revisions that this tool registered, newest first.
+    """The family's active revisions that this tool registered, newest first.
 
     A family may hold revisions that were registered by other means; those are not ours to compare
     with or to roll back to. A caller who may not list them sees the latest alone.
@@ -99,7 +99,7 @@ def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
 
 
 def family_of(arn: str) -> str:
-    """Return the family in a task definition's ARN."""
+    """The family in a task definition's ARN."""
     return arn.rsplit("/", 1)[-1].rpartition(":")[0]
 
 
@@ -115,19 +115,19 @@ def is_ours(revision: Revision, environment: Environment) -> bool:
 
 
 def deployed(revisions: Iterable[Revision]) -> Revision | None:
-    """Return the deployed revision, of revisions from the newest on."""
+    """The deployed revision, of revisions from the newest on."""
     return next((revision for revision in revisions if not revision.withdrawn), None)
 
 
 def good(revisions: Iterable[Revision]) -> Revision | None:
-    """Return the good revision, of revisions from the newest on."""
+    """The good revision, of revisions from the newest on."""
     return next(
         (revision for revision in revisions if revision.passed and not revision.withdrawn), None
     )
 
 
 def rollback_target(revisions: Sequence[Revision]) -> Revision | None:
-    """Return the last revision that passed its test before the deployed one."""
+    """The last revision that passed its test before the deployed one."""
     now = deployed(revisions)
     return good([item for item in revisions if now is None or item.number < now.number])
 

@@ -157,7 +157,7 @@ def stop(work: Work, task_id: str) -> None:
 
 
 def task_arn(work: Work, task_id: str) -> str:
-    """Return the ARN of a task by its id, or that of the newest one that is running."""
+    """The ARN of a task by its id, or that of the newest one that is running."""
     if task_id:
         return work.target.arn("ecs", f"task/{work.environment.cluster}/{task_id}")
     name_it = "name the task: its id was printed when it was started"

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 
 def not_succeeded(needs: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return each job that did not succeed, with how it ended."""
+    """Each job that did not succeed, with how it ended."""
     return [f"{name}: {job['result']}" for name, job in needs.items() if job["result"] != "success"]
 
 

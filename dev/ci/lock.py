@@ -34,9 +34,9 @@ class Lock:
     """A lock file.
 
     Attributes:
-        file: Its path from the root.
-        sources: What uv compiles into it.
-        includes: The lock files that it includes.
+        file: its path from the root.
+        sources: what uv compiles into it.
+        includes: the lock files that it includes.
     """
 
     file: str
@@ -103,7 +103,7 @@ def write(lock: Lock, uv: str, *, constraints: list[str], options: tuple[str, ..
 
 
 def included(lock: Lock) -> set[str]:
-    """Return the files that a lock file includes, also through others."""
+    """The files that a lock file includes, also through others."""
     found = set(lock.includes)
     for other in LOCKS:
         if other.file in lock.includes:
@@ -112,7 +112,7 @@ def included(lock: Lock) -> set[str]:
 
 
 def pins(file: Path) -> set[str]:
-    """Return what a lock file itself pins, each with its marker."""
+    """What a lock file itself pins, each with its marker."""
     return set(re.findall(r"^([\w.-]+==.*?)(?: \\)?$", file.read_text("utf-8"), re.MULTILINE))
 
 
@@ -120,7 +120,7 @@ def is_supported(wheel: str) -> bool:
     """Say whether a wheel is for CPython 3.11 or later, on Linux or macOS, on x86-64 or ARM.
 
     Args:
-        wheel: Its file name.
+        wheel: its file name.
     """
     python, abi, platforms = wheel.removesuffix(".whl").split("-")[-3:]
     if not any(_PLATFORM.fullmatch(platform) for platform in platforms.split(".")):
@@ -131,12 +131,12 @@ def is_supported(wheel: str) -> bool:
 
 
 def supported_hashes(lock: dict[str, Any]) -> set[str]:
-    """Return the hashes of the files in a lock that pip may choose on a supported platform.
+    """The hashes of the files in a lock that pip may choose on a supported platform.
 
     A source distribution is one of them only if there is no wheel for every platform.
 
     Args:
-        lock: The content of a pylock.toml.
+        lock: the content of a pylock.toml.
     """
     found = set()
     for package in lock.get("packages", []):
@@ -151,13 +151,13 @@ def supported_hashes(lock: dict[str, Any]) -> set[str]:
 
 
 def prune(text: str, below: set[str], kept: set[str]) -> str:
-    """Return the text of a lock file without what it need not say.
+    """The text of a lock file without what it need not say.
 
     Args:
-        text: As uv wrote it.
-        below: What the included files pin. A pin with another marker stays: it may be for a Python
+        text: as uv wrote it.
+        below: what the included files pin. A pin with another marker stays: it may be for a Python
             that theirs is not for.
-        kept: The hashes that stay. A package without any is for another platform, and goes.
+        kept: the hashes that stay. A package without any is for another platform, and goes.
     """
     header, *packages = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)
     for package in packages:
@@ -169,7 +169,7 @@ def prune(text: str, below: set[str], kept: set[str]) -> str:
 
 
 def with_includes(text: str, lock: Lock) -> str:
-    """Return the text of a lock file with the files that it includes, after the header."""
+    """The text of a lock file with the files that it includes, after the header."""
     folder = Path(lock.file).parent
     lines = [f"-r {os.path.relpath(path, folder)}\n" for path in lock.includes]
     header, pins = re.split(r"(?<=\n)(?!#)", text, maxsplit=1)

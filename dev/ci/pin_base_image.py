@@ -19,7 +19,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def pin_base_image(dockerfile: str, digest: Callable[[str], str]) -> str:
-    """Return a Dockerfile whose base image is pinned to the digest that its tag has."""
+    """A Dockerfile whose base image is pinned to the digest that its tag has."""
     pinned, count = BASE.subn(lambda match: f"{match[1]}{match[2]}@{digest(match[2])}", dockerfile)
     if count != 1:
         raise ValueError(f"the Dockerfile has {count} lines like ARG BASE_IMAGE=..., not one")
@@ -27,7 +27,7 @@ def pin_base_image(dockerfile: str, digest: Callable[[str], str]) -> str:
 
 
 def digest_of(image: str) -> str:
-    """Return the digest that an image's tag has in its registry: of all architectures together."""
+    """The digest that an image's tag has in its registry: of all architectures together."""
     command = ("docker", "buildx", "imagetools", "inspect", image)
     done = subprocess.run(
         [*command, "--format", "{{.Manifest.Digest}}"],

@@ -41,7 +41,7 @@ class Ending:
 
 
 def main() -> int:
-    """Return 0 when every scenario kept its promise; the arguments choose some by their names."""
+    """0 when every scenario kept its promise; the arguments choose some by their names."""
     known = {scenario.__name__: scenario for scenario in all_scenarios()}
     names = sys.argv[1:] or list(known)
     if not known.keys() >= set(names):
@@ -68,13 +68,13 @@ def main() -> int:
 
 
 def all_scenarios() -> tuple[Scenario, ...]:
-    """Return the scenarios in their order; the last of the pipeline's removes the environments."""
+    """The scenarios in their order; the last of the pipeline's removes the environments."""
     *pipelines, destroyed = pipeline.SCENARIOS
     return (*SCENARIOS, *pipelines, *datasets.SCENARIOS, *others.SCENARIOS, destroyed)
 
 
 def prepare(stack: ExitStack) -> Stage:
-    """Return the stage, with everything up. What was started is stopped when the stack unwinds."""
+    """The stage, with everything up. What was started is stopped when the stack unwinds."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")))
     checkout = folder / "micro-etl"
     found = engine.find()

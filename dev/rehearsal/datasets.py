@@ -106,17 +106,17 @@ def write_datasets(stage: Stage) -> None:
 
 
 def rows(stage: Stage, dataset: str) -> int:
-    """Return how many rows of a dataset are published."""
+    """How many rows of a dataset are published."""
     return int(head(stage, dataset)["Metadata"]["rows"])
 
 
 def etag(stage: Stage, dataset: str) -> str:
-    """Return which object of a dataset is published."""
+    """Which object of a dataset is published."""
     return str(head(stage, dataset)["ETag"])
 
 
 def head(stage: Stage, dataset: str) -> Mapping[str, Any]:
-    """Return what S3 says of a dataset's object."""
+    """What S3 says of a dataset's object."""
     found: Mapping[str, Any] = stage.emulator.client("s3").head_object(
         Bucket=settings(stage, STAGING)["bucket"], Key=f"{dataset}.parquet"
     )

@@ -62,7 +62,7 @@ class Emulator:
         return f"ministack.instance={HOSTNAME}:{self.port}"
 
     def client(self, service: str) -> Any:
-        """Return a client of one of its services, as the owner of the account."""
+        """A client of one of its services, as the owner of the account."""
         create: Any = boto3.client  # its stubs know each service by a literal name only
         return create(
             service,
@@ -78,7 +78,7 @@ def running(engine: Engine, folder: Path) -> Iterator[Emulator]:
     """Run MiniStack on a free port of loopback and of the address that containers reach it at.
 
     Raises:
-        EmulatorError: It does not answer in time.
+        EmulatorError: it does not answer in time.
     """
     port = free_port()
     emulator = Emulator(port=port, log=folder / "emulator.log", calls=folder / "calls.jsonl")
@@ -136,8 +136,8 @@ def grant(emulator: Emulator, policies: Mapping[str, Any]) -> None:
     """Make both roles, and allow them and the caller what `deploy.sh` says they need, no more.
 
     Args:
-        emulator: Where.
-        policies: What `./deploy.sh verify --policy` printed.
+        emulator: where.
+        policies: what `./deploy.sh verify --policy` printed.
     """
     iam = emulator.client("iam")
     for role, policy in ((EXECUTION_ROLE, "execution_role"), (TASK_ROLE, "task_role")):

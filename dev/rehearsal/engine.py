@@ -47,7 +47,7 @@ class Engine:
         """Run one of its commands and return what it printed.
 
         Raises:
-            CommandError: It failed.
+            CommandError: it failed.
         """
         return output(self.command, *arguments)
 
@@ -56,12 +56,12 @@ class Engine:
         return succeeds([self.command, "image", "inspect", image])
 
     def layers(self, image: str) -> list[str]:
-        """Return the digests of an image's layers, uncompressed, the base's first."""
+        """The digests of an image's layers, uncompressed, the base's first."""
         found = json.loads(self.run("image", "inspect", image))[0]
         return list(found["RootFS"]["Layers"])
 
     def containers(self, label: str) -> list[str]:
-        """Return the running containers that carry a label."""
+        """The running containers that carry a label."""
         return self.run("ps", "--quiet", "--filter", f"label={label}").split()
 
     def remove_containers(self, label: str) -> None:
@@ -82,10 +82,10 @@ class Engine:
 
 
 def find() -> Engine:
-    """Return this machine's engine.
+    """This machine's engine.
 
     Raises:
-        Unready: There is none, it does not answer, or it can't reach this machine.
+        Unready: there is none, it does not answer, or it can't reach this machine.
     """
     command = shutil.which("docker")
     if command is None:
@@ -111,7 +111,7 @@ def find() -> Engine:
 
 
 def gateway_of(network: dict[str, Any]) -> str:
-    """Return the address of the engine's end of a network: by default the first of its range."""
+    """The address of the engine's end of a network: by default the first of its range."""
     config = network["IPAM"]["Config"][0]
     return config.get("Gateway") or str(ip_network(config["Subnet"])[1])
 
@@ -126,10 +126,10 @@ def is_own_address(address: str) -> bool:
 
 
 def base_image(engine: Engine) -> tuple[str, str]:
-    """Return the image to build on, and a word on it: the real one, or else a stand-in.
+    """The image to build on, and a word on it: the real one, or else a stand-in.
 
     Raises:
-        Unready: Neither can be had.
+        Unready: neither can be had.
     """
     if engine.has(BASE_IMAGE):
         return BASE_IMAGE, f"{BASE_IMAGE}, which is here already"
@@ -149,7 +149,7 @@ def output(*command: str) -> str:
     """Run a command and return what it printed.
 
     Raises:
-        CommandError: It failed.
+        CommandError: it failed.
     """
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:

@@ -38,12 +38,12 @@ SESSION_SECONDS = 3600
 def container_options(
     task_definition: Mapping[str, Any], container: Mapping[str, Any], *, declared: set[str]
 ) -> dict[str, Any]:
-    """Return what Fargate takes from a task definition, as the engine's options.
+    """What Fargate takes from a task definition, as the engine's options.
 
     Args:
-        task_definition: As it was registered.
-        container: The one of its containers that is to be started.
-        declared: The folders that the image declares as volumes.
+        task_definition: as it was registered.
+        container: the one of its containers that is to be started.
+        declared: the folders that the image declares as volumes.
     """
     linux = container.get("linuxParameters") or {}
     memory = container.get("memory") or task_definition["memory"]
@@ -69,7 +69,7 @@ def container_options(
 
 
 def role_session(role: str, task_id: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return new credentials of a role: as variables for its task, and as the emulator's record."""
+    """New credentials of a role: as variables for its task, and as the emulator's record."""
     account, name = role.split(":")[4], role.rsplit("/", 1)[-1]
     variables = {
         "AWS_ACCESS_KEY_ID": "ASIA" + secrets.token_hex(8).upper(),
@@ -91,7 +91,7 @@ def role_session(role: str, task_id: str) -> tuple[dict[str, str], dict[str, Any
 
 
 def task_variables(task_definition: Mapping[str, Any], task_id: str) -> dict[str, str]:
-    """Return the variables that Fargate adds to a task's own, its role's credentials among them.
+    """The variables that Fargate adds to a task's own, its role's credentials among them.
 
     Fargate serves the credentials at an address of its own, which this machine does not have.
     """
@@ -128,7 +128,7 @@ def check_log_group(container: Mapping[str, Any]) -> None:
     """Refuse to start a container whose log group does not exist, as Fargate does.
 
     Raises:
-        LookupError: It does not exist.
+        LookupError: it does not exist.
     """
     options = (container.get("logConfiguration") or {}).get("options") or {}
     group = options.get("awslogs-group")
@@ -162,7 +162,7 @@ def start_container(engine: Any, container: dict[str, Any], options: dict[str, A
 
 
 def digest(image: Any, reference: str) -> str:
-    """Return the digest under which the reference's registry has an image."""
+    """The digest under which the reference's registry has an image."""
     repository = reference.partition("@")[0].rpartition(":")[0] or reference.partition("@")[0]
     known = [entry.partition("@") for entry in image.attrs["RepoDigests"]]
     exact = reference.partition("@")[2]

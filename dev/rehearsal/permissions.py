@@ -18,7 +18,7 @@ Request = Mapping[str, Any]
 
 
 def resource(action: str, request: Request, *, region: str, account: str) -> str:
-    """Return the ARN that a call is authorized on, or an empty string where MiniStack knows."""
+    """The ARN that a call is authorized on, or an empty string where MiniStack knows."""
     ecs = f"arn:aws:ecs:{region}:{account}"
     cluster = str(request.get("cluster", "")).rsplit("/", 1)[-1]
     log_stream = (
@@ -45,13 +45,13 @@ def resource(action: str, request: Request, *, region: str, account: str) -> str
 
 
 def schedule_arn(path: str, request: Request, *, region: str, account: str) -> str:
-    """Return the ARN of the schedule that a call names, its group included."""
+    """The ARN of the schedule that a call names, its group included."""
     group = request.get("GroupName") or first(request, "groupName")
     return f"arn:aws:scheduler:{region}:{account}:schedule/{group}/{path.rsplit('/', 1)[-1]}"
 
 
 def conditions(action: str, request: Request, *, region: str, account: str) -> dict[str, str]:
-    """Return the condition keys of ECS that a call has."""
+    """The condition keys of ECS that a call has."""
     cluster = str(request.get("cluster", ""))
     if not action.startswith("ecs:") or not cluster:
         return {}
@@ -60,13 +60,13 @@ def conditions(action: str, request: Request, *, region: str, account: str) -> d
 
 
 def first(request: Request, name: str) -> str:
-    """Return the first of the values that a call gives for a name."""
+    """The first of the values that a call gives for a name."""
     values = request.get(name) or [""]
     return str(values[0])
 
 
 def task_arn(ecs: str, cluster: str, task: str) -> str:
-    """Return the ARN of a task, which a call may name by its id."""
+    """The ARN of a task, which a call may name by its id."""
     return task if task.startswith("arn:") else f"{ecs}:task/{cluster}/{task}"
 
 
@@ -111,7 +111,7 @@ def correct_permissions(account: str, region: str) -> None:
 
 
 def request_of(body: bytes, parameters: Request) -> Request:
-    """Return what a call asks for, whether its body is JSON or a form."""
+    """What a call asks for, whether its body is JSON or a form."""
     if body.startswith(b"{"):
         request: Request = json.loads(body)
         return request

@@ -196,7 +196,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 
 
 def as_owner(stage: Stage) -> Stage:
-    """Return the stage for the owner of the account, who alone may bootstrap."""
+    """The stage for the owner of the account, who alone may bootstrap."""
     return replace(stage, variables={**of_own(stage), **emulator.OWNER})
 
 
@@ -217,13 +217,13 @@ def as_github(stage: Stage, name: str) -> Iterator[Stage]:
 
 
 def of_own(stage: Stage) -> dict[str, str]:
-    """Return the variables of a stage without those that are about the assessment's resources."""
+    """The variables of a stage without those that are about the assessment's resources."""
     foreign = ("AWS_ACCESS", "AWS_SECRET", "DEPLOY_EXECUTION_ROLE", "DEPLOY_TASK_ROLE")
     return {key: value for key, value in stage.variables.items() if not key.startswith(foreign)}
 
 
 def token(repository: str, environment: str) -> str:
-    """Return a token as GitHub gives it to a job. The emulator reads it without its signature."""
+    """A token as GitHub gives it to a job. The emulator reads it without its signature."""
     claims = {
         "iss": ISSUER,
         "aud": "sts.amazonaws.com",
@@ -245,7 +245,7 @@ def run(stage: Stage, command_line: str, *, expected: int = OK, **variables: str
     """Run a command as GitHub does, show it, and return what it said.
 
     Raises:
-        Unexpected: It ended otherwise.
+        Unexpected: it ended otherwise.
     """
     stage.show(f"$ {command_line}")
     done = subprocess.run(
@@ -276,13 +276,13 @@ def ship(stage: Stage) -> str:
 
 
 def settings(stage: Stage, name: str) -> Mapping[str, Any]:
-    """Return the environment file that bootstrap wrote."""
+    """The environment file that bootstrap wrote."""
     file = stage.checkout / "deploy" / "environments" / f"{name}.toml"
     return tomllib.loads(file.read_text("utf-8"))
 
 
 def role_of(stage: Stage, name: str) -> str:
-    """Return the ARN of the role that deploys an environment."""
+    """The ARN of the role that deploys an environment."""
     stacks = stage.emulator.client("cloudformation").describe_stacks(
         StackName=f"micro-etl-{name}-environment"
     )
@@ -291,7 +291,7 @@ def role_of(stage: Stage, name: str) -> str:
 
 
 def own_stacks(stage: Stage, name: str = "") -> list[str]:
-    """Return the names of the stacks that are there: an environment's, or all."""
+    """The names of the stacks that are there: an environment's, or all."""
     stacks = stage.emulator.client("cloudformation").describe_stacks()["Stacks"]
     return [
         item["StackName"]
@@ -302,18 +302,18 @@ def own_stacks(stage: Stage, name: str = "") -> list[str]:
 
 
 def scheduled(stage: Stage, name: str) -> str:
-    """Return the ARN of the revision that an environment's schedule runs."""
+    """The ARN of the revision that an environment's schedule runs."""
     target = schedule_of(stage, name)["Target"]
     return str(target["EcsParameters"]["TaskDefinitionArn"])
 
 
 def state(stage: Stage, name: str) -> str:
-    """Return whether an environment's schedule is enabled."""
+    """Whether an environment's schedule is enabled."""
     return str(schedule_of(stage, name)["State"])
 
 
 def schedule_of(stage: Stage, name: str, dataset: str = "") -> Mapping[str, Any]:
-    """Return the schedule of an environment, or of `-DATASET` in it, as AWS has it."""
+    """The schedule of an environment, or of `-DATASET` in it, as AWS has it."""
     found: Mapping[str, Any] = stage.emulator.client("scheduler").get_schedule(
         Name=f"micro-etl-{name}{dataset}", GroupName=f"micro-etl-{name}"
     )
@@ -321,7 +321,7 @@ def schedule_of(stage: Stage, name: str, dataset: str = "") -> Mapping[str, Any]
 
 
 def newest_task(stage: Stage, name: str) -> Mapping[str, Any]:
-    """Return the task that was started last in an environment."""
+    """The task that was started last in an environment."""
     ecs, cluster = stage.emulator.client("ecs"), settings(stage, name)["cluster"]
     arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
     expect(arns, f"no task has run in {cluster}")
@@ -331,7 +331,7 @@ def newest_task(stage: Stage, name: str) -> Mapping[str, Any]:
 
 
 def rows(stage: Stage, name: str) -> int:
-    """Return how many rows an environment has published."""
+    """How many rows an environment has published."""
     head = stage.emulator.client("s3").head_object(
         Bucket=settings(stage, name)["bucket"], Key=settings(stage, name)["key"]
     )
@@ -339,7 +339,7 @@ def rows(stage: Stage, name: str) -> int:
 
 
 def label(arn: str) -> str:
-    """Return what people call a revision."""
+    """What people call a revision."""
     return arn.rsplit("/", 1)[-1]
 
 

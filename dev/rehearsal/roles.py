@@ -49,9 +49,9 @@ class Comparison:
     """What came out.
 
     Attributes:
-        granted: How many permissions there are.
-        used: How many of them were used.
-        differences: What should not be, in words.
+        granted: how many permissions there are.
+        used: how many of them were used.
+        differences: what should not be, in words.
     """
 
     granted: int
@@ -63,8 +63,8 @@ def compare(policies: Mapping[str, Any], calls: Iterable[Call]) -> Comparison:
     """Compare the policies of `verify --policy` with the calls that a rehearsal made.
 
     Args:
-        policies: The documents for the caller and both roles.
-        calls: Each with who called, the action, and whether it was allowed.
+        policies: the documents for the caller and both roles.
+        calls: each with who called, the action, and whether it was allowed.
     """
     granted = {(role, action) for role in UNUSED for action in actions(policies[role])}
     reasons = {(role, action) for role, items in UNUSED.items() for action in items}
@@ -93,7 +93,7 @@ def compare(policies: Mapping[str, Any], calls: Iterable[Call]) -> Comparison:
 
 
 def actions(document: Mapping[str, Any]) -> set[str]:
-    """Return the actions that a policy document allows."""
+    """The actions that a policy document allows."""
     found: set[str] = set()
     for statement in document["Statement"]:
         action = statement["Action"]
@@ -102,7 +102,7 @@ def actions(document: Mapping[str, Any]) -> set[str]:
 
 
 def role_of(caller: str) -> str:
-    """Return whose policy a caller acts under, or nothing for the owner of the account."""
+    """Whose policy a caller acts under, or nothing for the owner of the account."""
     name = caller.rsplit("/", 2)[-2] if ":assumed-role/" in caller else caller.rsplit("/", 1)[-1]
     for word, role in (
         ("deployer", "caller"),

@@ -39,7 +39,7 @@ class Source:
         self.gate.set()
 
     def answer(self) -> tuple[int, bytes]:
-        """Return the status and the body of the next answer."""
+        """The status and the body of the next answer."""
         if not self.gate.is_set():
             self.waiting.set()
             self.gate.wait()
@@ -78,7 +78,7 @@ class Source:
 
 @cache
 def readings() -> bytes:
-    """Return the body of the large source, which is the same each time."""
+    """The body of the large source, which is the same each time."""
     records = [
         {
             "id": number,
@@ -92,7 +92,7 @@ def readings() -> bytes:
 
 
 def orders(base: str, path: str, authorization: str) -> tuple[int, Any]:
-    """Return the status and the content of an answer of the source that is paged."""
+    """The status and the content of an answer of the source that is paged."""
     if not path.startswith("/orders?page="):
         return 404, {"error": "no such path"}
     if authorization != f"Bearer {TOKEN}":
@@ -105,14 +105,14 @@ def orders(base: str, path: str, authorization: str) -> tuple[int, Any]:
 
 
 def with_broken_contract(records: Records) -> Records:
-    """Return records of which the third has its flight number as a string."""
+    """Records of which the third has its flight number as a string."""
     broken = copy.deepcopy(records)
     broken[2]["flight_number"] = str(broken[2]["flight_number"])
     return broken
 
 
 def with_new_launch(records: Records) -> Records:
-    """Return records with one more launch at their end."""
+    """Records with one more launch at their end."""
     last = max(records, key=lambda record: int(record["flight_number"]))
     new = {
         **copy.deepcopy(last),

@@ -38,7 +38,7 @@ def expect(holds: object, message: str) -> None:
     """Go on only if something holds.
 
     Raises:
-        Unexpected: It does not; the message says what was found.
+        Unexpected: it does not; the message says what was found.
     """
     if not holds:
         raise Unexpected(message)
@@ -54,10 +54,10 @@ class Deployed:
     said: str
 
     def expect_exit(self, exit_code: int, *words: str) -> Deployed:
-        """Return itself if it ended so, and said each of these words.
+        """Itself if it ended so, and said each of these words.
 
         Raises:
-            Unexpected: It ended or said otherwise.
+            Unexpected: it ended or said otherwise.
         """
         command = " ".join(("./deploy.sh", *self.arguments))
         expect(self.exit_code == exit_code, f"{command} ended with {self.exit_code}")
@@ -86,8 +86,8 @@ class Stage:
         """Run deploy.sh as a user would, to its end, showing what it says.
 
         Args:
-            arguments: Its arguments.
-            meanwhile: Is called with its process while it runs.
+            arguments: its arguments.
+            meanwhile: is called with its process while it runs.
         """
         self.show(" ".join(("$ ./deploy.sh", *arguments)))
         process = subprocess.Popen(
@@ -109,7 +109,7 @@ class Stage:
         return Deployed(arguments, process.returncode, json.loads(verdict), said + verdict)
 
     def _follow(self, process: subprocess.Popen[str]) -> tuple[str, str]:
-        """Return both outputs of a deploy.sh, which ends with this call at the latest."""
+        """Both outputs of a deploy.sh, which ends with this call at the latest."""
         assert process.stdout is not None  # noqa: S101 - it was started with pipes
         assert process.stderr is not None  # noqa: S101
         timer = threading.Timer(DEPLOY_SECONDS, signal_group, (process, signal.SIGKILL))
@@ -129,10 +129,10 @@ class Stage:
         return verdict, "".join(said)
 
     def published(self) -> Mapping[str, Any]:
-        """Return the published object's ETag, times and metadata.
+        """The published object's ETag, times and metadata.
 
         Raises:
-            Unexpected: There is none.
+            Unexpected: there is none.
         """
         try:
             head: Mapping[str, Any] = self.emulator.client("s3").head_object(
@@ -155,7 +155,7 @@ class Stage:
             )
 
     def newest_task(self) -> Mapping[str, Any]:
-        """Return the task that was started last, as ECS describes it."""
+        """The task that was started last, as ECS describes it."""
         ecs = self.emulator.client("ecs")
         arns = ecs.list_tasks(cluster=emulator.CLUSTER, desiredStatus="STOPPED")["taskArns"]
         expect(arns, "no task has run")
@@ -164,12 +164,12 @@ class Stage:
         return newest
 
     def run_id(self, task: Mapping[str, Any]) -> str:
-        """Return the run id that deploy.sh gave a task."""
+        """The run id that deploy.sh gave a task."""
         given = task["overrides"]["containerOverrides"][0]["environment"]
         return next(str(item["value"]) for item in given if item["name"] == "RUN_ID")
 
     def log(self, task: Mapping[str, Any]) -> list[str]:
-        """Return the lines of a task's log."""
+        """The lines of a task's log."""
         logs = self.emulator.client("logs")
         task_id = task["taskArn"].rsplit("/", 1)[-1]
         streams = logs.describe_log_streams(logGroupName=emulator.LOG_GROUP)["logStreams"]
@@ -182,17 +182,17 @@ class Stage:
         return [event["message"] for event in answer["events"]]
 
     def images(self) -> list[Mapping[str, Any]]:
-        """Return the images in the repository, the newest first."""
+        """The images in the repository, the newest first."""
         answer = self.emulator.client("ecr").describe_images(repositoryName=emulator.REPOSITORY)
         expect(answer["imageDetails"], "there is no image in the repository")
         return list(reversed(answer["imageDetails"]))
 
     def image_reference(self, digest: str) -> str:
-        """Return what the container engine calls an image of the repository."""
+        """What the container engine calls an image of the repository."""
         return f"{self.emulator.registry}/{emulator.REPOSITORY}@{digest}"
 
     def manifest(self, digest: str) -> Mapping[str, Any]:
-        """Return an image's manifest from the registry."""
+        """An image's manifest from the registry."""
         answer = self.emulator.client("ecr").batch_get_image(
             repositoryName=emulator.REPOSITORY, imageIds=[{"imageDigest": digest}]
         )
@@ -212,12 +212,12 @@ class Stage:
             self.engine.run("push", f"{self.emulator.registry}/{emulator.REPOSITORY}:{tag}")
 
     def revisions(self) -> list[str]:
-        """Return the ARNs of the active revisions of the task definition, the newest first."""
+        """The ARNs of the active revisions of the task definition, the newest first."""
         answer = self.emulator.client("ecs").list_task_definitions(sort="DESC")
         return list(answer["taskDefinitionArns"])
 
     def container_variables(self, **variables: str) -> list[str]:
-        """Return the flags of `docker run` that give a container what a task is given."""
+        """The flags of `docker run` that give a container what a task is given."""
         given = {
             **emulator.OWNER,
             "AWS_ENDPOINT_URL": f"http://{self.engine.address}:{self.emulator.port}",
@@ -239,7 +239,7 @@ class Stage:
         git(self.checkout, "commit", "--quiet", "--allow-empty", "--message", message)
 
     def containers(self) -> list[str]:
-        """Return the containers of tasks that are running."""
+        """The containers of tasks that are running."""
         return self.engine.containers(self.emulator.label)
 
 
@@ -249,7 +249,7 @@ def signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None
 
 
 def deploy_variables(aws: Emulator, *, base_image: str, source_url: str) -> dict[str, str]:
-    """Return what a user of deploy.sh would set, but for the credentials; and the emulator."""
+    """What a user of deploy.sh would set, but for the credentials; and the emulator."""
     return {
         "AWS_ENDPOINT_URL": aws.endpoint,
         "AWS_REGION": emulator.REGION,
@@ -274,7 +274,7 @@ def copy_checkout(target: Path) -> None:
     So a rehearsal shows the tree as it is now, may change it, and never touches the original.
 
     Raises:
-        Unready: This is no git checkout.
+        Unready: this is no git checkout.
     """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607

@@ -18,10 +18,10 @@ class Step:
     """A step that runs a command.
 
     Attributes:
-        workflow: The file's name.
-        job: The job's key.
-        command: The command.
-        variables: What the step sets for it, with GitHub's expressions in them.
+        workflow: the file's name.
+        job: the job's key.
+        command: the command.
+        variables: what the step sets for it, with GitHub's expressions in them.
     """
 
     workflow: str
@@ -31,7 +31,7 @@ class Step:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Return a workflow; every value is text, so that `on` is no boolean."""
+    """A workflow; every value is text, so that `on` is no boolean."""
     content: dict[str, Any] = yaml.load(file.read_text("utf-8"), yaml.BaseLoader)  # noqa: S506
     return content
 
@@ -46,7 +46,7 @@ def run_steps() -> Iterator[Step]:
 
 
 def command(workflow: str, job: str) -> str:
-    """Return the only command of a job that can run elsewhere than on GitHub."""
+    """The only command of a job that can run elsewhere than on GitHub."""
     (found,) = (
         step.command
         for step in run_steps()

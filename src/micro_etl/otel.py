@@ -73,7 +73,7 @@ def send_metrics(event: Event, dataset: str) -> str | None:
         )
         from opentelemetry.sdk.resources import Resource
     except ImportError as error:
-        return f"{error.name or error} is missing; pip install 'micro-etl[otel]' brings it"
+        return f"{error.name or error} is missing; pip install '.[otel]' in a clone brings it"
     said = _Said()
     logger = logging.getLogger("opentelemetry")
     logger.handlers, logger.propagate = [said], False

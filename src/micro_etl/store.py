@@ -223,7 +223,7 @@ def _wants_profile(environ: Mapping[str, str]) -> bool:
 def _boto3_credentials() -> Any:
     if importlib.util.find_spec("boto3") is None:
         raise AccessDeniedError(
-            "AWS profiles and SSO need boto3: pip install 'micro-etl[boto3]', or set "
+            "AWS profiles and SSO need boto3: pip install '.[boto3]' in a clone, or set "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     from botocore.exceptions import BotoCoreError

@@ -65,21 +65,21 @@ class Replay:
         self._times = [0] * len(self._spec["routes"])
 
     def dataset(self) -> str:
-        """Return the text of the dataset file, with this server's address."""
+        """The text of the dataset file, with this server's address."""
         return (self.case / "dataset.toml").read_text("utf-8").replace("{base}", self.base)
 
     def variables(self) -> dict[str, str]:
-        """Return the variables that the dataset file reads."""
+        """The variables that the dataset file reads."""
         found: dict[str, str] = json.loads((self.case / "env.json").read_text("utf-8"))
         return found
 
     def expected(self, name: str = "expected.json") -> Any:
-        """Return what the case expects; none where that file is not there."""
+        """What the case expects; none where that file is not there."""
         file = self.case / name
         return json.loads(file.read_text("utf-8")) if file.exists() else None
 
     def reply(self, asked: Asked) -> _Reply:
-        """Return what the case answers."""
+        """What the case answers."""
         self.asked.append(asked)
         path = urlsplit(asked.path).path
         needed = self._spec.get("need_headers", {})

@@ -77,9 +77,9 @@ class Recorded:
     """A server that answers calls of the SDK with recorded answers, and keeps what it was asked.
 
     Attributes:
-        answers: For each operation, its answers in order; the last one is given again and again.
+        answers: for each operation, its answers in order; the last one is given again and again.
             An answer is a body, an error as `(code, message)`, or a function of the request.
-        asked: Each operation that was called, with its body.
+        asked: each operation that was called, with its body.
     """
 
     answers: dict[str, list[Any]] = field(default_factory=dict)
@@ -87,11 +87,11 @@ class Recorded:
     url: str = ""
 
     def calls(self, operation: str) -> list[dict[str, Any]]:
-        """Return the bodies of the calls of one operation."""
+        """The bodies of the calls of one operation."""
         return [body for name, body in self.asked if name == operation]
 
     def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
-        """Return the status and the body that a call is answered with."""
+        """The status and the body that a call is answered with."""
         self.asked.append((operation, body))
         queue = self.answers.get(operation)
         if not queue:
@@ -255,7 +255,7 @@ def make_work(tmp_path: Path) -> MakeWork:
 
 
 def said(work: Work) -> str:
-    """Return what a person has been told."""
+    """What a person has been told."""
     assert isinstance(work.console.stream, io.StringIO)
     return work.console.stream.getvalue()
 
@@ -267,7 +267,7 @@ def told() -> Callable[[Work], str]:
 
 
 def stopped_task(**changes: Any) -> dict[str, Any]:
-    """Return a task as `DescribeTasks` shows it once it has ended well."""
+    """A task as `DescribeTasks` shows it once it has ended well."""
     container = {
         "name": "micro-etl",
         "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/trial-repo@{DIGEST}",

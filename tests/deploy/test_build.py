@@ -68,7 +68,7 @@ def make_engine(tmp_path: Path) -> MakeEngine:
 
 
 def called(tmp_path: Path) -> str:
-    """Return every command line that the engines were given."""
+    """Every command line that the engines were given."""
     return (tmp_path / "called").read_text()
 
 
@@ -80,7 +80,7 @@ NO_DAEMON = "ps) echo 'Cannot connect to the Docker daemon' >&2; exit 1 ;;"
 
 
 def path_of(*engines: str) -> dict[str, str]:
-    """Return an environment whose path leads to these engines, and to the shell's own programs."""
+    """An environment whose path leads to these engines, and to the shell's own programs."""
     folders = [str(Path(engine).parent) for engine in engines]
     return {"PATH": os.pathsep.join(folders)}
 

@@ -101,7 +101,7 @@ class Cloud:
         return {"tasks": [{"taskArn": TASK}], "failures": []}
 
     def answers(self) -> dict[str, list[Any]]:
-        """Return what the recorded services answer."""
+        """What the recorded services answer."""
         page = {"nextForwardToken": "f/1", "nextBackwardToken": "b/1"}
         return {
             "DescribeClusters": [{"clusters": [{"status": "ACTIVE"}]}],
@@ -140,7 +140,7 @@ class Cloud:
         }
 
     def task_changes(self) -> dict[str, Any]:
-        """Return how the task ended."""
+        """How the task ended."""
         container = {"imageDigest": self.digest} | self.ending.get("container", {})
         return self.ending | {"container": container}
 

@@ -143,7 +143,7 @@ SECRETS = {
 
 
 def with_secrets(target: Target) -> Target:
-    """Return a target whose dataset has a secret of each kind."""
+    """A target whose dataset has a secret of each kind."""
     secrets = {name: reference for name, (reference, _) in SECRETS.items()}
     return replace(target, environment=replace(target.environment, secrets=secrets))
 

@@ -98,19 +98,19 @@ def denials(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Denials:
 
 
 def service_of(model: Any) -> str:
-    """Return what IAM calls the service of an operation."""
+    """What IAM calls the service of an operation."""
     return str(model.service_model.signing_name)
 
 
 def actions_of(target: Target) -> list[str]:
-    """Return the actions of the printed policy that a command of this environment can call."""
+    """The actions of the printed policy that a command of this environment can call."""
     allowed = statements(target)["caller"]
     actions = {action for statement in allowed for action in statement["Action"]}
     return sorted(actions - BY_THE_ENGINE)
 
 
 def in_short(ended: Ended, action: str) -> str:
-    """Return how a command ended, and what it said of the denial."""
+    """How a command ended, and what it said of the denial."""
     operation = action.split(":")[1]
     for line in (ended.out + ended.err).splitlines():
         if operation in line or "can't be told" in line or "may not" in line:
@@ -170,7 +170,7 @@ not in it: its own words are shown then.
 
 
 def without(cloud: Cloud, *operations: str) -> Callable[..., Ended]:
-    """Return the command of an account in which some calls to ECS or its log are denied."""
+    """The command of an account in which some calls to ECS or its log are denied."""
     for operation in operations:
         cloud.recorded.answers[operation] = [("AccessDeniedException", f"not you: {operation}")]
     return cloud.deploy

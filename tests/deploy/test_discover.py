@@ -140,7 +140,7 @@ LAST: dict[str, Any] = {
 
 
 def without_roles(target: Target, **named: str) -> Target:
-    """Return a target whose environment names these roles alone."""
+    """A target whose environment names these roles alone."""
     environment = replace(target.environment, **named)  # type: ignore[arg-type]
     return replace(target, environment=environment, execution_role="", task_role="")
 

@@ -469,7 +469,7 @@ def test_the_architecture_of_an_image_that_could_not_start_is_told(
 
 
 def codes_of_the_service() -> list[int]:
-    """Return the exit code of each error that the service raises, and of its interruptions."""
+    """The exit code of each error that the service raises, and of its interruptions."""
     found = [errors.MicroEtlError]
     for kind in found:
         found += kind.__subclasses__()

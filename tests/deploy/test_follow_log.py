@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def page(*lines: str, token: str) -> dict[str, Any]:
-    """Return a page of a stream."""
+    """A page of a stream."""
     return {
         "events": [{"timestamp": 1, "message": line, "ingestionTime": 1} for line in lines],
         "nextForwardToken": token,

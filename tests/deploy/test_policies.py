@@ -26,7 +26,7 @@ ANYWHERE = {
 
 
 def statements(target: Target, of: str) -> dict[str, dict[str, Any]]:
-    """Return a policy's statements by their names."""
+    """A policy's statements by their names."""
     return {part["Sid"]: part for part in policies(target)[of]["Statement"]}
 
 

@@ -78,7 +78,7 @@ def put_object(clients: Clients, run_id: str) -> str:
 
 
 def unchanged(etag: str) -> list[str]:
-    """Return the log of a run that found the object unchanged."""
+    """The log of a run that found the object unchanged."""
     plain = etag.strip('"')
     return [f'{{"event": "run_finished", "result": "unchanged", "etag": "{plain}"}}']
 

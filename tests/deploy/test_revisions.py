@@ -38,12 +38,12 @@ ADDRESS = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/trial-repo"
 
 
 def image(number: int) -> str:
-    """Return the image of a revision."""
+    """The image of a revision."""
     return f"{ADDRESS}@{digest(number)}"
 
 
 def digest(number: int) -> str:
-    """Return a digest that a number stands for."""
+    """A digest that a number stands for."""
     return f"sha256:{number:064x}"
 
 

@@ -38,7 +38,7 @@ NO_STREAM = ("ResourceNotFoundException", "no such stream")
 
 
 def log_page(*lines: str, token: str) -> dict[str, Any]:
-    """Return a page of a log."""
+    """A page of a log."""
     return {
         "events": [{"timestamp": 1, "message": line, "ingestionTime": 1} for line in lines],
         "nextForwardToken": token,
@@ -47,7 +47,7 @@ def log_page(*lines: str, token: str) -> dict[str, Any]:
 
 
 def described(*tasks: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the answers that show these tasks one after the other."""
+    """The answers that show these tasks one after the other."""
     return [{"tasks": [task], "failures": []} for task in tasks]
 
 
@@ -276,7 +276,7 @@ def emulated(world: Target, clients: Clients, make_work: MakeWork) -> tuple[Work
 
 
 def stop_reasons(clients: Clients) -> list[str]:
-    """Return why tasks in the emulator stopped; fail when one still runs."""
+    """Why tasks in the emulator stopped; fail when one still runs."""
     assert clients.ecs.list_tasks(cluster="trial-cluster")["taskArns"] == []
     arns = clients.ecs.list_tasks(cluster="trial-cluster", desiredStatus="STOPPED")["taskArns"]
     tasks = clients.ecs.describe_tasks(cluster="trial-cluster", tasks=arns)["tasks"]

@@ -40,12 +40,12 @@ def timed(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 
 def schedule_of(cloud: Cloud) -> Mapping[str, Any]:
-    """Return the schedule as AWS has it."""
+    """The schedule as AWS has it."""
     return cloud.clients.scheduler.get_schedule(Name="trial-task", GroupName=GROUP)
 
 
 def revision_of(cloud: Cloud) -> str:
-    """Return the number of the revision that the schedule runs."""
+    """The number of the revision that the schedule runs."""
     arn = schedule_of(cloud)["Target"]["EcsParameters"]["TaskDefinitionArn"]
     return str(arn).rsplit(":", 1)[-1]
 
@@ -237,7 +237,7 @@ def test_only_the_digest_that_was_tested_is_deployed(cloud: Cloud) -> None:
 
 
 def environment_of(target: Target, **keys: Any) -> Environment:
-    """Return a target's environment with more keys, as if they were in its file."""
+    """A target's environment with more keys, as if they were in its file."""
     environment = target.environment
     content = {
         "cluster": environment.cluster,

@@ -80,7 +80,7 @@ def test_the_log_stream_is_the_one_that_ecs_writes() -> None:
 
 
 def as_ecs_describes_it(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return a definition with what ECS adds to it, and lists in another order."""
+    """A definition with what ECS adds to it, and lists in another order."""
     described = deepcopy(definition)
     described |= {
         "taskDefinitionArn": "arn:aws:ecs:eu-west-1:1:task-definition/trial-task:7",

@@ -20,7 +20,7 @@ Breakage = Callable[[Target, Clients], Target]
 
 
 def problems(seen: list[Finding]) -> str:
-    """Return all problems as text."""
+    """All problems as text."""
     bad = [item for item in seen if not item.good]
     return "\n".join(f"{item.about}: {item.text} → {item.advice}" for item in bad)
 

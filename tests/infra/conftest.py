@@ -33,7 +33,7 @@ class Account:
     endpoint: str
 
     def client(self, service: str) -> Any:
-        """Return a client of a service; the emulator takes the account from the key."""
+        """A client of a service; the emulator takes the account from the key."""
         create: Any = boto3.client  # its stubs know each service by a literal name only
         return create(
             service,
@@ -46,7 +46,7 @@ class Account:
     def site(
         self, said: io.StringIO | None = None, confirm: Callable[[str], bool] = lambda _: True
     ) -> Site:
-        """Return where `staging` is, with somebody who is told and asked."""
+        """Where `staging` is, with somebody who is told and asked."""
         return Site(self.target, self.clients, Console(said or io.StringIO()), confirm)
 
     @property

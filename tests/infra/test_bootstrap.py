@@ -84,7 +84,7 @@ def test_keys_that_bootstrap_did_not_make_are_kept(
 
 
 def content_of(account: Account, existing: dict[str, Any], **wishes: Any) -> dict[str, Any]:
-    """Return the content of a file for an environment without resources."""
+    """The content of a file for an environment without resources."""
     return environment_content({}, existing, target=account.target, **wishes)
 
 
@@ -209,7 +209,7 @@ def make_broken(account: Account, name: str) -> None:
 
 
 def names(*environments: str) -> list[str]:
-    """Return the names of all stacks of some environments."""
+    """The names of all stacks of some environments."""
     return sorted({stack_name(stack, item) for stack in STACKS for item in environments})
 
 

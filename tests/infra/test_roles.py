@@ -19,7 +19,7 @@ Grant = tuple[str, str, str]
 
 
 def grants(documents: Iterable[Any]) -> set[Grant]:
-    """Return each permission of policy documents: the action, the resource, the condition."""
+    """Each permission of policy documents: the action, the resource, the condition."""
     found: set[Grant] = set()
     for document in documents:
         content = json.loads(document) if isinstance(document, str) else document
@@ -33,7 +33,7 @@ def grants(documents: Iterable[Any]) -> set[Grant]:
 
 
 def granted(account: Account, role: str) -> set[Grant]:
-    """Return each permission that a role has, by its ARN."""
+    """Each permission that a role has, by its ARN."""
     iam, name = account.client("iam"), role.rsplit("/", 1)[-1]
     assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
     return grants(
@@ -43,7 +43,7 @@ def granted(account: Account, role: str) -> set[Grant]:
 
 
 def trust(account: Account, role: str) -> Any:
-    """Return who may assume a role, by its ARN."""
+    """Who may assume a role, by its ARN."""
     name = role.rsplit("/", 1)[-1]
     return account.client("iam").get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
 
@@ -152,7 +152,7 @@ def test_an_environment_without_a_schedule_grants_nothing_for_one(
 
 
 def policies_of(**extra: str) -> dict[str, Any]:
-    """Return policies that grant exactly what has a reason not to be used, and more."""
+    """Policies that grant exactly what has a reason not to be used, and more."""
     return {
         role: {"Statement": [{"Action": [*reasons, *extra.get(role, "").split()]}]}
         for role, reasons in UNUSED.items()
@@ -160,7 +160,7 @@ def policies_of(**extra: str) -> dict[str, Any]:
 
 
 def call(action: str, caller: str = "user/deployer", *, allowed: bool = True) -> dict[str, Any]:
-    """Return a call as a rehearsal records it."""
+    """A call as a rehearsal records it."""
     arn = f"arn:aws:iam::{ACCOUNT}:{caller}"
     return {"caller": arn, "action": action, "resource": "*", "allowed": allowed}
 

@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Return scheme, host and port of a URL."""
+    """Scheme, host and port of a URL."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname, port
@@ -50,7 +50,7 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
 def fill(
     value: Any, environ: Mapping[str, str], each: Mapping[str, Any], *, in_url: bool = False
 ) -> Any:
-    """Return a value with ``${NAME}`` and ``{series}`` replaced by what they stand for.
+    """A value with ``${NAME}`` and ``{series}`` replaced by what they stand for.
 
     Args:
         value: text, or a table that holds some.
@@ -59,7 +59,7 @@ def fill(
         in_url: the value of ``each`` is encoded.
 
     Raises:
-        Refused: A variable is missing.
+        Refused: a variable is missing.
     """
     if isinstance(value, dict):
         return {key: fill(member, environ, each, in_url=in_url) for key, member in value.items()}
@@ -108,10 +108,10 @@ class Source:
         self._authorization: dict[str, str] = {}
 
     def ask(self, request: Request) -> Answer:
-        """Return the answer to a request; a source that is busy is asked again.
+        """The answer to a request; a source that is busy is asked again.
 
         Raises:
-            Refused: There is none.
+            Refused: there is none.
         """
         renewed = False
         for attempt in range(1, _ATTEMPTS + 1):
@@ -144,7 +144,7 @@ class Source:
             return Answer(unpack(answer.read()), _next_of(", ".join(links)))
 
     def _fetch_token(self) -> str:
-        """Return a new token of the client."""
+        """A new token of the client."""
         form = {"grant_type": "client_credentials", **self._oauth2}
         url = form.pop("token_url")
         asked = UrlRequest(url, urlencode(form).encode())  # noqa: S310 - the dataset's own URL
@@ -161,13 +161,13 @@ def _is_busy(error: HTTPError) -> bool:
 
 
 def _wait_of(error: HTTPError, attempt: int) -> float:
-    """Return how many seconds to wait before the next attempt."""
+    """How many seconds to wait before the next attempt."""
     after = error.headers.get("Retry-After", "")
     return min(int(after) if after.isdecimal() else 2**attempt / 4, _LONGEST_WAIT)
 
 
 def _next_of(links: str) -> str | None:
-    """Return the target of the link whose relation is ``next`` (RFC 8288)."""
+    """The target of the link whose relation is ``next`` (RFC 8288)."""
     for target, parameters in re.findall(
         r"<([^>]*)>((?:\s*;\s*[^\s=;,]+\s*=\s*(?:\"[^\"]*\"|[^\",;\s]+))*)", links
     ):

@@ -67,10 +67,10 @@ class Repeating(dict[str, Json]):
 
 
 def read_values(body: bytes) -> list[Json]:
-    """Return the JSON values of a body: one, one a line, or one after the other.
+    """The JSON values of a body: one, one a line, or one after the other.
 
     Raises:
-        Broken: The body is empty, cut short, not UTF-8, or not JSON.
+        Broken: the body is empty, cut short, not UTF-8, or not JSON.
     """
     try:
         text = unpack(body).decode("utf-8-sig")
@@ -85,7 +85,7 @@ def read_values(body: bytes) -> list[Json]:
 
 
 def unpack(body: bytes) -> bytes:
-    """Return a body without the gzip around it, if there is one."""
+    """A body without the gzip around it, if there is one."""
     return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
 
 
@@ -122,7 +122,7 @@ _DECODER = json.JSONDecoder(
 
 
 def write_json(value: Json) -> str:
-    """Return a value as JSON without spaces, its numbers and the order of its keys kept."""
+    """A value as JSON without spaces, its numbers and the order of its keys kept."""
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
@@ -135,7 +135,7 @@ def write_json(value: Json) -> str:
 
 
 def canonical_json(value: Json) -> str:
-    """Return a text that is equal for equal values: keys sorted, numbers by their exact value."""
+    """A text that is equal for equal values: keys sorted, numbers by their exact value."""
     if isinstance(value, Number):
         return _canonical_number(value)
     if isinstance(value, dict):
@@ -157,7 +157,7 @@ def _canonical_number(text: str) -> str:
 
 
 def from_python(value: object) -> Json:
-    """Return a value of TOML or of plain Python as the JSON that would say the same."""
+    """A value of TOML or of plain Python as the JSON that would say the same."""
     if isinstance(value, str | bool | None):
         return value
     if isinstance(value, int | Decimal):

@@ -42,7 +42,7 @@ class Seen(NamedTuple):
 def fetch_pages(
     dataset: Mapping[str, Any], environ: Mapping[str, str], *, url: str | None = None
 ) -> list[Page]:
-    """Return every page of a source, in order.
+    """Every page of a source, in order.
 
     Args:
         dataset: what TOML makes of the dataset file.
@@ -50,7 +50,7 @@ def fetch_pages(
         url: the first request's, where it is not the dataset file's.
 
     Raises:
-        Refused: The answers are not all of the data, or not of one moment.
+        Refused: the answers are not all of the data, or not of one moment.
     """
     section = dataset.get("source", {})
     each = section.get("each") or {"": [None]}
@@ -70,7 +70,7 @@ def fetch_pages(
 def raw_pages(
     keys: Iterable[str], read: Callable[[str], bytes], dataset: Mapping[str, Any]
 ) -> list[Page]:
-    """Return the pages of a raw copy: one file, or a folder of one a page, by their names.
+    """The pages of a raw copy: one file, or a folder of one a page, by their names.
 
     Where the dataset has an ``each``, the pages of one of its values are in a folder such as
     ``series=A``, and the values are in the order of the dataset file.
@@ -81,7 +81,7 @@ def raw_pages(
         dataset: what TOML makes of the dataset file.
 
     Raises:
-        Refused: A name does not say which value of ``each`` the page was asked for.
+        Refused: a name does not say which value of ``each`` the page was asked for.
     """
     kept = [key for key in sorted(keys) if not key.rpartition("/")[2].startswith(("_", "."))]
     each = dataset.get("source", {}).get("each")
@@ -99,7 +99,7 @@ def raw_pages(
 
 
 def _fetch_series(source: Source, dataset: Mapping[str, Any], first: Request) -> list[bytes]:
-    """Return the bodies of the pages that start with one request."""
+    """The bodies of the pages that start with one request."""
     section = dataset.get("source", {})
     pagination = section.get("pagination", {"kind": "none"})
     bodies: list[bytes] = []
@@ -130,7 +130,7 @@ def _fetch_series(source: Source, dataset: Mapping[str, Any], first: Request) ->
 
 
 def _next_request(pagination: Mapping[str, Any], first: Request, seen: Seen) -> Request | None:
-    """Return the request for the page that follows; none where there is none."""
+    """The request for the page that follows; none where there is none."""
     if pagination["kind"] == "none":
         return None
     if "has_more" in pagination:
@@ -165,7 +165,7 @@ def _is_counting(pagination: Mapping[str, Any]) -> bool:
 
 
 def _way_on(pagination: Mapping[str, Any], first: Request, seen: Seen) -> Request | None:
-    """Return the request that the page leads to; none where it leads nowhere."""
+    """The request that the page leads to; none where it leads nowhere."""
     kind = pagination["kind"]
     if kind in ("link_header", "next_url"):
         link = seen.answer.next_link if kind == "link_header" else _link_at(pagination, seen)
@@ -186,7 +186,7 @@ def _way_on(pagination: Mapping[str, Any], first: Request, seen: Seen) -> Reques
 
 
 def _link_at(pagination: Mapping[str, Any], seen: Seen) -> str | None:
-    """Return the URL of the next page, which JSON:API may write as an object."""
+    """The URL of the next page, which JSON:API may write as an object."""
     link = _at(seen.root, pagination["next"])
     return link.get("href") if isinstance(link, dict) else link
 
@@ -199,7 +199,7 @@ def _same_origin(link: str, seen: Seen) -> str:
 
 
 def with_param(request: Request, param: str, value: Json) -> Request:
-    """Return a request with one parameter: of the query, or in the body where there is one."""
+    """A request with one parameter: of the query, or in the body where there is one."""
     if request.body is not None:
         return request._replace(body=_with_member(request.body, parse_path(param).steps, value))
     url = urlsplit(request.url)
@@ -214,7 +214,7 @@ def with_param(request: Request, param: str, value: Json) -> Request:
 
 
 def _with_member(body: Json, steps: tuple[Step, ...], value: Json) -> Json:
-    """Return a copy of a body that has the value at a path."""
+    """A copy of a body that has the value at a path."""
     changed = copy.deepcopy(body)
     inner = changed
     for step in steps[:-1]:
@@ -231,7 +231,7 @@ def _check_expected(root: Json, expect: Mapping[str, Any]) -> None:
 
 
 def _at(root: Json, path: str) -> Json:
-    """Return what stands at a path from the root of a page; none where it is missing."""
+    """What stands at a path from the root of a page; none where it is missing."""
     steps = parse_path(path).steps
     if any(isinstance(step, Every) for step in steps):
         raise ValueError(f"{path} should lead to one value")
@@ -239,7 +239,7 @@ def _at(root: Json, path: str) -> Json:
 
 
 def _number_at(root: Json, path: str) -> int | None:
-    """Return the whole number at a path, also one in a string; none where it is missing."""
+    """The whole number at a path, also one in a string; none where it is missing."""
     found = _at(root, path)
     if found is None:
         return None

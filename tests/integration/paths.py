@@ -55,7 +55,7 @@ def parse_path(text: str) -> Path:
     """Read a path as the dataset file writes it.
 
     Raises:
-        ValueError: It is not one.
+        ValueError: it is not one.
     """
     from_root = text.startswith(("$.", "$["))
     rest = text[1:] if from_root else text
@@ -76,7 +76,7 @@ def parse_path(text: str) -> Path:
 
 
 def write_path(steps: Sequence[Step]) -> str:
-    """Return steps as the dataset file writes them."""
+    """Steps as the dataset file writes them."""
     text = ""
     for step in steps:
         if isinstance(step, int):
@@ -91,10 +91,10 @@ def write_path(steps: Sequence[Step]) -> str:
 
 
 def read_member(value: Json, key: str) -> Json:
-    """Return the member of an object; none where it is missing.
+    """The member of an object; none where it is missing.
 
     Raises:
-        Broken: The value is no object, or has that key twice.
+        Broken: the value is no object, or has that key twice.
     """
     if not isinstance(value, dict):
         raise Broken("an object", value)
@@ -104,10 +104,10 @@ def read_member(value: Json, key: str) -> Json:
 
 
 def list_places(value: Json, every: Every) -> list[tuple[Place, Json]]:
-    """Return the elements of an array, or the members of an object, each with its place.
+    """The elements of an array, or the members of an object, each with its place.
 
     Raises:
-        Broken: There are no elements: it is no array, nor an object where one is allowed.
+        Broken: there are no elements: it is no array, nor an object where one is allowed.
     """
     if isinstance(value, list):
         return list(enumerate(value))
@@ -117,7 +117,7 @@ def list_places(value: Json, every: Every) -> list[tuple[Place, Json]]:
 
 
 def find(value: Json, steps: Sequence[Step], *, empty_arrays: bool = False) -> tuple[Json, bool]:
-    """Return what steps lead to, and whether the path is there at all.
+    """What steps lead to, and whether the path is there at all.
 
     Null and missing are alike: the value is none. An empty array says nothing of what its elements
     look like, so that a path through one counts as there.
@@ -128,7 +128,7 @@ def find(value: Json, steps: Sequence[Step], *, empty_arrays: bool = False) -> t
         empty_arrays: an empty array where an object is meant is null.
 
     Raises:
-        Broken: Something else stands where the path needs an object or an array.
+        Broken: something else stands where the path needs an object or an array.
     """
     for at, step in enumerate(steps):
         if value is None:
@@ -158,7 +158,7 @@ def find(value: Json, steps: Sequence[Step], *, empty_arrays: bool = False) -> t
 def _find_all(
     values: list[Json], steps: Sequence[Step], *, empty_arrays: bool
 ) -> tuple[list[Json], bool]:
-    """Return what the steps lead to from each value, as one list."""
+    """What the steps lead to from each value, as one list."""
     found = [find(value, steps, empty_arrays=empty_arrays) for value in values]
     present = not values or any(there for _, there in found)
     if any(isinstance(step, Every) for step in steps):
@@ -170,7 +170,7 @@ def find_places(value: Json, steps: Sequence[Step]) -> Iterator[tuple[Json, tupl
     """Yield all that a path of records leads to, with what each `Every` stood for.
 
     Raises:
-        Broken: It leads nowhere.
+        Broken: it leads nowhere.
     """
     if not steps:
         yield value, ()

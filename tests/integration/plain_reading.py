@@ -52,14 +52,14 @@ class Record(NamedTuple):
 
 
 def expected_rows(dataset: Mapping[str, Any] | str, pages: Iterable[Page]) -> list[dict[str, Any]]:
-    """Return the rows of a table in order, their values as pyarrow gives them.
+    """The rows of a table in order, their values as pyarrow gives them.
 
     Args:
         dataset: the dataset file: its text, or what TOML makes of it.
         pages: everything that the source holds.
 
     Raises:
-        Broken: A value breaks the contract; says which page, record, path and value.
+        Broken: a value breaks the contract; says which page, record, path and value.
     """
     if isinstance(dataset, str):
         dataset = tomllib.loads(dataset)
@@ -103,7 +103,7 @@ def records_of(
         columns: the section ``columns``, which says what is read of arrays that are columns.
 
     Raises:
-        Broken: The page is not JSON, or there are no records where they should be.
+        Broken: the page is not JSON, or there are no records where they should be.
     """
     values = read_values(body) if isinstance(body, bytes) else [from_python(body)]
     path, columnar = source.get("records"), source.get("columnar", False)
@@ -144,7 +144,7 @@ def _top_level(values: list[Json]) -> Iterator[Record]:
 
 
 def _positions(arrays: Json, columns: Mapping[str, Column]) -> list[Json]:
-    """Return the records of an object of arrays: one a position, with the keys that are read."""
+    """The records of an object of arrays: one a position, with the keys that are read."""
     keys = {path.steps[0] for path in _record_paths(columns)}
     members = {key: read_member(arrays, key) for key in keys if isinstance(key, str)}
     read = {key: member for key, member in members.items() if key in arrays}
@@ -161,12 +161,12 @@ def _positions(arrays: Json, columns: Mapping[str, Column]) -> list[Json]:
 
 
 def _path_of(name: str, column: Column) -> str:
-    """Return the path of a column as text; without one, it is the column's name."""
+    """The path of a column as text; without one, it is the column's name."""
     return str(column.get("from") or column.get("from_key") or write_path([name]))
 
 
 def _record_paths(columns: Mapping[str, Column]) -> list[Path]:
-    """Return the paths that start at the record."""
+    """The paths that start at the record."""
     paths = [
         _column_path(name, column)
         for name, column in columns.items()
@@ -189,7 +189,7 @@ def _read_row(
     columns: Mapping[str, Column],
     each: object,
 ) -> tuple[dict[str, Any], set[str]]:
-    """Return the row of a record, and the columns whose path the record has."""
+    """The row of a record, and the columns whose path the record has."""
     if record.value is None and _record_paths(columns):
         raise Broken("a record", None)
     row, present = {}, set()
@@ -210,7 +210,7 @@ def _read_row(
 def _find_value(
     name: str, column: Column, record: Record, source: Mapping[str, Any], each: object
 ) -> tuple[Json, bool]:
-    """Return what the path of a column leads to, and whether it is there."""
+    """What the path of a column leads to, and whether it is there."""
     on_the_way = parse_path(source.get("records", "")).steps
     if _is_each(column):
         return from_python(each), True
@@ -230,7 +230,7 @@ def _find_value(
 
 
 def _unique_keys(dataset: Mapping[str, Any]) -> list[Sequence[str]]:
-    """Return the columns of each key that must not come twice."""
+    """The columns of each key that must not come twice."""
     single = [[name] for name, column in dataset["columns"].items() if column.get("unique")]
     composite = dataset.get("publish", {}).get("unique")
     return [*single, composite] if composite else [*single]
@@ -251,7 +251,7 @@ def _refuse_repeated(rows: list[dict[str, Any]], key: Sequence[str]) -> None:
 
 
 def page_value(page: Json) -> Json:
-    """Return the one value that a page holds; none where it holds several."""
+    """The one value that a page holds; none where it holds several."""
     values = read_values(page) if isinstance(page, bytes) else [from_python(page)]
     return values[0] if len(values) == 1 else None
 

@@ -41,7 +41,7 @@ _FOLDERS = (_ROOT / "datasets", _ROOT / "src" / "micro_etl" / "datasets")
 
 
 def read_dataset(reference: str) -> dict[str, Any]:
-    """Return what TOML makes of a dataset file.
+    """What TOML makes of a dataset file.
 
     Args:
         reference: its path, or its name in ``datasets/`` or among the bundled ones.
@@ -69,14 +69,14 @@ class Files:
         return boto3.client("s3", endpoint_url=self.endpoint)
 
     def read(self, url: str) -> bytes:
-        """Return the bytes of a file."""
+        """The bytes of a file."""
         if not url.startswith("s3://"):
             return Path(url.removeprefix("file://")).read_bytes()
         bucket, key = split_s3(url)
         return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def list(self, url: str) -> list[str]:
-        """Return the URL itself where it is a file, or those of the files below it."""
+        """The URL itself where it is a file, or those of the files below it."""
         if not url.startswith("s3://"):
             path = Path(url.removeprefix("file://"))
             return [str(path)] if path.is_file() else [str(p) for p in _files_below(path)]
@@ -92,7 +92,7 @@ class Files:
 
 
 def split_s3(url: str) -> tuple[str, str]:
-    """Return the bucket and the key of an ``s3://`` URL."""
+    """The bucket and the key of an ``s3://`` URL."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -184,7 +184,7 @@ class PublishedDataset:
         return row | {name: _canonical(text) for name, text in texts.items()}
 
     def _raw_pages(self, sha256: str) -> list[Page]:
-        """Return the pages of the run that made the table; none where they were not kept."""
+        """The pages of the run that made the table; none where they were not kept."""
         if not self._environ.get("RAW_URL"):
             return []
         raw = f"{self._environ['RAW_URL'].rstrip('/')}/{self.dataset['name']}/{sha256}"
@@ -211,12 +211,12 @@ def _canonical(text: Any) -> Any:
 
 
 def columns_of_file(schema: Any) -> list[tuple[str, str, bool]]:
-    """Return name, type and nullability of each column of a Parquet file."""
+    """Name, type and nullability of each column of a Parquet file."""
     return [(field.name, _type_of_file(field.type), field.nullable) for field in schema]
 
 
 def columns_of_dataset(dataset: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
-    """Return the same of each column of a dataset file: what a table of it must have."""
+    """The same of each column of a dataset file: what a table of it must have."""
     return [
         (name, _type_of_dataset(column["type"]), not column.get("required", False))
         for name, column in dataset["columns"].items()
@@ -224,7 +224,7 @@ def columns_of_dataset(dataset: Mapping[str, Any]) -> list[tuple[str, str, bool]
 
 
 def _type_of_file(kind: Any) -> str:
-    """Return the name of a type of pyarrow; JSON, which is text, as the text that it is."""
+    """The name of a type of pyarrow; JSON, which is text, as the text that it is."""
     storage = getattr(kind, "storage_type", kind)
     if hasattr(storage, "value_type"):
         return f"list<{_type_of_file(storage.value_type)}>"

@@ -39,10 +39,10 @@ _EPOCH_UNIT = {"epoch": timedelta(seconds=1), "epoch_ms": timedelta(milliseconds
 
 
 def read_value(value: Json, column: Column) -> object:
-    """Return the value of a column; none where it is null.
+    """The value of a column; none where it is null.
 
     Raises:
-        Broken: It is not written as the column says.
+        Broken: it is not written as the column says.
     """
     if value is None or _is_null(value, column):
         return None
@@ -69,7 +69,7 @@ def _read_simple(value: Json, column: Column) -> object:
 
 
 def _mapped(value: Json, column: Column) -> Json:
-    """Return what a value stands for: by its JSON, or by a string that is not JSON itself."""
+    """What a value stands for: by its JSON, or by a string that is not JSON itself."""
     written = write_json(value)
     if type(value) is str and not _is_json(value):
         written = value if value in column["map"] else written
@@ -89,7 +89,7 @@ def _is_json(text: str) -> bool:
 
 
 def _from_text(value: Json, kind: str) -> Json:
-    """Return the JSON value that a string holds."""
+    """The JSON value that a string holds."""
     if type(value) is not str:
         raise Broken("a string", value)
     if kind == "boolean":
@@ -172,10 +172,10 @@ def _read_timestamp(value: Json, column: Column) -> datetime:
 
 
 def _read_moment(text: str, column: Column) -> datetime:
-    """Return the moment of a date and time.
+    """The moment of a date and time.
 
     Raises:
-        ValueError: It is not one, or not of the column's form.
+        ValueError: it is not one, or not of the column's form.
     """
     found = _TIMESTAMP.fullmatch(text)
     if not found or bool(found["zone"]) == ("timezone" in column):

@@ -248,7 +248,7 @@ def test_profile_without_boto3_ends_with_77(folder: Path) -> None:
     ended = micro_etl(folder, "run", **environ)
     assert ended.code == 77
     assert ended.failure.startswith(
-        "AWS profiles and SSO need boto3: pip install 'micro-etl[boto3]"
+        "AWS profiles and SSO need boto3: pip install '.[boto3]' in a clone"
     )
 
 

@@ -102,7 +102,7 @@ def test_the_extra_that_is_missing_is_one_warning(folder: Path) -> None:
     (folder / "sitecustomize.py").write_text("import sys; sys.modules['opentelemetry'] = None\n")
     ended = run(folder, "http://127.0.0.1:1", PYTHONPATH=str(folder))
     assert (ended.code, ended.err) == (0, "")
-    assert "is missing; pip install 'micro-etl[otel]'" in ended.events[-2]["reason"]
+    assert "is missing; pip install '.[otel]' in a clone" in ended.events[-2]["reason"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 @pytest.mark.parametrize("module", ["pyspark", "pyarrow", "pandas"])
 def test_a_missing_module_is_named_with_how_to_get_it(installed: set[str], module: str) -> None:
     installed.remove(module)
-    assert missing({}) == f"{module}: pip install 'micro-etl[spark]'"
+    assert missing({}) == f"{module}: pip install '.[spark]' in a clone"
 
 
 @pytest.mark.usefixtures("installed")

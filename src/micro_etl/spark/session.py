@@ -29,7 +29,7 @@ def missing(environ: Mapping[str, str] = os.environ) -> str | None:
     """What this machine lacks for Spark, or none."""
     for module in ("pyspark", "pyarrow", "pandas"):
         if importlib.util.find_spec(module) is None:
-            return f"{module}: pip install 'micro-etl[spark]'"
+            return f"{module}: pip install '.[spark]' in a clone"
     home = environ.get("JAVA_HOME")
     java = Path(home) / "bin" / "java" if home else shutil.which("java", path=environ.get("PATH"))
     if _SUBMITTED not in environ and not (java and Path(java).is_file()):
