@@ -247,7 +247,7 @@ def test_no_command_takes_a_package_that_no_registry_has() -> None:
 def test_the_figures_of_the_readme_are_measured() -> None:
     """They are those of docs/benchmarks.md, rounded."""
     benchmarks = PAGES["docs/benchmarks.md"]
-    peers = {"micro-etl": "micro-etl", "DuckDB": "expert"}
+    peers = {"micro-etl": "micro-etl", "DuckDB": "expert", "Only": "duckdb"}
     peers |= {name: name for name in ("dlt", "pandas", "Polars")}
     rows = re.findall(
         r"^\| \**(\w[\w-]*).*? \| ([\d.]+) s \| ([\d.]+) s \| ([\d,]+) MiB", README, re.MULTILINE
