@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from micro_etl import __version__
 from micro_etl.dataset import (
     Dataset,
     as_document,
@@ -145,6 +146,7 @@ def report(url: str, output: str | None, **limits: float) -> None:
                 published,
                 profile(file, scratch=scratch),
                 read_distributions(file, scratch=scratch),
+                version=__version__,
                 now=datetime.now(UTC),
             )
         )

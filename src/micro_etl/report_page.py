@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from micro_etl import __version__
 from micro_etl.table.distribution import Distribution
 from micro_etl.table.profile import ColumnContents, Contents
 from micro_etl.target.look import Published
@@ -32,6 +31,7 @@ def write_page(
     contents: Contents,
     distributions: Sequence[Distribution],
     *,
+    version: str,
     now: datetime,
 ) -> str:
     """Write the page.
@@ -41,6 +41,7 @@ def write_page(
         published: what the store says of it.
         contents: what its columns hold.
         distributions: how the values of each column are distributed.
+        version: of the service that writes it.
         now: when the page is written.
     """
     said = published.metadata
@@ -66,7 +67,7 @@ def write_page(
             _column(column, distribution, contents.rows)
             for column, distribution in zip(contents.columns, distributions, strict=True)
         ),
-        version=__version__,
+        version=version,
         written=_time(now),
     )
 

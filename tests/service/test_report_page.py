@@ -51,6 +51,7 @@ def page_of(bench: Bench, columns: str, body: str, **metadata: str) -> str:
         Published(etag='"e<1>"', last_modified=NOW, metadata=metadata),
         profile(file, scratch=bench.folder),
         read_distributions(file, scratch=bench.folder),
+        version="0.1.0",
         now=NOW,
     )
 
@@ -159,6 +160,7 @@ def test_every_type_and_an_empty_table_have_a_page(bench: Bench) -> None:
             Published(None, NOW, {}),
             profile(file, scratch=bench.folder),
             read_distributions(file, scratch=bench.folder),
+            version="0.1.0",
             now=NOW,
         )
         assert page.count("<section>") == len(EVERY_TYPE.columns)
