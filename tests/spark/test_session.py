@@ -68,6 +68,6 @@ def test_without_the_extra_a_run_ends_with_78_and_says_what_to_install(
     ended = micro_etl(tmp_path, "run", *FLAGS, PYTHONPATH=str(tmp_path / "scratch"))
     assert (ended.code, ended.err) == (78, "")
     assert re.fullmatch(
-        r"ENGINE is spark, which needs \w+: pip install 'micro-etl\[spark\]'", ended.failure
+        r"ENGINE is spark, which needs \w+: pip install '\.\[spark\]' in a clone", ended.failure
     )
     assert made(tmp_path) == set()
