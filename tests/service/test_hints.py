@@ -62,3 +62,12 @@ def test_a_wrong_path_says_what_there_is(tmp_path: Path) -> None:
         "city is missing, expected a path that at least one record has; did you mean address.city?"
         " there is address, id" in ended.failure
     )
+
+
+def test_a_record_that_is_too_deep_for_a_hint_is_still_refused(tmp_path: Path) -> None:
+    (tmp_path / "d.toml").write_text('name = "d"\n[columns]\nid = { type = "int32" }\n')
+    (tmp_path / "x.json").write_text('[{"x": ' + "[" * 5000 + "]" * 5000 + "}]")
+    flags = ("--dataset", "d.toml", "--source-url", "x.json", "--target-url", "t.parquet")
+    ended = micro_etl(tmp_path, "run", *flags)
+    assert ended.code in (65, 69)
+    assert "a defect" not in ended.failure

@@ -212,7 +212,9 @@ def test_profile_without_boto3_says_what_to_install(
         (tmp_path / ".aws").mkdir()
         (tmp_path / ".aws" / "config").write_text("[default]\nregion = eu-west-1\n")
     no_aws.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(AccessDeniedError, match=r"need boto3: pip install '\.\[boto3\]' in a clone"):
+    with pytest.raises(
+        AccessDeniedError, match=r"need boto3: pip install '\.\[boto3\]' in a clone"
+    ):
         opened("s3://bucket/x", timeout=1, deadline=1)
 
 

@@ -100,14 +100,14 @@ class Staging:
             if last and last.state is _State.WAITING and _fit(last, body, size):
                 last.body = last.body._replace(parts=last.body.parts + body.parts)
                 last.size += size
-                self._changed.notify()
+                self._wake()
                 return
             job = _Job(body, size, self._scratch / f"staged-{self._added}.parquet")
             self._added += 1
             self._jobs.append(job)
             self._waiting.append(job)
             self._settle()
-            self._changed.notify_all()
+            self._wake()
             if len(self._threads) < min(_MOST_THREADS, _count_cores()):
                 thread = threading.Thread(target=self._run, daemon=True)
                 self._threads.append(thread)
@@ -167,6 +167,11 @@ class Staging:
             job = self._waiting.popleft()
             job.state = _State.RUNNING
             return job
+
+    def _wake(self) -> None:
+        """Wake the threads where there is something to do: small pages come one by one."""
+        if self._waiting and not self._may_grow(self._waiting[0]):
+            self._changed.notify_all()
 
     def _may_grow(self, job: _Job) -> bool:
         """Whether to wait for more parts, since those of a job are few and small."""

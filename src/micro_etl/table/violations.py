@@ -113,10 +113,13 @@ def _hint(text: bytes) -> str:
 
 
 def list_known_paths(connection: Connection, dataset: Dataset, body: Body) -> set[Path]:
-    """List the paths that the first records of a body have."""
+    """List the paths that the first records of a body have; none where they are too deep."""
     query = queries.sample(dataset, body, SAMPLE)
     texts = [text for (text,) in connection.execute(query).fetchall() if text]
-    return list_paths(json.loads(text) for text in texts)
+    try:
+        return list_paths(json.loads(text) for text in texts)
+    except (ValueError, RecursionError):
+        return set()
 
 
 def _count_records(connection: Connection, dataset: Dataset, body: Body) -> list[tuple[str, int]]:
