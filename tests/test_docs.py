@@ -271,3 +271,5 @@ def test_help_is_readable(command: click.Command) -> None:
     text = command.get_help(click.Context(command))
     assert "\b" not in text
     assert "\\b" not in text
+    name = "micro-etl" if command is cli else f"micro-etl {command.name}"
+    assert re.search(rf"^ +{name} \S", text, re.MULTILINE), "an example of its use"

@@ -118,7 +118,10 @@ def new(
     Each guess is explained in a comment; one about pages is tested by asking for the second page.
     ${NAME} in the URL, a header or the body is an environment variable; a literal secret is
     replaced by ${NAME} in the file.
-    """
+
+    \b
+      micro-etl new https://api.example.com/orders -o datasets/orders.toml
+    """  # noqa: D301 - click reads the escape, which keeps the line apart
     from micro_etl.draft.draft_dataset import draft_dataset
     from micro_etl.draft.request import read_request
     from micro_etl.draft.write_dataset import check_new, write_new

@@ -59,7 +59,10 @@ def check(url: str, dataset: str, *, as_json: bool, **limits: float) -> None:
     URL is a path or the URL of a store, such as s3://bucket/launches.parquet. Exits with 0 if the
     file has the dataset's columns, types and nullability, no duplicates in unique columns, and
     enough rows; otherwise exits with 65 and lists every difference.
-    """
+
+    \b
+      micro-etl check s3://my-bucket/orders.parquet --dataset orders
+    """  # noqa: D301 - click reads the escape, which keeps the line apart
     report = open_report(log_format="text", mask=mask_of(url, dataset))
     with workspace(report) as scratch:
         from micro_etl.table.check import compare, refuse
@@ -98,7 +101,10 @@ def show(url: str, rows: int, *, as_json: bool, **limits: float) -> None:
     """Show the first rows of the Parquet file at URL, and what each column holds.
 
     URL is a path or the URL of a store, such as s3://bucket/launches.parquet.
-    """
+
+    \b
+      micro-etl show s3://my-bucket/orders.parquet --rows 3
+    """  # noqa: D301 - click reads the escape, which keeps the line apart
     report = open_report(log_format="text", mask=mask_of(url))
     with workspace(report) as scratch:
         from micro_etl.table.profile import first_rows, profile
@@ -168,7 +174,10 @@ def datasets(file: str | None, *, schema: bool, as_json: bool) -> None:
 
     FILE is a name, or the path or URL of a .toml file, as DATASET is. It is checked without asking
     its source; a mistake ends with 78.
-    """
+
+    \b
+      micro-etl datasets datasets/orders.toml
+    """  # noqa: D301 - click reads the escape, which keeps the line apart
     report = open_report(log_format="text", mask=mask_of(file))
     with workspace(report) as scratch:
         if schema:
