@@ -23,7 +23,7 @@ from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.spool import OnProgress, Spooled, spool
 from micro_etl.text import printable
 
-_CHUNK, _LITTLE = 1 << 20, 1 << 16  # bytes
+_CHUNK = 1 << 20
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -134,9 +134,7 @@ def _consume(file: Path, write: _Spool, response: BaseHTTPResponse) -> Extract:
     length = re.fullmatch(r"[0-9]{1,18}", headers.get("Content-Length", ""))
     total = int(length[0]) if length else None
     most = min(_CHUNK, total or _CHUNK)  # so much memory is taken for each piece
-    # Each piece as it comes, for the progress; what is small comes at once.
-    read = response.read if total and total <= _LITTLE else response.read1
-    chunks = iter(lambda: read(most), b"")
+    chunks = iter(lambda: response.read1(most), b"")  # each as it comes, for the progress
     return Extract(
         file,
         *write(
