@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
 
 from micro_etl.dataset import Path, write_path
 
@@ -33,6 +32,8 @@ def suggest_path(path: Path, known: Collection[Path]) -> str:
         path: the path.
         known: the paths that there are, from `list_paths`.
     """
+    from difflib import get_close_matches  # only for a path that is wrong: 3 ms
+
     written = {write_path(one): one for one in sorted(known, key=write_path)}
     same = [text for text, one in written.items() if path and one[-1] == path[-1]]
     close = get_close_matches(write_path(path), written, n=1, cutoff=0.7)

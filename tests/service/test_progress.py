@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from micro_etl import run
 from micro_etl.log import Report, TextReport
-from micro_etl.progress import progress_text
+from micro_etl.progress import ProgressLine, progress_text
 from tests.service.command import launches
 from tests.service.servers import Answer, serve
 from tests.service.test_cli import on_terminal
@@ -45,6 +46,23 @@ def test_each_phase_is_drawn_while_it_lasts_and_nothing_is_left_of_it(tmp_path: 
     assert re.fullmatch(r"source    \d+ B of \d+ B \(\d+%\), \d+ B/s, \d s", drawn[-1])
     assert drawn[-1] != drawn[0]
     assert "published" in screen.splitlines()[-1]
+
+
+def test_table_and_upload_are_drawn_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of an upload only its size is known: the client takes it as a whole."""
+    line = ProgressLine(live=True)
+    for phase, total, drawn in (
+        ("table", None, "table     0 s"),
+        ("upload", 5, "upload    5 B, 0 s"),
+    ):
+        line.begin(phase, total)
+        end, screen = time.monotonic() + 5, ""
+        while drawn not in screen and time.monotonic() < end:
+            time.sleep(0.01)
+            screen += capsys.readouterr().err
+        assert f"\r\x1b[K{drawn}" in screen
+    with line.hidden(for_good=True):
+        assert capsys.readouterr().err.endswith("\r\x1b[K")
 
 
 class Phases(Report):

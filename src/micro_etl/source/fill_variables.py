@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from micro_etl.dataset import Dataset, OAuth2
+from micro_etl.dataset import Dataset, OAuth2, find_variables
 from micro_etl.dataset.section import VARIABLE
 from micro_etl.errors import ConfigError
 from micro_etl.location import Location
@@ -72,11 +72,8 @@ def secrets_of(
     oauth2 = dataset.oauth2
     if oauth2:
         urls.append(oauth2.token_url)
-    secrets = {
-        environ.get(name, "")
-        for text in (*urls, *_texts(dataset.headers), *_texts(dataset.body), *_oauth2_texts(oauth2))
-        for name in VARIABLE.findall(text)
-    }
+    names = {*find_variables(dataset), *VARIABLE.findall(source.text if source else "")}
+    secrets = {environ.get(name, "") for name in names}
     secrets |= {quote(one, safe=_SAFE_IN_URL) for one in secrets}  # as a URL is filled
     with suppress(ConfigError):
         for url in urls:
@@ -104,22 +101,6 @@ def _unpack_basic(credentials: str) -> set[str]:
     except ValueError:
         return set()
     return {pair, pair.partition(":")[2]}
-
-
-def _oauth2_texts(oauth2: OAuth2 | None) -> tuple[str, ...]:
-    return (oauth2.client_id, oauth2.client_secret, oauth2.scope or "") if oauth2 else ()
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Each text in a value of a dataset file."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for member in value.values():
-            yield from _texts(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _texts(member)
 
 
 def fill(value: Any, environ: Mapping[str, str], series: Mapping[str, str]) -> Any:
