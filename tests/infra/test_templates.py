@@ -284,6 +284,21 @@ def test_a_table_in_glue_has_the_columns_of_the_dataset(
     assert "TableLaunches" not in resources
 
 
+def test_bootstrap_makes_the_table_in_glue(
+    account: Account, content: dict[str, Any], said: io.StringIO
+) -> None:
+    """Once the file asks for it; the change is shown first."""
+    glue = account.client("glue")
+    glue.create_database(DatabaseInput={"Name": "space"})
+    again = made(account, said, existing=content | {"datasets": {"boosters": BOOSTERS}})
+    assert again["datasets"]["boosters"] == BOOSTERS
+    assert "AWS::Glue::Table" in said.getvalue()
+    table = glue.get_table(DatabaseName="space", Name="boosters")["Table"]
+    stored = table["StorageDescriptor"]
+    assert stored["Location"] == f"s3://{content['bucket']}/boosters/"
+    assert {"Name": "payloads", "Type": "array<string>"} in stored["Columns"]
+
+
 @pytest.mark.parametrize("key", ["boosters.parquet", "shared/boosters.parquet"])
 def test_a_table_in_glue_needs_a_folder_of_its_own(
     account: Account, content: dict[str, Any], key: str
