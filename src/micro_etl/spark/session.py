@@ -130,4 +130,7 @@ def _start(scratch: Path) -> None:
             raise ConfigError(
                 f"ENGINE is spark, which can't start; it needs Java 17 or later: {why}"
             ) from error
-    SparkContext(conf=conf, gateway=gateway)
+    context = SparkContext(conf=conf, gateway=gateway)
+    # It takes Spark's own counts, which nothing here reads. Where a stop ends the Java machine, it
+    # meets the end of its connection, and would write a traceback on standard error.
+    context._accumulatorServer.handle_error = lambda *_: None
