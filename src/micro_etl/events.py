@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
-
-from micro_etl.tablefile import ColumnProfile
 
 MOST_FIELDS = 200
 """What CloudWatch Logs Insights finds in one JSON line; it counts what is nested by its leaves."""
@@ -36,10 +34,9 @@ class Event:
     @property
     def values(self) -> dict[str, Any]:
         """Its fields by name, without those that are left out."""
-        values = asdict(self)
         return {
             name: value
-            for name, value in values.items()
+            for name, value in vars(self).items()
             if not (value is None and name in _LEFT_OUT_WHERE_NONE)
         }
 
@@ -84,7 +81,7 @@ class Transformed(Event):
     rows: int
     bytes: int
     sha256: str
-    columns: list[ColumnProfile]
+    columns: list[dict[str, Any]]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -103,7 +100,7 @@ class MetricsNotSent(Event):
     reason: str
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class RunFinished(Event):
     """The run has published, or had nothing to publish; ``seconds`` are by step."""
 

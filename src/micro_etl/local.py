@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,6 @@ from micro_etl.engine import Fetched, Made, Task
 from micro_etl.errors import AccessDeniedError, DataError, SourceError
 from micro_etl.events import SourceRetry
 from micro_etl.publication import State
-from micro_etl.table.around import Around, read_around
 from micro_etl.table.engine import start
 from micro_etl.table.parquet import describe, describe_alone
 from micro_etl.table.staging import Staging
@@ -38,7 +39,13 @@ class LocalEngine:
         self._denied: AccessDeniedError | None = None
 
     def look(self) -> Previous | None:
-        """Look at what is published at the target."""
+        """Look at what is published at the target; HTTP is imported while the store answers."""
+        looking = ThreadPoolExecutor(1).submit(self._look)
+        import micro_etl.source.read  # noqa: F401
+
+        return looking.result()
+
+    def _look(self) -> Previous | None:
         from micro_etl.store import open_place
         from micro_etl.target.look import look, may_be_missing
 
@@ -119,14 +126,19 @@ class LocalEngine:
 
     def transform(self) -> Made:
         """Check every record and write the table."""
-        task = self._task
-        self._table = table = write_table(
-            self._body(),
-            task.dataset,
-            self._staging,
-            scratch=task.scratch,
-            on_read=self._on_read,
-        )
+        import micro_etl.target.load  # noqa: F401 - while the last part is staged
+
+        task, body = self._task, self._body()
+        with ExitStack() as opened:
+            opened.enter_context(self._staging.connection())
+            self._table = table = write_table(
+                body,
+                task.dataset,
+                self._staging,
+                scratch=task.scratch,
+                on_read=self._on_read,
+            )
+            self._closing = ThreadPoolExecutor(1).submit(opened.pop_all().close)
         return Made(
             source_sha256=self._source_sha256,
             rows=table.rows,
@@ -163,6 +175,8 @@ class LocalEngine:
             if self._denied:  # the first says more
                 raise self._denied from error
             raise
+        finally:
+            self._closing.result()
         if outcome.result == "published":
             task.publication.state = State.DONE
         return outcome
@@ -177,10 +191,10 @@ class LocalEngine:
     @property
     def _source_sha256(self) -> str:
         """The hash of the source; waits until all of it is hashed."""
-        from micro_etl.source.files import combine_hashes
-
         if self._is_single:
             return self._parts[0].extract.sha256
+        from micro_etl.source.files import combine_hashes
+
         return combine_hashes({one.key: one.extract.sha256 for one in self._parts})
 
     def _forget(self, first: int) -> None:
@@ -229,6 +243,7 @@ class LocalEngine:
         if not (dataset.is_wrapped or may_say_more(one.extract.headers)):
             return
         from micro_etl.source.paging.evidence import find_evidence  # its patterns take 6 ms
+        from micro_etl.table.around import Around, read_around
 
         around = Around({}, None)
         if dataset.is_wrapped:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
 STORE_SCHEMES = ("s3", "gs", "az")
@@ -20,8 +20,7 @@ _USER = r"[^/@\s]*:[^/@\s]*@"  # where the scheme of a URL is missing or misspel
 _FILE_URL = r"(?i:localhost)?(?=/|$)"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where something is: the URL of a server or a store, or a local path.
 
     Attributes:

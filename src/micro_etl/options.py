@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
@@ -25,7 +24,7 @@ from micro_etl.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_DEFAULTS = {one.name: one.default for one in fields(Settings)}
+_DEFAULTS = Settings._field_defaults
 
 
 class GroupedCommand(click.Command):

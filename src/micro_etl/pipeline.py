@@ -102,7 +102,7 @@ def run(
             rows=made.rows,
             bytes=made.size,
             sha256=made.sha256,
-            columns=list(made.columns),
+            columns=[column._asdict() for column in made.columns],
         )
     )
     if made.preview:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ConfigError
@@ -12,8 +12,7 @@ from micro_etl.source.limits import ExtractOptions, HttpOptions
 _HTTP, _EXTRACT = HttpOptions(), ExtractOptions()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of a run; ``micro-etl run --help`` and docs/settings.md say what each means.
 
     Durations are in seconds, sizes in bytes.

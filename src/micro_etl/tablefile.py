@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -22,8 +21,7 @@ class Description(NamedTuple):
     schema: Schema
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnProfile:
+class ColumnProfile(NamedTuple):
     """What one column of a table holds.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from micro_etl.target.look import look
 from micro_etl.target.outcome import Outcome, Previous
 from tests.conftest import Bucket
 
-DATASET = replace(bundled_dataset("launches"), min_rows=3, max_shrink=0.1)
+DATASET = bundled_dataset("launches")._replace(min_rows=3, max_shrink=0.1)
 KEY = "launches.parquet"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,7 +101,7 @@ def test_table_may_be_empty_where_the_dataset_allows_it_by_force_alone(
     backend: Backend, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="empty"):
-        backend.publish(make_table(tmp_path, 0), dataset=replace(DATASET, min_rows=0))
+        backend.publish(make_table(tmp_path, 0), dataset=DATASET._replace(min_rows=0))
 
 
 def test_object_of_somebody_else_is_counted_and_hashed(backend: Backend, tmp_path: Path) -> None:

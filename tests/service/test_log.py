@@ -106,7 +106,7 @@ def test_a_line_has_as_many_fields_as_logs_insights_finds(
 ) -> None:
     report = JsonReport(level="info", run_id="r1")
     names = [f"c{number}" for number in range(columns)]
-    profiles = [ColumnProfile(name, 1, None, "a", "b") for name in names]
+    profiles = [ColumnProfile(name, 1, None, "a", "b")._asdict() for name in names]
     totals = dict.fromkeys(names, 3)
     report.event(Transformed(source_sha256="5", rows=1, bytes=2, sha256="6", columns=profiles))
     report.event(RunFailed(exit_code=65, error="e", violations=["v"] * 10, totals=totals))

@@ -7,9 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -24,26 +24,20 @@ from tests.service.command import launches
 from tests.service.conftest import Bench
 
 
-def with_settings(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
-    """Have the engine start with other settings."""
-    connect = engine.connect
-
-    def connect_with(scratch: Path) -> duckdb.DuckDBPyConnection:
-        connection = connect(scratch)
-        for name, value in settings.items():
-            connection.execute(f"SET {name} = {value}")
-        return connection
-
-    monkeypatch.setattr(engine, "connect", connect_with)
-
-
 def test_no_memory_and_no_scratch_folder_are_errors_of_the_machine(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = bench.body(launches(50_000).decode())
     with pytest.raises(MachineError, match="the scratch folder can't be used"):
         transform(body, bundled_dataset("launches"), scratch=bench.folder / "nowhere")
-    with_settings(monkeypatch, memory_limit="'1MB'")
+
+    def connect(scratch: Path, settings: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
+        connection = started(scratch, settings)
+        connection.execute("SET memory_limit = '1MB'")
+        return connection
+
+    started = engine.connect
+    monkeypatch.setattr(engine, "connect", connect)
     with pytest.raises(MachineError, match=r"out of memory: .*; give the task more"):
         transform(body, bundled_dataset("launches"), scratch=bench.folder)
 
@@ -72,7 +66,8 @@ def test_bytes_and_order_do_not_depend_on_threads_or_folder(
         folder = tmp_path / str(threads)
         folder.mkdir()
         with monkeypatch.context() as patched:
-            with_settings(patched, threads=threads)
+            configuration = {**engine.configuration(folder), "threads": str(threads)}
+            patched.setattr(engine, "configuration", lambda _, given=configuration: given)
             again = Bench(folder).table(MANY, text)
         assert again.sha256 == first.sha256
         assert again._replace(file=first.file) == first

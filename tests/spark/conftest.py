@@ -159,7 +159,7 @@ class SparkBench(Bench):
 
         return Job(
             # Whether there are more pages is asked by a run, not by `Bench`.
-            dataset=replace(contract, pagination=Pagination("none")),
+            dataset=contract._replace(pagination=Pagination("none")),
             splits=plan_splits([source], lines, size=size // 3 + 1),
             options=ExtractOptions(),
             max_record=1 << 24,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,7 +168,7 @@ def test_both_make_the_table_of_an_api_from_its_pages(
         text = served.dataset()
         contract = parse_dataset(text, label="dataset.toml")
         settings = read_settings("--raw-url", f"{tmp_path}/kept")
-        settings = replace(settings, target_url=f"{tmp_path}/first.parquet", source_backoff=0.01)
+        settings = settings._replace(target_url=f"{tmp_path}/first.parquet", source_backoff=0.01)
         scratch = tmp_path / "scratch"
         scratch.mkdir()
         report = JsonReport(level="error", run_id=None)

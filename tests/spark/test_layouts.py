@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +78,7 @@ def run_both(
     def run_by(engine: str, target: Path) -> None:
         scratch = target.with_suffix(".scratch")
         scratch.mkdir()
-        settings = replace(read("--source-url", url), engine=engine, target_url=str(target))
+        settings = read("--source-url", url)._replace(engine=engine, target_url=str(target))
         report = JsonReport(level="error", run_id=None)
         said.append(run(contract, settings, run_id="r", scratch=scratch, report=report).values)
 

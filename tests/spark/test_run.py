@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LINES = [json.dumps(record).encode() for record in json.loads(launches(60))]
-DATASET = replace(bundled_dataset("launches"), min_rows=3, max_shrink=0.1)
+DATASET = bundled_dataset("launches")._replace(min_rows=3, max_shrink=0.1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Folders:
     def run(self, source: str = "raw/", dataset: Dataset = DATASET, **options: Any) -> Any:
         """A run on Spark with these as source and target."""
         settings = read("--engine", "spark", "--source-url", f"{self.url}/{source}")
-        settings = replace(settings, target_url=f"{self.url}/table/")
+        settings = settings._replace(target_url=f"{self.url}/table/")
         report = JsonReport(level="error", run_id=None)
         return run(
             dataset, settings, run_id="r", scratch=self.scratch, report=report, **options
@@ -367,7 +367,7 @@ def test_a_reader_never_sees_half_of_a_version(
 def test_one_file_is_a_source_too(folders: Folders, layout: str) -> None:
     body, dataset = launches(20), DATASET
     if layout == "wrapped":
-        body, dataset = b'{"docs": ' + body + b"}", replace(DATASET, records=("docs",))
+        body, dataset = b'{"docs": ' + body + b"}", DATASET._replace(records=("docs",))
     folders.write("one.json", body)
     assert folders.run("one.json", dataset)["rows"] == 20
     assert folders.published()[0].endswith("part-000000.parquet")

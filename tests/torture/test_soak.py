@@ -131,7 +131,7 @@ class Reader:
 
 def settings(**changed: Any) -> Settings:
     """The settings of a run in this process, without patience."""
-    values: dict[str, Any] = dict.fromkeys(Settings.__slots__)
+    values: dict[str, Any] = dict.fromkeys(Settings._fields)
     values |= {name: 5.0 for name in values if name.endswith(("timeout", "deadline"))}
     values |= {name: 1 << 24 for name in values if name.endswith("bytes")}
     values |= {"source_attempts": 2, "source_backoff": 0.001, "source_backoff_max": 0.001}

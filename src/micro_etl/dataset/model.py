@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 
@@ -121,8 +121,7 @@ class Pagination(NamedTuple):
     total: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(NamedTuple):
     """What one table is made from and what must hold for it.
 
     Attributes:
@@ -153,7 +152,7 @@ class Dataset:
     max_shrink: float
     columns: tuple[Column, ...]
     unique: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     body: Mapping[str, object] | None = None
     each: Each | None = None
     oauth2: OAuth2 | None = None

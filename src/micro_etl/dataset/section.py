@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from micro_etl.dataset.model import Path
@@ -19,7 +18,6 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 WRITE_VARIABLES = "a variable is written ${NAME}, with letters, digits and _"
 
 
-@dataclass(frozen=True, slots=True)
 class Section:
     """One table of the file.
 
@@ -31,16 +29,20 @@ class Section:
         is_secret: its values must not be shown.
     """
 
-    label: str
-    name: str
-    values: Mapping[str, Any]
-    allowed: tuple[str, ...]
-    is_secret: bool = False
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        label: str,
+        name: str,
+        values: Mapping[str, Any],
+        allowed: tuple[str, ...],
+        *,
+        is_secret: bool = False,
+    ) -> None:
         """Refuse the keys that are not known."""
-        for key in self.values:
-            if key not in self.allowed:
+        self.label, self.name, self.values = label, name, values
+        self.allowed, self.is_secret = allowed, is_secret
+        for key in values:
+            if key not in allowed:
                 raise self.error(
                     f"{self.full(key)} is not known; {self.name or 'the file'} may hold "
                     f"{', '.join(self.allowed)}{did_you_mean(key, self.allowed)}"

@@ -25,7 +25,7 @@ from micro_etl.spark.plan import Split
 from micro_etl.table import parquet
 from micro_etl.table import violation_queries as queries
 from micro_etl.table.around import Around, read_around
-from micro_etl.table.engine import ONE_THREAD, Connection, Error, connect, machine_errors, reason_of
+from micro_etl.table.engine import IN_ORDER, Connection, Error, connect, machine_errors, reason_of
 from micro_etl.table.parquet import expected_schema, read_profile, read_schema
 from micro_etl.table.sql import literal
 from micro_etl.table.stage import stage as stage_sql
@@ -140,7 +140,7 @@ def _rows(batch: pa.RecordBatch, split: Split, schema: pa.Schema) -> pa.RecordBa
 def _stage(fetched: Fetched, job: Job, scratch: Path) -> Said:
     columns = job.dataset.columns
     staged, file = scratch / "staged.parquet", scratch / part_name(fetched.split.number)
-    with _connect(scratch) as connection:
+    with connect(scratch, IN_ORDER) as connection:
         try:
             with machine_errors():
                 connection.execute(stage_sql(job.dataset, fetched.body, staged))
@@ -170,7 +170,7 @@ def _stage(fetched: Fetched, job: Job, scratch: Path) -> Said:
 
 
 def _explain(fetched: Fetched, job: Job, scratch: Path) -> Said:
-    with _connect(scratch) as connection:
+    with connect(scratch, IN_ORDER) as connection:
         try:
             with machine_errors():
                 yield from _find_violations(connection, fetched.body, job)
@@ -196,9 +196,3 @@ def _find_violations(connection: Connection, body: Body, job: Job) -> Said:
     for key in job.dataset.keys:
         query = queries.keys(key, job.dataset, body)
         yield connection.sql(query).to_arrow_reader(_ROWS)
-
-
-def _connect(scratch: Path) -> Connection:
-    connection = connect(scratch)
-    connection.execute(ONE_THREAD)  # Spark runs a task on each core
-    return connection

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 # The engine, without the package around it, which a run has no use for: 16 ms to import, not 90.
 import _duckdb as duckdb
@@ -16,7 +17,7 @@ from micro_etl.errors import MachineError
 
 # One thread keeps the order of rows by itself. Told to keep it, the engine would hold all that it
 # has read of an array until its end: two hundred bytes a row.
-ONE_THREAD = "SET threads = 1; SET preserve_insertion_order = false"
+IN_ORDER: dict[str, str] = {"threads": "1", "preserve_insertion_order": "false"}
 """Settings with which rows keep their order in flat memory."""
 
 Error = duckdb.Error
@@ -37,17 +38,17 @@ def configuration(scratch: Path) -> dict[str, str | bool | int | float | list[st
 
 def start(scratch: Path) -> Future[Connection]:
     """Connect in the background: 20 ms of work in which the target and the source can answer."""
-    return ThreadPoolExecutor(1).submit(connect, scratch)
+    return ThreadPoolExecutor(1).submit(connect, scratch, IN_ORDER)
 
 
-def connect(scratch: Path) -> Connection:
-    """Connect to an engine with `configuration`.
+def connect(scratch: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Connection:
+    """Connect to an engine with `configuration`, and further settings.
 
     Raises:
         MachineError: it does not start.
     """
     try:
-        return duckdb.connect(config=configuration(scratch))
+        return duckdb.connect(config={**configuration(scratch), **settings})
     except duckdb.Error as error:  # it is the same each time: what lacks is memory
         raise MachineError(
             f"the engine does not start: {reason_of(error)}; give the task more memory"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from micro_etl.body import Body, Part, join
 from micro_etl.dataset import Dataset
-from micro_etl.table.engine import ONE_THREAD, Connection, Error, machine_errors
+from micro_etl.table.engine import Connection, Error, machine_errors
 from micro_etl.table.stage import stage
 
 _MOST_PARTS, _MOST_BYTES = 1_000, 32 << 20  # in one pass
@@ -34,7 +34,7 @@ class _State(Enum):
     """Until all parts have come."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class _Job:
     """Parts that are staged into one file."""
 
@@ -146,9 +146,7 @@ class Staging:
         connection: Connection | None = None
         while job := self._take():
             try:
-                if connection is None:
-                    connection = self.connection().cursor()
-                    connection.execute(ONE_THREAD)
+                connection = connection or self.connection().cursor()
                 self._stage(connection, job)
             except BaseException as error:  # raised by `finish`
                 job.error = error

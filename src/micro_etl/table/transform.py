@@ -12,18 +12,11 @@ from micro_etl.body import Body, restore
 from micro_etl.dataset import Dataset
 from micro_etl.errors import MachineError, SourceError
 from micro_etl.table import parquet
-from micro_etl.table.engine import (
-    ONE_THREAD,
-    Connection,
-    machine_errors,
-    reason_of,
-    start,
-)
+from micro_etl.table.engine import Connection, machine_errors, reason_of, start
 from micro_etl.table.parquet import Profile, expected_schema, read_profile, read_schema
 from micro_etl.table.sql import literal
 from micro_etl.table.staging import Staging
-from micro_etl.table.violations import culprit, raise_violations
-from micro_etl.tablefile import Table
+from micro_etl.tablefile import Schema, Table
 
 T = TypeVar("T")
 
@@ -61,7 +54,8 @@ def transform(
     """
     staging = Staging(dataset, scratch=scratch, engine=engine or start(scratch))
     staging.add(body)
-    return write_table(body, dataset, staging, scratch=scratch, on_read=on_read)
+    with staging.connection():
+        return write_table(body, dataset, staging, scratch=scratch, on_read=on_read)
 
 
 def write_table(
@@ -72,36 +66,42 @@ def write_table(
     scratch: Path,
     on_read: Callable[[], None] = keep,
 ) -> Table:
-    """Write the table of a body that is staged; arguments and errors are those of `transform`."""
+    """Write the table of a body that is staged; arguments and errors are those of `transform`.
+
+    The caller closes the connection.
+    """
     file = scratch / f"{dataset.name}.parquet"
-    with staging.connection() as connection:
-        error = staging.finish()
-        body = body._replace(parts=staging.parts)
-        if error:  # records are counted from the start of a response
-            body = body._replace(parts=restore(staging.parts, body.layout))
-            raise_violations(connection, dataset, body)
-            raise SourceError(
-                f"{culprit(error, body)} is not what it should be: {reason_of(error)}"
-            ) from error
-        connection.execute(f"{ONE_THREAD}; {_LITTLE_MEMORY}")
-        with ThreadPoolExecutor(1) as other:
-            query = (
-                parquet.publish(dataset.columns, _rows(connection, staging, scratch), file)
-                if staging.rows
-                else parquet.publish_empty(dataset.columns, file)
-            )
-            writing = other.submit(_write, connection.cursor(), query)
-            if staging.rows > _MANY:  # one after the other, in less memory
-                writing.result()
-            profile = _in_little_memory(
-                connection, lambda: read_profile(connection, dataset, staging.files)
-            )
-            if _may_hide_violations(profile):
-                connection.execute(_ALL_MEMORY)
-                raise_violations(connection, dataset, body)
-            on_read()
+    connection = staging.connection()
+    error = staging.finish()
+    body = body._replace(parts=staging.parts)
+    if error:  # records are counted from the start of a response
+        from micro_etl.table.violations import culprit, raise_violations  # 1 ms, where all is well
+
+        body = body._replace(parts=restore(staging.parts, body.layout))
+        raise_violations(connection, dataset, body)
+        raise SourceError(
+            f"{culprit(error, body)} is not what it should be: {reason_of(error)}"
+        ) from error
+    connection.execute(_LITTLE_MEMORY)
+    with ThreadPoolExecutor(1) as other:
+        query = (
+            parquet.publish(dataset.columns, _rows(connection, staging, scratch), file)
+            if staging.rows
+            else parquet.publish_empty(dataset.columns, file)
+        )
+        writing = other.submit(_publish, connection.cursor(), query, file)
+        if staging.rows > _MANY:  # one after the other, in less memory
             writing.result()
-        schema = read_schema(connection, file)
+        profile = _in_little_memory(
+            connection, lambda: read_profile(connection, dataset, staging.files)
+        )
+        if _may_hide_violations(profile):
+            from micro_etl.table.violations import raise_violations
+
+            connection.execute(_ALL_MEMORY)
+            raise_violations(connection, dataset, body)
+        on_read()
+        schema = writing.result()
     if schema != expected_schema(dataset.columns):
         raise AssertionError(f"the table has the schema {schema}")
     with file.open("rb") as written:
@@ -130,6 +130,12 @@ def _rows(connection: Connection, staging: Staging, scratch: Path) -> str:
     rows = f"SELECT * FROM read_parquet([{files}])"
     _write(connection, f"CREATE OR REPLACE TABLE staged.rows AS {rows}")
     return "staged.rows"
+
+
+def _publish(connection: Connection, query: str, file: Path) -> Schema:
+    """Write the file, and read its schema; what it holds is profiled meanwhile."""
+    _write(connection, query)
+    return read_schema(connection, file)
 
 
 def _write(connection: Connection, query: str) -> None:

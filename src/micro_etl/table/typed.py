@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from micro_etl.body import Body, Layout
 from micro_etl.dataset import Column, Dataset, Origin, Path
@@ -44,7 +43,6 @@ def leading_keys(path: Path) -> int:
     return next((at for at, step in enumerate(path) if not isinstance(step, str)), len(path))
 
 
-@dataclass(slots=True)
 class Node:
     """A key of a record.
 
@@ -53,8 +51,9 @@ class Node:
         children: the keys in it that columns go through.
     """
 
-    whole: bool = False
-    children: dict[str, Node] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.whole = False
+        self.children: dict[str, Node] = {}
 
     def type(self) -> str:
         """The engine's type of what it holds."""

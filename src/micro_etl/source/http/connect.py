@@ -165,9 +165,10 @@ def is_link_local(host: str) -> bool:
 
 def _proxy(url: Url) -> str | None:
     """The proxy for a URL, as HTTP_PROXY, HTTPS_PROXY and NO_PROXY name it."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
+    named = {name.lower() for name in os.environ if name.lower().endswith("_proxy")}
+    if not named - {"no_proxy"}:
         return None
-    from urllib.request import getproxies, proxy_bypass
+    from urllib.request import getproxies, proxy_bypass  # 5 ms, for proxies alone
 
     if proxy_bypass(url.netloc or ""):
         return None
