@@ -1,4 +1,4 @@
-"""What Spark needs and is not here is said in one line; these tests need no Spark."""
+"""What Spark needs and is not here is said in one line; these tests need none but the last."""
 
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
@@ -6,11 +6,15 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from micro_etl.spark.session import missing
 from tests.service.command import launches, made, micro_etl
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @pytest.fixture
@@ -71,3 +75,15 @@ def test_without_the_extra_a_run_ends_with_78_and_says_what_to_install(
         r"ENGINE is spark, which needs \w+: pip install '\.\[spark\]' in a clone", ended.failure
     )
     assert made(tmp_path) == set()
+
+
+def test_the_end_of_sparks_machine_is_no_traceback(
+    spark: SparkSession, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The thread that takes Spark's counts meets it where a run is stopped."""
+    server = spark.sparkContext._accumulatorServer
+    try:
+        raise EOFError
+    except EOFError:
+        server.handle_error(None, None)
+    assert capfd.readouterr().err == ""
