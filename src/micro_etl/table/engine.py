@@ -20,6 +20,8 @@ from micro_etl.errors import MachineError
 IN_ORDER: dict[str, str] = {"threads": "1", "preserve_insertion_order": "false"}
 """Settings with which rows keep their order in flat memory."""
 
+_QUIET = "SET enable_progress_bar = false"  # on standard output, where Python is interactive
+
 Error = duckdb.Error
 """What the engine raises."""
 
@@ -48,11 +50,13 @@ def connect(scratch: Path, settings: Mapping[str, str] = MappingProxyType({})) -
         MachineError: it does not start.
     """
     try:
-        return duckdb.connect(config={**configuration(scratch), **settings})
+        connection = duckdb.connect(config={**configuration(scratch), **settings})
+        connection.execute(_QUIET)
     except duckdb.Error as error:  # it is the same each time: what lacks is memory
         raise MachineError(
             f"the engine does not start: {reason_of(error)}; give the task more memory"
         ) from error
+    return connection
 
 
 @contextmanager
