@@ -41,7 +41,7 @@ def compile_all(name: str) -> str:
     columns = dataset.columns
     statements = {
         "stage": stage(dataset, body, staged),
-        "profile": parquet.profile(dataset, [staged]),
+        "profile": parquet.profile(dataset, parquet.rows_of([staged])),
         "publish": parquet.publish(columns, f"read_parquet({sql.literal(staged)})", table),
         "publish_empty": parquet.publish_empty(columns, Path("empty.parquet")),
         "schema": parquet.schema(table),
@@ -123,7 +123,10 @@ def test_a_file_may_have_any_name(tmp_path: Path) -> None:
             engine.execute(
                 stage(dataset, Body((Part(file, "the source"),), Layout.ARRAY, 1 << 24), staged)
             )
-            assert engine.execute(parquet.profile(dataset, [staged])).fetchall()[0][0] == 1
+            assert (
+                engine.execute(parquet.profile(dataset, parquet.rows_of([staged]))).fetchall()[0][0]
+                == 1
+            )
         assert staged.exists()
 
 

@@ -26,7 +26,7 @@ from micro_etl.table import parquet
 from micro_etl.table import violation_queries as queries
 from micro_etl.table.around import Around, read_around
 from micro_etl.table.engine import IN_ORDER, Connection, Error, connect, machine_errors, reason_of
-from micro_etl.table.parquet import expected_schema, read_profile, read_schema
+from micro_etl.table.parquet import expected_schema, read_profile, read_schema, rows_of
 from micro_etl.table.sql import literal
 from micro_etl.table.stage import stage as stage_sql
 from micro_etl.table.violations import find_wrong_wrapper, list_known_paths
@@ -147,7 +147,7 @@ def _stage(fetched: Fetched, job: Job, scratch: Path) -> Said:
         except (Error, UnicodeDecodeError) as error:
             yield {"suspect": reason_of(error)}
             return
-        profile = read_profile(connection, job.dataset, [staged])
+        profile = read_profile(connection, job.dataset, rows_of([staged]))
         rows = profile.rows
         said: dict[str, Any] = {"rows": rows, "nulls": [column.nulls for column in profile.columns]}
         if profile.empty:

@@ -8,7 +8,7 @@ from pathlib import Path
 from micro_etl.column_types import name_type
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError
-from micro_etl.table.parquet import count_rows, expected_schema, read_profile, read_schema
+from micro_etl.table.parquet import count_rows, expected_schema, read_profile, read_schema, rows_of
 from micro_etl.table.profile import open_file
 from micro_etl.tablefile import Schema
 
@@ -46,7 +46,7 @@ def compare(file: Path, dataset: Dataset, *, scratch: Path) -> tuple[int, list[s
         found, expected = read_schema(connection, file), expected_schema(dataset.columns)
         if found != expected:
             return count_rows(connection, file) or 0, _compare_schemas(found, expected)
-        profile = read_profile(connection, dataset, [file])
+        profile = read_profile(connection, dataset, rows_of([file]))
     broken = [
         f"{', '.join(key)} has {repeats:,} repeated values"
         for key, repeats in profile.repeats.items()

@@ -29,12 +29,17 @@ class Profile(NamedTuple):
     repeats: dict[tuple[str, ...], int]
 
 
-def profile(dataset: Dataset, tables: Sequence[Path]) -> str:
+def rows_of(files: Sequence[Path]) -> str:
+    """Compile the rows of Parquet files, one file after the other."""
+    return f"read_parquet([{', '.join(map(literal, files))}])"
+
+
+def profile(dataset: Dataset, table: str) -> str:
     """Compile one row about a table: rows, empty rows, then four values a column, then repeats.
 
     The four are nulls, distinct values where the column is a key, the least and the greatest.
     """
-    columns, files = dataset.columns, ", ".join(literal(table) for table in tables)
+    columns = dataset.columns
     empty = " AND ".join(f"{identifier(column.name)} IS NULL" for column in columns)
     parts = ["count(*)", f"count(*) FILTER (WHERE {empty})"]
     for column in columns:
@@ -52,7 +57,7 @@ def profile(dataset: Dataset, tables: Sequence[Path]) -> str:
             f"count(*) FILTER (WHERE {there})"
             f" - count(DISTINCT ({', '.join(names)})) FILTER (WHERE {there})"
         )
-    return f"SELECT {', '.join(parts)} FROM read_parquet([{files}])"
+    return f"SELECT {', '.join(parts)} FROM {table}"
 
 
 def publish(columns: Sequence[Column], staged: str, table: Path) -> str:
@@ -99,9 +104,9 @@ def schema(table: Path) -> str:
     )
 
 
-def read_profile(connection: Connection, dataset: Dataset, tables: Sequence[Path]) -> Profile:
-    """Read what Parquet files of a dataset hold together."""
-    rows, empty, *rest = connection.execute(profile(dataset, tables)).fetchone() or ()
+def read_profile(connection: Connection, dataset: Dataset, table: str) -> Profile:
+    """Read what a table of a dataset holds; it is given as SQL."""
+    rows, empty, *rest = connection.execute(profile(dataset, table)).fetchone() or ()
     count = len(dataset.columns)
     columns = tuple(
         ColumnProfile(column.name, *rest[4 * at : 4 * at + 4])

@@ -22,7 +22,7 @@ from micro_etl.table.stage import stage
 
 _MOST_PARTS, _MOST_BYTES = 1_000, 32 << 20  # in one pass
 _LEAST_BYTES = 8 << 20  # of small parts, for which a pass of its own takes longer than reading them
-_MOST_THREADS = 2  # each takes 60 MB, and two are faster than most sources
+_MOST_THREADS = 2  # which are faster than most sources
 _MOST_JOINS = 4  # before the rest is read in one piece
 
 

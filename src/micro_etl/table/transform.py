@@ -13,7 +13,7 @@ from micro_etl.dataset import Dataset
 from micro_etl.errors import MachineError, SourceError
 from micro_etl.table import parquet
 from micro_etl.table.engine import Connection, machine_errors, reason_of, start
-from micro_etl.table.parquet import Profile, expected_schema, read_profile, read_schema
+from micro_etl.table.parquet import Profile, expected_schema, read_profile, read_schema, rows_of
 from micro_etl.table.sql import literal
 from micro_etl.table.staging import Staging
 from micro_etl.tablefile import Schema, Table
@@ -23,7 +23,7 @@ T = TypeVar("T")
 _MANY = 500_000  # rows
 _ROW_GROUP = 122_880  # rows: with no more, there is nothing to cut
 # Enough for what reads staged values: where there are many distinct ones, it counts them on disk.
-_LITTLE_MEMORY, _ALL_MEMORY = "SET memory_limit = '128MB'", "RESET memory_limit"
+_LITTLE_MEMORY, _ALL_MEMORY = "SET memory_limit = '64MB'", "RESET memory_limit"
 
 
 def keep() -> None:
@@ -84,17 +84,16 @@ def write_table(
         ) from error
     connection.execute(_LITTLE_MEMORY)
     with ThreadPoolExecutor(1) as other:
+        rows = _rows(connection, staging, scratch)
         query = (
-            parquet.publish(dataset.columns, _rows(connection, staging, scratch), file)
+            parquet.publish(dataset.columns, rows, file)
             if staging.rows
             else parquet.publish_empty(dataset.columns, file)
         )
         writing = other.submit(_publish, connection.cursor(), query, file)
         if staging.rows > _MANY:  # one after the other, in less memory
             writing.result()
-        profile = _in_little_memory(
-            connection, lambda: read_profile(connection, dataset, staging.files)
-        )
+        profile = _in_little_memory(connection, lambda: read_profile(connection, dataset, rows))
         if _may_hide_violations(profile):
             from micro_etl.table.violations import raise_violations
 
@@ -123,12 +122,11 @@ def _rows(connection: Connection, staging: Staging, scratch: Path) -> str:
     The engine cuts a file into groups of rows by what it is given at a time, which differs with
     the files that the rows are read from. A table of its own gives them full, whatever came in.
     """
-    if len(staging.files) == 1 and staging.rows <= _ROW_GROUP:
-        return f"read_parquet({literal(staging.files[0])})"
-    files = ", ".join(literal(file) for file in staging.files)
+    rows = rows_of(staging.files)
+    if not staging.rows or (len(staging.files) == 1 and staging.rows <= _ROW_GROUP):
+        return rows
     _write(connection, f"ATTACH {literal(scratch / 'staged.db')} AS staged")
-    rows = f"SELECT * FROM read_parquet([{files}])"
-    _write(connection, f"CREATE OR REPLACE TABLE staged.rows AS {rows}")
+    _write(connection, f"CREATE OR REPLACE TABLE staged.rows AS SELECT * FROM {rows}")
     return "staged.rows"
 
 

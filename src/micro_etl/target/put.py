@@ -75,6 +75,7 @@ def put(
     for pause in (*_PAUSES, None):
         on_write()
         error = send(store, place.key, content, attributes, _mode(over))
+        content.madvise(mmap.MADV_DONTNEED)  # what was read of it, while it is read back
         try:
             now = read_back(place)
         except MicroEtlError as unread:
