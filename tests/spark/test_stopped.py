@@ -150,7 +150,8 @@ def test_stopped_while_tasks_work(
     assert list((folder / "scratch").iterdir()) == []
     assert (folder / "table" / MANIFEST).read_bytes() == before
     assert published(folder) == [1, 2, 3]
-    assert len(versions(folder)) == 2
+    # What it has written is removed by the next run, or at once where it sees Spark end first.
+    assert len(versions(folder)) in (1, 2)
 
     ended = run_to_its_end(folder, **bucket.environ, **source)  # no store in between
     assert (ended.code, ended.err, ended.result["result"]) == (0, "", "published")
