@@ -49,7 +49,7 @@ CODE = [
 MOST_WORDS = 1200
 # As long as a run does: these are no settings of the service, but of what it stands on.
 FOREIGN_VARIABLES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NO_COLOR"}
-OTHER_CODES = {0, 1, 130, 143}
+OTHER_CODES = {0, 1, 129, 130, 143}
 """What no error of the service stands for: success, a closed pipe, signals."""
 
 

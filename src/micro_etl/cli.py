@@ -37,7 +37,7 @@ Exit codes:
   75   another run published first
   77   access denied
   78   wrong or missing setting or dataset file
-  130  stopped by Ctrl-C, 143 by SIGTERM
+  129  stopped by SIGHUP, as a closed terminal sends it; 130 by Ctrl-C, 143 by SIGTERM
 """
 
 

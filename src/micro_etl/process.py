@@ -18,9 +18,6 @@ from micro_etl.events import RunFailed
 from micro_etl.log import Report
 from micro_etl.publication import Publication
 
-STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
-"""The signals that stop a command."""
-
 _DEFECT = 70
 # How the lack of memory looks where it is no MemoryError: to the loader of libraries, to the
 # starter of a thread, to the store, to the engine, and to a codec that can't be loaded.
@@ -40,7 +37,7 @@ def block_stop_signals() -> None:
     A handler in the main thread would wait until the engine or the store returns to Python, which
     can take longer than the 30 s that a container has.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _stop_signals())
 
 
 @contextmanager
@@ -145,9 +142,18 @@ def _report_no_memory(report: Report) -> None:
     report.event(RunFailed(exit_code=MachineError.exit_code, error=error))
 
 
+def _stop_signals() -> set[signal.Signals]:
+    """List the signals that stop a command.
+
+    A terminal that is closed sends SIGHUP; `nohup` has it ignored, so it stops nothing then.
+    """
+    stops = {signal.SIGTERM, signal.SIGINT}
+    return stops if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else {*stops, signal.SIGHUP}
+
+
 def _wait_for_stop(report: Report, publication: Publication, scratch: Path) -> None:
     """End the process at once on a stop signal, whatever the other threads wait for."""
-    number = signal.sigwait(STOP_SIGNALS)
+    number = signal.sigwait(_stop_signals())
     name, code = signal.Signals(number).name, 128 + number
     impatience = threading.Timer(_STOP_SECONDS, os._exit, [code])  # the log is not read
     impatience.daemon = True

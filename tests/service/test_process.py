@@ -18,7 +18,7 @@ from micro_etl.publication import State
 from tests.service.command import Ended, finish, launches, start
 from tests.service.servers import Answer, Request, Server, s3_error, serve
 
-SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 S3 = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "S3_BUCKET": "b"}
 
 
@@ -28,6 +28,14 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "launches.json").write_bytes(launches(5))
     (tmp_path / "x").write_bytes(b"the old table")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_nohup() -> Iterator[None]:
+    """These tests run as from a terminal, also where they are started by `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @contextmanager
@@ -127,6 +135,17 @@ def test_stopped_while_it_starts(
         wait_until_blocked(process, number)
         time.sleep(delay)  # the moment is the point: whatever it does by then
         assert stop(process, number).code == code
+
+
+def test_a_run_by_nohup_goes_on_when_its_terminal_is_closed(folder: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    answers = Answer(status=503, headers={"Retry-After": "1"}), Answer(body=launches(5))
+    with serve(*answers) as server:
+        process = start(folder, "run", SOURCE_URL=server.url, TARGET_URL="new.parquet")
+        server.wait_for("GET")
+        process.send_signal(signal.SIGHUP)
+        ended = finish(process)
+    assert (ended.code, ended.result["result"]) == (0, "published")
 
 
 def test_stopped_twice_ends_once(folder: Path) -> None:
