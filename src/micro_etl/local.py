@@ -42,9 +42,10 @@ class LocalEngine:
         self._denied: AccessDeniedError | None = None
 
     def look(self) -> Previous | None:
-        """Look at what is published at the target; HTTP is imported while the store answers."""
+        """Look at what is published at the target; the rest is imported while it answers."""
         looking = ThreadPoolExecutor(1).submit(self._look)
-        import micro_etl.source.read  # noqa: F401
+        import micro_etl.source.read
+        import micro_etl.target.load  # noqa: F401 - used where they are imported by name
 
         return looking.result()
 
@@ -129,8 +130,6 @@ class LocalEngine:
 
     def transform(self) -> Made:
         """Check every record and write the table."""
-        import micro_etl.target.load  # noqa: F401 - while the last part is staged
-
         task, body = self._task, self._body()
         with ExitStack() as opened:
             opened.enter_context(self._staging.connection())
