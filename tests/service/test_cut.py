@@ -47,6 +47,12 @@ LINES = {
 }
 
 
+@pytest.fixture(params=[1, 2, 1_000])
+def in_a_pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many parts at most are staged in one pass, where several wait for it."""
+    monkeypatch.setattr("micro_etl.table.staging._MOST_PARTS", request.param)
+
+
 def result(table: Path | None, error: Exception | None) -> object:
     """What is compared: the bytes of the table, or what is said instead."""
     if isinstance(error, ContractError):
@@ -106,6 +112,7 @@ def cut_by(size: int, text: bytes, layout: Layout, folder: Path, step: int = 7) 
     return cutter.parts
 
 
+@pytest.mark.usefixtures("in_a_pass")
 @pytest.mark.parametrize("name", ARRAYS)
 def test_table_or_violation_is_that_of_the_whole_wherever_an_array_is_cut(
     name: str, tmp_path: Path
@@ -121,6 +128,24 @@ def test_table_or_violation_is_that_of_the_whole_wherever_an_array_is_cut(
         assert staged(parts, Layout.ARRAY, contract, folder) == expected, chosen
 
 
+@pytest.mark.usefixtures("in_a_pass")
+@pytest.mark.parametrize("name", ["compact", "nested", "violation"])
+def test_pages_are_staged_where_one_of_them_is_cut(name: str, tmp_path: Path) -> None:
+    """A page before it and one after it stand in its passes."""
+    text, contract = ARRAYS[name].encode(), dataset(COLUMNS.replace(", unique = true", ""))
+    places = [(found.start() + 1, found.end() - 1) for found in re.finditer(rb"\},\{", text)]
+    tables = []
+    for number, chosen in enumerate([[], *([place] for place in places), places]):
+        folder = tmp_path / str(number)
+        parts = cut_at(text, chosen, folder)
+        for page in ("before", "after"):
+            (folder / page).write_bytes(b'[{"a":10},{"a":11}]')
+        pages = [Part(folder / "before", "before"), *parts, Part(folder / "after", "after")]
+        tables.append(staged(pages, Layout.ARRAY, contract, folder))
+    assert tables == tables[:1] * len(tables)
+
+
+@pytest.mark.usefixtures("in_a_pass")
 @pytest.mark.parametrize("name", [*ARRAYS, *LINES])
 def test_cutter_makes_parts_of_which_comes_the_table_of_the_whole(
     name: str, tmp_path: Path

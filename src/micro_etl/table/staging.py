@@ -48,16 +48,24 @@ class _Job:
 
     @property
     def is_cut_wrong(self) -> bool:
-        """Whether the last part may end inside a record."""
+        """Whether a part may end inside a record."""
         return isinstance(self.error, UnicodeDecodeError) or "Malformed JSON" in str(self.error)
+
+    @property
+    def has_cuts(self) -> bool:
+        """Whether some of its parts were cut from one response."""
+        return any(part.joint is not None for part in self.body.parts[1:])
 
 
 class Staging:
     """Stages parts, several at a time, into files that are in their order.
 
+    Parts that wait for a thread are staged in one pass, which takes the engine 4 ms to prepare.
+
     A part that was cut inside a record is not valid JSON. It is joined with the next one and staged
     again; after some such cuts, the rest is staged in one piece once all of it has come. As long as
-    what is before it is valid, a part begins between two records, so its own errors count.
+    what is before it is valid, a part begins between two records, so its own errors count. Which
+    part of a pass it is shows when each is staged alone, as all are from then on.
     """
 
     def __init__(self, dataset: Dataset, *, scratch: Path, engine: Future[Connection]) -> None:
@@ -70,6 +78,7 @@ class Staging:
         self._waiting: deque[_Job] = deque()
         self._settled = 0  # jobs at the start that need no other look
         self._added = 0
+        self._is_cut_wrong = False
         self._threads: list[threading.Thread] = []
         self._is_complete = self._is_over = False
 
@@ -94,16 +103,15 @@ class Staging:
 
     def add(self, body: Body) -> None:
         """Stage further parts, in the background."""
-        size = sum(part.file.stat().st_size for part in body.parts)
+        size = _size(body)
         with self._changed:
             last = self._jobs[-1] if self._jobs else None
-            if last and last.state is _State.WAITING and _fit(last, body, size):
+            if last and last.state is _State.WAITING and self._fits(last, body, size):
                 last.body = last.body._replace(parts=last.body.parts + body.parts)
                 last.size += size
                 self._wake()
                 return
-            job = _Job(body, size, self._scratch / f"staged-{self._added}.parquet")
-            self._added += 1
+            job = self._new_job(body, size)
             self._jobs.append(job)
             self._waiting.append(job)
             self._settle()
@@ -112,6 +120,19 @@ class Staging:
                 thread = threading.Thread(target=self._run, daemon=True)
                 self._threads.append(thread)
                 thread.start()
+
+    def _new_job(self, body: Body, size: int) -> _Job:
+        self._added += 1
+        return _Job(body, size, self._scratch / f"staged-{self._added}.parquet")
+
+    def _fits(self, job: _Job, body: Body, size: int) -> bool:
+        """Whether further parts can be staged in the pass of a job; it should not be a long one."""
+        return (
+            (job.body.layout, job.body.max_record) == (body.layout, body.max_record)
+            and not (self._is_cut_wrong and (job.has_cuts or body.parts[0].joint is not None))
+            and len(job.body.parts) + len(body.parts) <= _MOST_PARTS
+            and job.size + size < _MOST_BYTES
+        )
 
     def restart(self) -> None:
         """Forget all parts: they will come again."""
@@ -196,9 +217,14 @@ class Staging:
                 self._end()
                 return
             following = self._following()
-            if following and following.body.parts[0].joint is not None:
+            goes_on = following and following.body.parts[0].joint is not None
+            if len(job.body.parts) > 1 and not job.joins and (job.has_cuts or goes_on):
+                self._split(job)
+            elif following and goes_on:
                 if following.state is _State.RUNNING:
                     return
+                if len(following.body.parts) > 1:
+                    following = self._split(following)
                 self._absorb(job, following)
             elif following is None and not self._is_complete:
                 return
@@ -210,6 +236,19 @@ class Staging:
     def _following(self) -> _Job | None:
         after = self._jobs[self._settled + 1 : self._settled + 2]
         return after[0] if after else None
+
+    def _split(self, job: _Job) -> _Job:
+        """Stage each part of a job alone, and all that come; gives the first."""
+        self._is_cut_wrong = True
+        if job.state is _State.WAITING:
+            self._waiting.remove(job)
+        job.file.unlink(missing_ok=True)
+        bodies = [job.body._replace(parts=(part,)) for part in job.body.parts]
+        alone = [self._new_job(body, _size(body)) for body in bodies]
+        at = self._jobs.index(job)
+        self._jobs[at : at + 1] = alone
+        self._waiting.extendleft(reversed(alone))
+        return alone[0]
 
     def _absorb(self, job: _Job, following: _Job) -> None:
         if following.state is _State.WAITING:
@@ -235,14 +274,8 @@ class Staging:
         self._changed.notify_all()
 
 
-def _fit(job: _Job, body: Body, size: int) -> bool:
-    """Whether further parts can be staged in the pass of a job; it should not be a long one."""
-    return (
-        (job.body.layout, job.body.max_record) == (body.layout, body.max_record)
-        and job.body.parts[-1].joint is body.parts[0].joint is None
-        and len(job.body.parts) + len(body.parts) <= _MOST_PARTS
-        and job.size + size < _MOST_BYTES
-    )
+def _size(body: Body) -> int:
+    return sum(part.file.stat().st_size for part in body.parts)
 
 
 def _count_cores() -> int:
