@@ -4,7 +4,8 @@
 #   .ci/stand_in_base.sh IMAGE     e.g. .ci/stand_in_base.sh python-stand-in:3.13-slim
 #
 # It is Debian trixie, as the real image is, with Debian's own python3.13. A virtual environment laid
-# over /usr/local puts python, pip and site-packages where the real image has them. It is for
+# over /usr/local puts python, pip and site-packages where the real image has them. There is no
+# bytecode, as there is none there: a start takes what it takes on the real one. It is for
 # rehearsals only: nothing that is deployed may be built on it, and its label says so.
 #
 # The packages come from the Debian mirror that apt on this machine is set up with. Where
@@ -37,6 +38,7 @@ mmdebstrap --quiet --variant=minbase --mode=root \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     "${trust[@]}" \
     --customize-hook='chroot "$1" python3.13 -m venv /usr/local' \
+    --customize-hook='find "$1" -name "*.pyc" -delete' \
     trixie - "$mirror" |
     "$engine" import \
         --change 'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' \

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dev.bench import records, slow
-from dev.bench.container import Contained, run_contained
+from dev.bench.container import CPUS, Contained, image_size, run_contained
 from dev.bench.job import Run, Store, run_job
 from dev.bench.machine import describe, import_seconds
 from dev.bench.peers import BASELINE, PEERS, SERVICE
@@ -36,7 +36,11 @@ def main() -> None:
         "--rounds-slow", type=int, default=3, metavar="N", help="those that other peers are in"
     )
     parser.add_argument(
-        "--rounds-late", type=int, default=5, metavar="N", help="of 500,000 from a slow source"
+        "--rounds-late",
+        type=int,
+        default=5,
+        metavar="N",
+        help="of 500,000 from a slow source, and of a small container",
     )
     parser.add_argument("--skip-huge", action="store_true", help="no run of 5,000,000 (11 GiB)")
     parser.add_argument("--image", help="a built image, to run 500,000 in little memory")
@@ -56,7 +60,9 @@ def main() -> None:
             large=large,
             late=_measure_late(options.rounds_late, store),
             huge=None,
-            contained=_contain(options.image, store) if options.image else None,
+            contained=_contain(options.image, options.rounds_late, store)
+            if options.image
+            else None,
             sizes={peer.name: peer.size() for peer in PEERS},
             imports={peer.name: import_seconds(peer) for peer in PEERS},
         )
@@ -101,12 +107,16 @@ def _measure_late(rounds: int, store: Store) -> dict[str, list[slow.Late]]:
     return late
 
 
-def _contain(image: str, store: Store) -> Contained:
-    """One run of the image with 500,000 records."""
+def _contain(image: str, rounds: int, store: Store) -> Contained:
+    """One run of the image with 500,000 records, and some with 205 on a part of a core."""
     with _served(_LARGE) as source:
-        contained = run_contained(image, source, store, records.table(_SEED, _LARGE))
-    _say(f"{_LARGE:,} records, {image}: {contained.run.wall:.1f} s")
-    return contained
+        large = run_contained(image, source, store, records.table(_SEED, _LARGE))
+    _say(f"{_LARGE:,} records, {image}: {large.wall:.1f} s")
+    expected = records.table(_SEED, _SMALL)
+    with _served(_SMALL) as source:
+        small = [run_contained(image, source, store, expected, cpus=CPUS) for _ in range(rounds)]
+    _say(f"{_SMALL} records, {image}, {CPUS} CPUs: {[f'{run.wall:.2f} s' for run in small]}")
+    return Contained(image_size(image), large, small)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_the_page_shows_medians_of_pairs() -> None:
     measured = {peer.name: runs(10, 20, 30) for peer in PEERS} | {SERVICE: runs(5, 30, 30)}
     sizes = {peer.name: 85_000_000 for peer in PEERS}
     imports = {peer.name: {"x": 0.05} for peer in PEERS}
-    contained = Contained(130_000_000, runs(7)[0])
+    contained = Contained(130_000_000, runs(7)[0], runs(2, 3))
     late = {"array": [Late(run, 0.25) for run in runs(2, 4, 6)]}
     results = Results(
         ["then", "now"], measured, measured, late, runs(9)[0], contained, sizes, imports
@@ -119,7 +119,7 @@ def test_the_page_shows_medians_of_pairs() -> None:
     assert "5,000,000 (11 GiB" in text
     assert "1.00 times as much" in text
     assert "130 MB with its base" in text
-    assert "500,000 records in 7.0 s" in text
+    assert "500,000 records in 7.0 s; with `--cpus 0.25` too, 205 in 2.5 (" in text
 
 
 def test_the_lines_of_the_scale_are_the_launches_of_the_table(tmp_path: Path) -> None:
