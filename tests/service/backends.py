@@ -38,6 +38,11 @@ def make_table(folder: Path, rows: int, first: int = 0) -> Table:
     return Table(file, rows, len(data), digest, "5c4e", (), (("n", "OPTIONAL", "INTEGER"),))
 
 
+def opened(url: str, *, timeout: float, deadline: float) -> Place:
+    """The place that a URL or path names."""
+    return open_place(Location.parse(url), timeout=timeout, deadline=deadline)
+
+
 def look_at(place: Place, scratch: Path) -> Previous | None:
     """Look at a target, as a run does."""
     return look(place, scratch=scratch, describe=partial(describe_alone, scratch=scratch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from dev.loopback import free_port
 from micro_etl.body import Body, Part
 from micro_etl.dataset import Dataset, parse_dataset
 from micro_etl.errors import ContractError
@@ -76,3 +78,14 @@ class Bench:
 def bench(tmp_path: Path) -> Bench:
     """A bench in an empty folder."""
     return Bench(tmp_path)
+
+
+@pytest.fixture
+def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An environment that says nothing about AWS, and a metadata service that is down."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+    return monkeypatch

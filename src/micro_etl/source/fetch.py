@@ -173,7 +173,8 @@ def _unreadable(url: Location, error: OSError) -> SourceError:
 def _from_store(url: Location, file: Path, write: _Spool, options: ExtractOptions) -> Extract:
     import obstore
 
-    from micro_etl.store import SCHEMES, open_place, target_errors
+    from micro_etl.store import SCHEMES, open_place
+    from micro_etl.store_errors import target_errors
 
     if not url.is_store:
         raise ConfigError(

@@ -21,7 +21,8 @@ from micro_etl.source.http.send import OnRetry
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.pattern import is_hidden, parse_pattern
 from micro_etl.source.spool import OnProgress
-from micro_etl.store import open_place, target_errors
+from micro_etl.store import open_place
+from micro_etl.store_errors import target_errors
 
 
 class SourceFile(NamedTuple):

@@ -14,7 +14,8 @@ from micro_etl.errors import ConfigError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.source.fetch import Extract
 from micro_etl.source.unpack import unpack
-from micro_etl.store import Place, open_place, sync, target_errors
+from micro_etl.store import Place, open_place, sync
+from micro_etl.store_errors import target_errors
 
 _CHUNK = 1 << 20
 

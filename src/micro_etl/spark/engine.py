@@ -37,7 +37,8 @@ from micro_etl.spark.target import (
     publish,
     remove,
 )
-from micro_etl.store import ENDPOINT_VARIABLES, open_place, target_errors
+from micro_etl.store import ENDPOINT_VARIABLES, open_place
+from micro_etl.store_errors import target_errors
 from micro_etl.table.engine import connect
 from micro_etl.table.parquet import expected_schema, publish_empty
 from micro_etl.tablefile import ColumnProfile

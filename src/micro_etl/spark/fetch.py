@@ -19,7 +19,8 @@ from micro_etl.source.layout import find_layout, largest_record
 from micro_etl.source.strict import THOROUGH, StrictScan
 from micro_etl.spark.job import Job
 from micro_etl.spark.plan import Split, lines_between
-from micro_etl.store import open_place, target_errors
+from micro_etl.store import open_place
+from micro_etl.store_errors import target_errors
 
 if TYPE_CHECKING:
     from obstore import GetOptions

@@ -15,7 +15,8 @@ from obstore.exceptions import AlreadyExistsError
 from micro_etl.errors import MicroEtlError, TargetError
 from micro_etl.location import Location
 from micro_etl.spark.job import Job
-from micro_etl.store import open_place, sync, target_errors
+from micro_etl.store import open_place, sync
+from micro_etl.store_errors import target_errors
 from micro_etl.target.put import map_file, send
 from micro_etl.target.verify import read_back
 

@@ -24,7 +24,8 @@ import obstore
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError, scratch_errors
 from micro_etl.location import Location
-from micro_etl.store import Place, error_code, open_place, sync, target_errors
+from micro_etl.store import Place, open_place, sync
+from micro_etl.store_errors import error_code, target_errors
 from micro_etl.tablefile import Description, Schema, Table
 from micro_etl.target.guards import refuse
 from micro_etl.target.load import load

@@ -9,7 +9,8 @@ from obstore.exceptions import PreconditionError
 
 from micro_etl.dataset import Dataset
 from micro_etl.errors import DataError, TargetError
-from micro_etl.store import Place, is_archived
+from micro_etl.store import Place
+from micro_etl.store_errors import is_archived
 from micro_etl.tablefile import Table
 from micro_etl.target.guards import refuse
 from micro_etl.target.look import read_content

@@ -13,7 +13,8 @@ import obstore
 from obstore.exceptions import BaseError, PreconditionError
 
 from micro_etl.errors import AccessDeniedError, TargetError, scratch_errors
-from micro_etl.store import Place, error_code, is_archived, is_missing_bucket, target_errors
+from micro_etl.store import Place
+from micro_etl.store_errors import error_code, is_archived, is_missing_bucket, target_errors
 from micro_etl.target.outcome import Describe, Previous
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from obstore.exceptions import (
 )
 
 from micro_etl.errors import MicroEtlError, TargetError
-from micro_etl.store import Place, is_missing_bucket, reason, target_errors
+from micro_etl.store import Place
+from micro_etl.store_errors import is_missing_bucket, reason, target_errors
 from micro_etl.tablefile import Table
 from micro_etl.target.outcome import Previous
 from micro_etl.target.verify import Verdict, broken, judge, overtaken, read_back, strange

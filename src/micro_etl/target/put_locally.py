@@ -14,7 +14,8 @@ from pathlib import Path
 import obstore
 
 from micro_etl.errors import AccessDeniedError, TargetError
-from micro_etl.store import Place, target_errors
+from micro_etl.store import Place
+from micro_etl.store_errors import target_errors
 from micro_etl.tablefile import Table
 from micro_etl.target.outcome import Previous
 from micro_etl.target.verify import Verdict, broken, judge, overtaken, read_back

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import obstore
 
 from micro_etl.errors import RaceLostError, TargetError
-from micro_etl.store import Place, is_missing_bucket, target_errors
+from micro_etl.store import Place
+from micro_etl.store_errors import is_missing_bucket, target_errors
 from micro_etl.tablefile import Table
 from micro_etl.target.look import metadata_of
 from micro_etl.target.outcome import Previous
