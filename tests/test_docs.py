@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +148,7 @@ def test_the_events_are_documented_with_their_fields() -> None:
     section = EXIT_CODES.partition("## Events")[2].partition("## Metrics")[0]
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", section, re.MULTILINE)
     assert dict(rows) == {
-        re.sub("(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): ", ".join(
-            field.name for field in fields(kind)
-        )
+        re.sub("(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): ", ".join(kind.fields())
         for kind in kinds
     }
 

@@ -10,17 +10,18 @@ import click
 from click.core import ParameterSource
 
 from micro_etl import __version__
+from micro_etl.errors import ConfigError, MicroEtlError, UsageError
 from micro_etl.log import open_report, printing
 from micro_etl.look_commands import check, completion, datasets, ddl, show
 from micro_etl.look_commands import report as report_command
 from micro_etl.mask import mask_of
-from micro_etl.option_types import Whole
+from micro_etl.option_types import Value
 from micro_etl.options import TARGET, GroupedCommand, flag, prefer_flags, run_options
 from micro_etl.process import workspace
-from micro_etl.publication import Publication
+from micro_etl.run_command import run_dataset
+from micro_etl.setting_types import Whole
 from micro_etl.settings import Settings
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.read_dataset import read_dataset
 
 _EXIT_CODES = """
 \b
@@ -69,38 +70,7 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
       micro-etl run --dataset orders --s3-bucket my-bucket
     """  # noqa: D301 - click reads the escape, which keeps the line apart
     settings = Settings(**prefer_flags(values, _given_flags()))
-    run_id = settings.run_id or os.urandom(16).hex()
-    report = open_report(
-        log_format=settings.log_format,
-        log_level=settings.log_level,
-        run_id=run_id,
-        namespace=settings.metrics_namespace,
-        mask=mask_of(settings.source_url, settings.target_url, settings.raw_url, settings.dataset),
-    )
-    if any(name.startswith("OTEL_") for name in os.environ):
-        from micro_etl.otel import MeteredReport, is_wanted
-
-        if is_wanted(os.environ):
-            report = MeteredReport(report)
-    publication = Publication()
-    with workspace(report, publication) as scratch:
-        # Here, where it ends with 71 that there is no memory to load the engine.
-        from micro_etl.pipeline import run as run_pipeline
-
-        dataset = read_dataset(settings.dataset, scratch=scratch, options=settings.extract_options)
-        report.dataset = dataset.name
-        report.event(
-            run_pipeline(
-                dataset,
-                settings,
-                run_id=run_id,
-                scratch=scratch,
-                report=report,
-                publication=publication,
-                force=force,
-                dry_run=dry_run,
-            )
-        )
+    run_dataset(settings, force=force, dry_run=dry_run)
 
 
 @cli.command()
@@ -108,7 +78,9 @@ def run(*, force: bool, dry_run: bool, **values: Any) -> None:
 @click.option("-H", "--header", "headers", multiple=True, help="'Authorization: Bearer ${TOKEN}'.")
 @click.option("-d", "--body", help="JSON to post, or @ and a file that holds it.")
 @click.option("-o", "--output", help="The file to write; it must not exist.  [default: stdout]")
-@click.option("--rows", type=Whole(1, 1000), default=5, show_default=True, help="Rows to show.")
+@click.option(
+    "--rows", type=Value(Whole(1, 1000)), default=5, show_default=True, help="Rows to show."
+)
 def new(
     url: str, headers: tuple[str, ...], body: str | None, output: str | None, rows: int
 ) -> None:
@@ -163,3 +135,35 @@ def _given_flags() -> set[str]:
         for name in context.params
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
+
+
+def run_cli() -> int:
+    """Run what the command line says; gives the exit code.
+
+    Raises:
+        MicroEtlError: a wrong flag or variable, or what a command could not do.
+    """
+    try:
+        return cli.main(prog_name="micro-etl", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return UsageError.exit_code
+    except click.UsageError as error:
+        raise explain_usage(error) from error
+
+
+def explain_usage(error: click.UsageError) -> MicroEtlError:
+    """What a wrong flag, or a wrong environment variable, ends the command with."""
+    parameter = getattr(error, "param", None)
+    should = getattr(getattr(parameter, "type", None), "should", "")
+    if isinstance(error, click.MissingParameter) and parameter and should:
+        is_flag = isinstance(parameter, click.Option)
+        name = parameter.opts[0] if is_flag else str(parameter.name).upper()
+        return UsageError(f"{name} is missing; it should be {should}")
+    if isinstance(error, click.BadParameter) and isinstance(parameter, click.Option) and error.ctx:
+        name = parameter.name or ""
+        if error.ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
+            return ConfigError(f"{parameter.envvar} {error.message}")
+        return UsageError(f"{parameter.opts[0]} {error.message}")
+    command = error.ctx.command_path if error.ctx else "micro-etl"
+    return UsageError(f"{error.format_message()} (see {command} --help)")

@@ -14,7 +14,7 @@ from micro_etl.errors import MachineError
 from micro_etl.events import RunFinished
 from micro_etl.location import Location
 from micro_etl.log import Report
-from micro_etl.settings import Settings
+from micro_etl.settings import Settings, parse_settings
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset
 
@@ -50,7 +50,6 @@ def run(
         UsageError: there is no such setting.
         ConfigError: a setting is not what it should be.
     """
-    from micro_etl.options import parse_settings
     from micro_etl.pipeline import run as run_pipeline
 
     name = dataset.name if isinstance(dataset, Dataset) else os.fspath(dataset)

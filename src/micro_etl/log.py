@@ -1,4 +1,4 @@
-"""Tell what a run does: JSON lines for machines, a few aligned lines for people."""
+"""Tell what a run does: JSON lines for machines here, lines for people in `text_log`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import click
-
 from micro_etl.errors import MachineError
 from micro_etl.events import (
     Event,
-    Extracted,
-    LeftBehind,
-    MetricsNotSent,
-    RunFailed,
     RunFinished,
-    SourceRetry,
-    Transformed,
     limit_fields,
 )
 from micro_etl.mask import Mask
-from micro_etl.progress import ProgressLine
-from micro_etl.text import printable, size
 
-_LEVELS = ("info", "warning", "error")
+LEVELS = ("info", "warning", "error")
+"""The levels of events, from the least important on."""
 _UNKNOWN = "unknown"
 
 
@@ -61,7 +52,7 @@ class Report:
         """Show a person the first rows; `draw` is called only where they are shown."""
 
 
-class _Turn:
+class Turn:
     """One thread speaks at a time, and the first result of a run is its last word."""
 
     def __init__(self) -> None:
@@ -92,8 +83,8 @@ class JsonReport(Report):
     ) -> None:
         super().__init__(mask=mask)
         self.dataset = dataset
-        self._level, self._run_id = _LEVELS.index(level), run_id
-        self._namespace, self._turn = namespace, _Turn()
+        self._level, self._run_id = LEVELS.index(level), run_id
+        self._namespace, self._turn = namespace, Turn()
 
     def event(self, event: Event) -> None:
         """Print the event, unless it is less important than what is asked for."""
@@ -103,7 +94,7 @@ class JsonReport(Report):
     def _say(self, event: Event) -> None:
         if self._namespace and event.ends_run:
             _print(embedded_metrics(self._namespace, self.dataset, event))
-        if event.ends_run or _LEVELS.index(event.level) >= self._level:
+        if event.ends_run or LEVELS.index(event.level) >= self._level:
             line = {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "level": event.level,
@@ -112,57 +103,6 @@ class JsonReport(Report):
                 **self.mask.clean_all(event.values),
             }
             _print(limit_fields(line))
-
-
-class TextReport(Report):
-    """Aligned lines for people; errors go to standard error."""
-
-    def __init__(
-        self, *, level: str, color: bool | None, live: bool, mask: Mask | None = None
-    ) -> None:
-        super().__init__(mask=mask)
-        self._turn, self._level, self._color = _Turn(), _LEVELS.index(level), color
-        self._line = ProgressLine(live=live)
-
-    def event(self, event: Event) -> None:
-        """Print what the event means."""
-        with self._turn.take(event), self._line.hidden(for_good=event.ends_run), printing():
-            self._say(event)
-
-    def _say(self, event: Event) -> None:
-        fields = self.mask.clean_all(event.values)
-        if isinstance(event, RunFailed):
-            click.echo(
-                click.style("error", fg="red", bold=True) + f"     {printable(fields['error'])}",
-                err=True,
-                color=self._color,
-            )
-            for violation in fields.get("violations", [])[1:]:
-                click.echo(f"          {printable(violation)}", err=True)
-        elif event.ends_run or _LEVELS.index(event.level) >= self._level:
-            line = _line(event, fields)
-            if line:
-                click.echo(f"{line[0]:<10}{line[1]}", color=self._color)
-
-    def phase(self, name: str, total: int | None = None) -> None:
-        """Begin another line of progress."""
-        self._line.begin(name, total)
-
-    def progress(self, received: int, total: int | None) -> None:
-        """Note bytes for that line."""
-        self._line.receive(received, total)
-
-    def arrived(self, parts: int, records: int | None) -> None:
-        """Note pages and records for that line."""
-        self._line.count(parts, records)
-
-    def preview(self, draw: Callable[[], str]) -> None:
-        """Print the first rows, unless only what is more important is asked for."""
-        if self._level > _LEVELS.index("info"):
-            return
-        shown = self.mask.clean(draw())
-        with self._line.hidden(), printing():
-            click.echo(f"\n{shown}\n")
 
 
 def open_report(
@@ -191,6 +131,8 @@ def open_report(
             level=log_level, run_id=run_id, namespace=namespace, dataset=dataset, mask=mask
         )
     color = False if environ.get("NO_COLOR") else None
+    from micro_etl.text_log import TextReport  # for a person, who waits for click
+
     return TextReport(level=log_level, color=color, live=sys.stderr.isatty(), mask=mask)
 
 
@@ -244,24 +186,3 @@ def _print(line: Mapping[str, Any]) -> None:
     with printing():
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
-
-
-def _line(event: Event, fields: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Head and text of the line that an event prints, if it prints one."""
-    if isinstance(event, SourceRetry):
-        return "retry", f"{fields['attempt']}: {printable(fields['reason'])}"
-    if isinstance(event, LeftBehind):
-        return "left", printable(fields["reason"])
-    if isinstance(event, MetricsNotSent):
-        return "metrics", f"not sent: {printable(fields['reason'])}"
-    if isinstance(event, Extracted):
-        return "source", f"{size(fields['received'])} from {printable(fields['source'])}"
-    if isinstance(event, Transformed):
-        return "table", f"{fields['rows']:,} rows, {size(fields['bytes'])} of Parquet"
-    if not isinstance(event, RunFinished):
-        return None
-    target, result = printable(fields["target"]), fields["result"]
-    seconds = f"in {fields['seconds']['total']:.2f} s"
-    before = "" if fields["previous_rows"] is None else f", {fields['previous_rows']:,} rows before"
-    styled = click.style(result, fg="yellow" if result == "would publish" else "green")
-    return "target", f"{target} {styled} {seconds}{before}"

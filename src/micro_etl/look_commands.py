@@ -28,9 +28,10 @@ from micro_etl.errors import DataError, UsageError
 from micro_etl.location import Location
 from micro_etl.log import open_report, printing
 from micro_etl.mask import Mask, mask_of
-from micro_etl.option_types import DatasetReference, FileOrUrl, OneOf, Whole
+from micro_etl.option_types import Value
 from micro_etl.options import DATASET, store_options
 from micro_etl.process import workspace
+from micro_etl.setting_types import DatasetReference, FileOrUrl, OneOf, Whole
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.read_dataset import read_dataset
 
@@ -49,7 +50,7 @@ def _json_option(command: F) -> F:
 
 
 @click.command()
-@click.argument("url", type=FileOrUrl())
+@click.argument("url", type=Value(FileOrUrl()))
 @DATASET
 @store_options
 @_json_option
@@ -93,8 +94,10 @@ def check(url: str, dataset: str, *, as_json: bool, **limits: float) -> None:
 
 
 @click.command()
-@click.argument("url", type=FileOrUrl())
-@click.option("--rows", type=Whole(1, 1000), default=10, show_default=True, help="Rows to show.")
+@click.argument("url", type=Value(FileOrUrl()))
+@click.option(
+    "--rows", type=Value(Whole(1, 1000)), default=10, show_default=True, help="Rows to show."
+)
 @store_options
 @_json_option
 def show(url: str, rows: int, *, as_json: bool, **limits: float) -> None:
@@ -126,8 +129,10 @@ def show(url: str, rows: int, *, as_json: bool, **limits: float) -> None:
 
 
 @click.command()
-@click.argument("url", type=FileOrUrl())
-@click.option("-o", "--output", type=FileOrUrl(), help="The file to write.  [default: stdout]")
+@click.argument("url", type=Value(FileOrUrl()))
+@click.option(
+    "-o", "--output", type=Value(FileOrUrl()), help="The file to write.  [default: stdout]"
+)
 @store_options
 def report(url: str, output: str | None, **limits: float) -> None:
     """Write a page about the Parquet file at URL: what was published, when, and what it holds.
@@ -164,7 +169,7 @@ def report(url: str, output: str | None, **limits: float) -> None:
 
 
 @click.command()
-@click.argument("file", type=DatasetReference(), required=False)
+@click.argument("file", type=Value(DatasetReference()), required=False)
 @click.option(
     "--schema", is_flag=True, help="Print the JSON Schema of a dataset file, for editors."
 )
@@ -196,8 +201,8 @@ def datasets(file: str | None, *, schema: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("dataset", type=DatasetReference())
-@click.option("--dialect", type=OneOf(*_DIALECTS), required=True, help="The database.")
+@click.argument("dataset", type=Value(DatasetReference()))
+@click.option("--dialect", type=Value(OneOf(*_DIALECTS)), required=True, help="The database.")
 @click.option("--location", help="Where the table is published, as the database names it.")
 @click.option("--table", help="Name of the table.  [default: the dataset's, with _ for -]")
 def ddl(dataset: str, dialect: str, location: str | None, table: str | None) -> None:
@@ -219,7 +224,7 @@ def ddl(dataset: str, dialect: str, location: str | None, table: str | None) -> 
 
 
 @click.command()
-@click.argument("shell", type=OneOf("bash", "zsh", "fish"))
+@click.argument("shell", type=Value(OneOf("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete commands, flags, values and names of datasets.
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import click
 
-from micro_etl.errors import ConfigError, UsageError
-from micro_etl.option_types import (
-    BucketName,
-    ByteSize,
-    DatasetReference,
-    FileOrUrl,
-    OneOf,
-    RunId,
-    Seconds,
-    Setting,
-    Whole,
-)
-from micro_etl.settings import Settings
+from micro_etl.errors import UsageError
+from micro_etl.option_types import Value
+from micro_etl.setting_types import ByteSize
+from micro_etl.settings import TYPES, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,13 +44,10 @@ class GroupedOption(click.Option):
         self.group = group
 
 
-_KINDS: dict[str, Any] = {}
-
-
-def option(name: str, kind: Any, group: str, text: str) -> Callable[[F], F]:
+def option(name: str, group: str, text: str) -> Callable[[F], F]:
     """Make a flag and the environment variable of the same name; `Settings` has the default."""
     default = _DEFAULTS[name.lower()]
-    _KINDS[name.lower()] = kind
+    kind = TYPES[name.lower()]
     shown: bool | str = default is not None
     if isinstance(kind, ByteSize) and isinstance(default, int):
         shown = f"{default >> 30}GiB" if default >> 30 else f"{default >> 20}MiB"
@@ -68,7 +55,7 @@ def option(name: str, kind: Any, group: str, text: str) -> Callable[[F], F]:
         "--" + name.lower().replace("_", "-"),
         cls=GroupedOption,
         group=group,
-        type=kind,
+        type=Value(kind),
         default=default,
         envvar=name,
         show_envvar=True,
@@ -87,81 +74,68 @@ SOURCE, TARGET, LIMITS, OUTPUT = "Source", "Target", "Limits", "Output"
 
 DATASET = option(
     "DATASET",
-    DatasetReference(),
     SOURCE,
     "Name of a file in ./datasets or of a bundled dataset, or the path or URL of a dataset file.",
 )
 _STORE = (
-    option(
-        "TARGET_TIMEOUT", Seconds(), LIMITS, "Seconds without progress of a request to a store."
-    ),
-    option("TARGET_DEADLINE", Seconds(), LIMITS, "Seconds for a request with its retries."),
+    option("TARGET_TIMEOUT", LIMITS, "Seconds without progress of a request to a store."),
+    option("TARGET_DEADLINE", LIMITS, "Seconds for a request with its retries."),
 )
 _RUN = (
     DATASET,
-    option(
-        "SOURCE_URL", FileOrUrl(), SOURCE, "Where the records come from.  [default: the dataset's]"
-    ),
+    option("SOURCE_URL", SOURCE, "Where the records come from.  [default: the dataset's]"),
     option(
         "ENGINE",
-        OneOf("duckdb", "spark"),
         SOURCE,
         "Spark, from a folder of JSON to a folder of Parquet, is for data beyond one machine.",
     ),
-    option("S3_BUCKET", BucketName(), TARGET, "The bucket that the table goes to."),
-    option("S3_KEY", str, TARGET, "The table's key in it.  [default: <dataset>.parquet]"),
+    option("S3_BUCKET", TARGET, "The bucket that the table goes to."),
+    option("S3_KEY", TARGET, "The table's key in it.  [default: <dataset>.parquet]"),
     option(
         "TARGET_URL",
-        FileOrUrl(),
         TARGET,
         "Any other place for the table: s3://, gs://, az://, a path.  "
         "[default on a terminal: out/<dataset>.parquet]",
     ),
     option(
         "RAW_URL",
-        FileOrUrl(),
         TARGET,
         "Keep each distinct response in this folder of a store, gzipped and named by its hash.",
     ),
-    option("SOURCE_ATTEMPTS", Whole(1, 20), LIMITS, "Attempts for each request."),
-    option("SOURCE_CONNECT_TIMEOUT", Seconds(), LIMITS, "Seconds to connect, TLS included."),
-    option("SOURCE_READ_TIMEOUT", Seconds(), LIMITS, "Seconds without any data before a retry."),
-    option("SOURCE_DEADLINE", Seconds(), LIMITS, "Seconds for the whole source, with retries."),
-    option("SOURCE_BACKOFF", Seconds(), LIMITS, "Unit of the wait between attempts, in seconds."),
-    option("SOURCE_BACKOFF_MAX", Seconds(), LIMITS, "Longest wait between attempts, in seconds."),
+    option("SOURCE_ATTEMPTS", LIMITS, "Attempts for each request."),
+    option("SOURCE_CONNECT_TIMEOUT", LIMITS, "Seconds to connect, TLS included."),
+    option("SOURCE_READ_TIMEOUT", LIMITS, "Seconds without any data before a retry."),
+    option("SOURCE_DEADLINE", LIMITS, "Seconds for the whole source, with retries."),
+    option("SOURCE_BACKOFF", LIMITS, "Unit of the wait between attempts, in seconds."),
+    option("SOURCE_BACKOFF_MAX", LIMITS, "Longest wait between attempts, in seconds."),
     option(
         "SOURCE_RETRY_AFTER_MAX",
-        Seconds(),
         LIMITS,
         "Longest wait that the source may ask for, in seconds.",
     ),
-    option("SOURCE_MAX_REDIRECTS", Whole(0, 20), LIMITS, "How many redirects to follow."),
-    option("SOURCE_MAX_PAGES", Whole(1, 1_000_000), LIMITS, "How many pages to fetch at most."),
-    option("SOURCE_MAX_BYTES", ByteSize(), LIMITS, "Largest response as received."),
-    option("SOURCE_MAX_UNPACKED_BYTES", ByteSize(), LIMITS, "Largest response, decompressed."),
-    option("SOURCE_MAX_RECORD_BYTES", ByteSize(), LIMITS, "Largest single record."),
+    option("SOURCE_MAX_REDIRECTS", LIMITS, "How many redirects to follow."),
+    option("SOURCE_MAX_PAGES", LIMITS, "How many pages to fetch at most."),
+    option("SOURCE_MAX_BYTES", LIMITS, "Largest response as received."),
+    option("SOURCE_MAX_UNPACKED_BYTES", LIMITS, "Largest response, decompressed."),
+    option("SOURCE_MAX_RECORD_BYTES", LIMITS, "Largest single record."),
     *_STORE,
     option(
         "LOG_FORMAT",
-        OneOf("auto", "text", "json"),
         OUTPUT,
         "Text for people or JSON lines; auto is text on a terminal.",
     ),
     option(
         "LOG_LEVEL",
-        OneOf("info", "warning", "error"),
         OUTPUT,
         "Least important event to print; the result is always printed.",
     ),
     option(
         "RUN_ID",
-        RunId(),
         OUTPUT,
         "Names the run in its log and in the object's metadata.  [default: random]",
     ),
     option(
         "METRICS_NAMESPACE",
-        str,
         OUTPUT,
         "Print metrics in CloudWatch's embedded format, under this namespace.",
     ),
@@ -176,33 +150,6 @@ def run_options(command: F) -> F:
 def store_options(command: F) -> F:
     """Give a command the settings of a store."""
     return _apply(_STORE, command)
-
-
-def parse_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Read settings that a program gives, as the command line reads them.
-
-    Args:
-        values: by the names of their fields; a number may be one, or a text such as ``64MiB``.
-
-    Raises:
-        UsageError: there is no such setting.
-        ConfigError: a value is not what it should be.
-    """
-    parsed = {}
-    for name, value in values.items():
-        if name not in _KINDS:
-            raise UsageError(f"{name} is not a setting; see micro_etl.Settings")
-        kind = _KINDS[name]
-        text = os.fspath(value) if isinstance(value, os.PathLike) else value
-        if isinstance(kind, Setting) and value is not None:
-            try:
-                text = kind.parse(str(value).strip())
-            except ValueError:
-                raise ConfigError(f"{name} is {value!r}; it should be {kind.should}") from None
-        elif not isinstance(text, str | None):
-            raise ConfigError(f"{name} is {value!r}; it should be text")
-        parsed[name] = text
-    return parsed
 
 
 def prefer_flags(values: dict[str, Any], flags: Collection[str]) -> dict[str, Any]:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from micro_etl.dataset import Dataset
-from micro_etl.errors import ConfigError
+from micro_etl.errors import ConfigError, UsageError
 from micro_etl.location import Location
+from micro_etl.setting_types import (
+    BucketName,
+    ByteSize,
+    DatasetReference,
+    FileOrUrl,
+    OneOf,
+    RunId,
+    Seconds,
+    SettingType,
+    Whole,
+)
 from micro_etl.source.limits import ExtractOptions, HttpOptions
 
 _HTTP, _EXTRACT = HttpOptions(), ExtractOptions()
@@ -109,6 +122,81 @@ class Settings(NamedTuple):
     def raw(self) -> Location:
         """Say where responses are kept; empty where they are not."""
         return _read_url("RAW_URL", self.raw_url or "")
+
+
+TYPES: Mapping[str, SettingType] = {
+    "dataset": DatasetReference(),
+    "source_url": FileOrUrl(),
+    "engine": OneOf("duckdb", "spark"),
+    "s3_bucket": BucketName(),
+    "s3_key": SettingType(),
+    "target_url": FileOrUrl(),
+    "raw_url": FileOrUrl(),
+    "source_attempts": Whole(1, 20),
+    "source_connect_timeout": Seconds(),
+    "source_read_timeout": Seconds(),
+    "source_deadline": Seconds(),
+    "source_backoff": Seconds(),
+    "source_backoff_max": Seconds(),
+    "source_retry_after_max": Seconds(),
+    "source_max_redirects": Whole(0, 20),
+    "source_max_pages": Whole(1, 1_000_000),
+    "source_max_bytes": ByteSize(),
+    "source_max_unpacked_bytes": ByteSize(),
+    "source_max_record_bytes": ByteSize(),
+    "target_timeout": Seconds(),
+    "target_deadline": Seconds(),
+    "log_format": OneOf("auto", "text", "json"),
+    "log_level": OneOf("info", "warning", "error"),
+    "run_id": RunId(),
+    "metrics_namespace": SettingType(),
+}
+"""What the value of each setting is."""
+
+
+def read_environment(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from variables of their names in capitals; an empty one counts as unset.
+
+    Raises:
+        ConfigError: a variable is not what it should be.
+    """
+    values = {}
+    for name, kind in TYPES.items():
+        variable = name.upper()
+        text = environ.get(variable)
+        if text:
+            try:
+                values[name] = kind.read(text)
+            except ValueError:
+                raise ConfigError(f"{variable} is {text!r}; it should be {kind.should}") from None
+    return Settings(**values)
+
+
+def parse_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Read settings that a program gives, as the command line reads them.
+
+    Args:
+        values: by the names of their fields; a number may be one, or a text such as ``64MiB``.
+
+    Raises:
+        UsageError: there is no such setting.
+        ConfigError: a value is not what it should be.
+    """
+    parsed: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in TYPES:
+            raise UsageError(f"{name} is not a setting; see micro_etl.Settings")
+        kind = TYPES[name]
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if kind.should and value is not None:
+            try:
+                text = kind.read(str(value))
+            except ValueError:
+                raise ConfigError(f"{name} is {value!r}; it should be {kind.should}") from None
+        elif not isinstance(text, str | None):
+            raise ConfigError(f"{name} is {value!r}; it should be text")
+        parsed[name] = text
+    return parsed
 
 
 def _read_url(name: str, text: str) -> Location:

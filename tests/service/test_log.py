@@ -19,9 +19,10 @@ from micro_etl.events import (
     SourceRetry,
     Transformed,
 )
-from micro_etl.log import JsonReport, TextReport, embedded_metrics, open_report
+from micro_etl.log import JsonReport, embedded_metrics, open_report
 from micro_etl.tablefile import ColumnProfile
 from micro_etl.text import size
+from micro_etl.text_log import TextReport
 
 RETRY = SourceRetry(attempt=2, reason="status 503")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from micro_etl import run
-from micro_etl.log import Report, TextReport
+from micro_etl.log import Report
 from micro_etl.progress import ProgressLine, progress_text
+from micro_etl.text_log import TextReport
 from tests.service.command import launches
 from tests.service.servers import Answer, serve
 from tests.service.test_cli import on_terminal

@@ -3,6 +3,9 @@
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,9 +14,11 @@ from click.testing import CliRunner
 
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import ConfigError, UsageError
-from micro_etl.option_types import BucketName, ByteSize, OneOf, Seconds, Setting, Whole
+from micro_etl.option_types import Value
 from micro_etl.options import prefer_flags, run_options
-from micro_etl.settings import Settings
+from micro_etl.setting_types import BucketName, ByteSize, OneOf, Seconds, SettingType, Whole
+from micro_etl.settings import TYPES, Settings, read_environment
+from tests.service.command import environment, launches, micro_etl
 
 DATASET = bundled_dataset("launches")
 BOTH = {"s3_bucket": "b", "s3_key": "k", "target_url": "u", "raw_url": "r"}
@@ -53,8 +58,8 @@ def read(*flags: str, **environ: str) -> Settings:
         (BucketName(), "arn:aws:s3:eu-west-1:1:x", "arn:aws:s3:eu-west-1:1:x"),
     ],
 )
-def test_value_is_read(kind: Setting, text: str, value: object) -> None:
-    assert kind.convert(text, None, None) == value
+def test_value_is_read(kind: SettingType, text: str, value: object) -> None:
+    assert Value(kind).convert(text, None, None) == value
 
 
 @pytest.mark.parametrize(
@@ -67,9 +72,9 @@ def test_value_is_read(kind: Setting, text: str, value: object) -> None:
         *((BucketName(), text) for text in ("a/b", "s3://a", "a b", "me@a", "a?b")),
     ],
 )
-def test_wrong_value_is_shown_with_what_it_should_be(kind: Setting, text: str) -> None:
+def test_wrong_value_is_shown_with_what_it_should_be(kind: SettingType, text: str) -> None:
     with pytest.raises(click.BadParameter) as caught:
-        kind.convert(text, None, None)
+        Value(kind).convert(text, None, None)
     assert caught.value.message == f"is {text!r}; it should be {kind.should}"
     assert kind.should
 
@@ -91,6 +96,64 @@ def test_flag_wins_over_variable_and_empty_variable_is_unset() -> None:
     assert settings.source_attempts == 2
     assert settings.source_backoff == 0.5
     assert settings.s3_bucket is None
+
+
+VARIABLES = {
+    "DATASET": "orders",
+    "SOURCE_URL": "https://h/x ",
+    "ENGINE": "Spark",
+    "S3_BUCKET": " my-bucket ",
+    "S3_KEY": " a b",
+    "SOURCE_ATTEMPTS": "7",
+    "SOURCE_BACKOFF": "0.25",
+    "SOURCE_MAX_BYTES": "1GiB",
+    "LOG_FORMAT": "JSON",
+    "RUN_ID": "",
+}
+
+
+def test_variables_are_read_alike_without_the_parser_of_flags() -> None:
+    assert read_environment(VARIABLES) == read(**VARIABLES)
+    assert read_environment({}) == read() == Settings()
+    assert set(TYPES) == set(Settings._fields)
+
+
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)])
+def test_wrong_variable_is_said_alike_without_the_parser_of_flags(
+    flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    ended = micro_etl(tmp_path, "run", *flags, SOURCE_MAX_BYTES="many", LOG_FORMAT="json")
+    assert ended.code == 78
+    should = "a size in bytes such as 500000, 64MiB or 2GB"
+    assert ended.events[-1]["error"] == f"SOURCE_MAX_BYTES is 'many'; it should be {should}"
+
+
+def test_task_imports_no_parser_of_flags(tmp_path: Path) -> None:
+    """Nor what is for people: on a quarter of a CPU, each would be a part of the start."""
+    script = (
+        "import os, sys\n"
+        "end = os._exit\n"
+        "def told(code):\n"
+        "    print({'click', 'dataclasses', 'inspect', 'micro_etl.cli'} & sys.modules.keys())\n"
+        "    sys.stdout.flush()\n"
+        "    end(code)\n"
+        "os._exit = told\n"
+        "sys.argv[1:] = ['run']\n"
+        "import micro_etl.__main__ as entry\n"
+        "entry.main()"
+    )
+    (tmp_path / "records.json").write_bytes(launches(3))
+    environ = environment(tmp_path, {"SOURCE_URL": "records.json", "TARGET_URL": "x.parquet"})
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ended.stdout.splitlines()[-1] == "set()"
 
 
 def test_limits_reach_the_extract() -> None:

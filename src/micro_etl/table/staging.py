@@ -11,7 +11,6 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
@@ -34,17 +33,14 @@ class _State(Enum):
     """Until all parts have come."""
 
 
-@dataclass(eq=False, repr=False)
 class _Job:
     """Parts that are staged into one file."""
 
-    body: Body
-    size: int
-    file: Path
-    state: _State = _State.WAITING
-    rows: int = 0
-    error: BaseException | None = None
-    joins: int = 0
+    def __init__(self, body: Body, size: int, file: Path) -> None:
+        self.body, self.size, self.file = body, size, file
+        self.state = _State.WAITING
+        self.rows = self.joins = 0
+        self.error: BaseException | None = None
 
     @property
     def is_cut_wrong(self) -> bool:
