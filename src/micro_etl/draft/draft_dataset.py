@@ -86,7 +86,7 @@ def draft_dataset(
     source = Source(request, environ, scratch=scratch, options=options, mask=mask)
     fetched = source.fetch(source.first)
     chosen, others = choose_records(fetched.page, shown=source.shown)
-    found = find_records(fetched.page, chosen.path, columnar=chosen.columnar)
+    found = _find(fetched.page, chosen)
     if found is None:
         raise DataError(f"{source.shown}: {chosen.shown} can't be read as records")
     columns, leaves = _find_columns(chosen, found, fetched.page, scratch)
@@ -118,6 +118,15 @@ def draft_dataset(
     return Drafted(text, dataset, table, tuple(lines))
 
 
+def _find(page: Any, chosen: Candidate) -> Found | None:
+    """Find the records of a page; of parallel arrays, without the values that are beside them."""
+    holder = value_at(page, chosen.path) if chosen.columnar else None
+    if isinstance(holder, dict):
+        arrays = {key: one for key, one in holder.items() if isinstance(one, list)}
+        return find_records(arrays, (), columnar=True)
+    return find_records(page, chosen.path)
+
+
 def _expected(page: Any) -> dict[str, Any]:
     """What a page says of its own success, as Slack and Elasticsearch have it."""
     if not isinstance(page, dict):
@@ -135,9 +144,11 @@ def _find_columns(
     """Find the columns of the records, and of what is around them."""
     records = [record for _, record in found.records]
     root: list[tuple[Leaf, Origin]] = []
-    if chosen.path[-1:] == (EVERY,) and isinstance(found.records[0][0][-1], str):
-        keys = [bindings[-1] for bindings, _ in found.records]
-        root.append((Leaf(chosen.path, keys, 0), Origin.KEY))
+    ends = [end for end, step in enumerate(chosen.path, 1) if step is EVERY]
+    for at, end in enumerate(ends):
+        keys = [bindings[at] for bindings, _ in found.records]
+        if isinstance(keys[0], str):
+            root.append((Leaf(chosen.path[:end], keys, 0), Origin.KEY))
     if chosen.are_values:
         there = [record for record in records if record is not None]
         root.append((Leaf(chosen.path, there, len(records) - len(there)), Origin.ROOT))
@@ -174,7 +185,7 @@ def _is_in_utc(page: Any) -> bool:
 def _find_key(
     chosen: Candidate, columns: list[DraftColumn], leaves: list[Leaf], *, needed: bool
 ) -> tuple[tuple[str, ...], str]:
-    if columns[0].origin is Origin.KEY:
+    if columns[0].origin is Origin.KEY and columns[0].path == chosen.path:
         return (columns[0].name,), ""
     if chosen.are_values:
         return (), ""
@@ -214,7 +225,7 @@ def _brings_others(
         page = source.fetch(request).page
     except SourceError:
         return False
-    found = find_records(page, chosen.path, columnar=chosen.columnar)
+    found = _find(page, chosen)
     if found is None:
         return False
     before = {write_json(record) for _, record in first.found.records}

@@ -85,8 +85,9 @@ def choose_records(page: Any, *, shown: str) -> tuple[Candidate, list[Candidate]
 
 def _rank(one: Candidate) -> tuple[bool, int, bool, int, int]:
     last = next((step for step in reversed(one.path) if isinstance(step, str)), "")
-    usual = not one.path or _USUAL.fullmatch(plain(last)) is not None
-    return one.count == 0, _SHAPES.index(one.shape), not usual, len(one.path), -one.count
+    usual = not one.path or _is_usual(last)
+    depth = sum(step is not EVERY for step in one.path)
+    return one.count == 0, _SHAPES.index(one.shape), not usual, depth, -one.count
 
 
 def _candidates(value: Any, path: Path) -> Iterator[Candidate]:
@@ -94,8 +95,57 @@ def _candidates(value: Any, path: Path) -> Iterator[Candidate]:
         yield from _of_array(value, path)
     elif isinstance(value, dict) and len(path) < _DEEPEST:
         yield from _of_object(value, path)
-        for key, member in value.items():
-            yield from _candidates(member, (*path, key))
+        inner = _by_key if _are_keys_data(value) else _by_member
+        yield from inner(value, path)
+
+
+def _by_member(value: dict[str, Any], path: Path) -> Iterator[Candidate]:
+    for key, member in value.items():
+        yield from _candidates(member, (*path, key))
+
+
+def _by_key(value: dict[str, Any], path: Path) -> Iterator[Candidate]:
+    """Records under keys that are data: those of one key would be a part of them."""
+    here = (*path, EVERY)
+    fields = [
+        one for member in value.values() if isinstance(member, dict) for one in member.values()
+    ]
+    if any(isinstance(field, str) for field in fields):
+        return  # the members are the records
+    inner = [{one.path: one for one in _candidates(member, here)} for member in value.values()]
+    for found in inner[0]:
+        same = [other[found] for other in inner if found in other]
+        shapes = {one.shape for one in same if one.count}
+        if (
+            len(same) == len(inner)
+            and len(shapes) == 1
+            and shapes <= {"objects", "arrays", "values"}
+        ):
+            whole = (*found, EVERY) if found == here else found
+            count, (shape,) = sum(one.count for one in same), shapes
+            yield Candidate(whole, shape, count, are_values=shape == "values")
+
+
+def _are_keys_data(value: dict[str, Any]) -> bool:
+    """Whether the keys of an object are data: by what they are, or as their members are alike."""
+    kinds = {type(one) for one in value.values()}
+    members = [one for one in value.values() if one]
+    if kinds not in ({dict}, {list}) or not members or any(map(_is_usual, value)):
+        return False
+    if all(map(_is_number_or_date, value)):
+        return True
+    fields = [_fields([one] if isinstance(one, dict) else one) for one in members]
+    are_codes = all(map(_is_data, value))
+    return len(value) > 1 and (are_codes or len(members) == len(value)) and _are_alike(fields)
+
+
+def _fields(objects: list[Any]) -> set[str]:
+    keys = {key for one in objects if isinstance(one, dict) for key in one}
+    return {key for key in keys if not _is_number_or_date(key)}
+
+
+def _are_alike(fields: list[set[str]]) -> bool:
+    return len(set.intersection(*fields)) >= _ALIKE * len(set.union(*fields))
 
 
 def _of_array(value: list[Any], path: Path) -> Iterator[Candidate]:
@@ -115,22 +165,36 @@ def _of_array(value: list[Any], path: Path) -> Iterator[Candidate]:
 def _of_object(value: dict[str, Any], path: Path) -> Iterator[Candidate]:
     members = list(value.values())
     if len(members) > 1 and all(isinstance(one, dict) and one for one in members):
-        keys = [set(one) for one in members]
-        shared, all_keys = set.intersection(*keys), set.union(*keys)
-        if len(shared) >= _ALIKE * len(all_keys) or all(map(_is_data, value)):
+        if _are_alike([set(one) for one in members]) or all(map(_is_data, value)):
             yield Candidate((*path, EVERY), "members", len(members))
     elif len(members) == 1 and isinstance(members[0], dict) and _is_data(next(iter(value))):
         yield Candidate((*path, EVERY), "members", 1)
-    elif len(members) > 1 and all(isinstance(one, list) and one for one in members):
-        lengths = {len(one) for one in members}
-        if len(lengths) == 1 and not any(isinstance(one[0], dict) for one in members):
-            yield Candidate(path, "arrays of one length", lengths.pop(), columnar=True)
+    elif length := _columnar_length(members):
+        yield Candidate(path, "arrays of one length", length, columnar=True)
     elif len(members) > 1 and all(map(_is_data, value)) and all(map(_is_number, members)):
         yield Candidate((*path, EVERY), "numbers by key", len(members), are_values=True)
 
 
+def _columnar_length(members: list[Any]) -> int:
+    """The length of parallel arrays, which other values may be beside; 0 where there are none."""
+    arrays = [one for one in members if isinstance(one, list)]
+    lengths = {len(one) for one in arrays}
+    kinds = {type(one[0]) for one in arrays if one}
+    is_mixed = len(arrays) < len(members) and list in kinds and len(kinds) > 1
+    are_parallel = len(arrays) > 1 and len(lengths) == 1 and dict not in kinds
+    return lengths.pop() if are_parallel and not is_mixed else 0
+
+
 def _is_data(key: str) -> bool:
     return _IS_DATA.fullmatch(key) is not None
+
+
+def _is_number_or_date(key: str) -> bool:
+    return _is_data(key) and any(map(str.isdigit, key))
+
+
+def _is_usual(key: str) -> bool:
+    return _USUAL.fullmatch(plain(key)) is not None
 
 
 def _is_number(value: Any) -> bool:
