@@ -238,18 +238,20 @@ def paged(names: dict[str, str], size: int = 2, total: int = 5) -> Any:
             "",
             {"kind": "cursor", "next": "next_cursor", "param": "start_cursor"},
         ),
-        ({"kind": "offset", "param": "unheard_of"}, "?limit=2", None),
+        ({"kind": "offset", "param": "unheard_of"}, "?limit=2", {"kind": "?"}),
     ],
 )
 def test_a_guess_about_pages_is_tested_by_asking_for_the_second(
-    names: dict[str, str], query: str, pagination: dict[str, Any] | None, tmp_path: Path
+    names: dict[str, str], query: str, pagination: dict[str, Any], tmp_path: Path
 ) -> None:
     with serve(paged(names)) as server:
         ended = micro_etl(tmp_path, "new", f"{server.url}{query}")
     assert tomllib.loads(ended.out)["source"].get("pagination") == pagination
-    said = "a second page was asked for with" if pagination else "none of these parameters brought"
+    is_open = pagination["kind"] == "?"
+    said = "none of these parameters brought" if is_open else "a second page was asked for with"
     assert said in ended.out
     assert said in ended.err
+    assert ("decide      source.pagination.kind" in ended.err) is is_open
 
 
 def test_a_secret_that_is_given_as_it_is_is_not_written(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from micro_etl.dataset import write_records
 from micro_etl.draft.find_records import choose_records
 from tests.service.command import micro_etl
+from tests.service.servers import Answer, Request, serve
 
 
 def draft_and_run(folder: Path, page: Any) -> tuple[dict[str, Any], list[list[Any]]]:
@@ -82,3 +83,48 @@ def test_parallel_arrays_beside_other_values_are_columns(tmp_path: Path) -> None
     drafted, rows = draft_and_run(tmp_path, {"c": [1, 2], "t": [3, 4], "s": "ok"})
     assert drafted["source"]["columnar"] is True
     assert rows == [[1, 3], [2, 4]]
+
+
+ONE = [{"id": 1}, {"id": 2}]
+LINKS = [{"rel": "self", "href": "/x"}, {"rel": "next", "href": "/x?token=2"}]
+RELATIONS = [{"relation": "next", "url": "/x?token=2"}]
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "said"),
+    [
+        (ONE, "?limit=2", "# there seem to be other pages, but none of these parameters brought"),
+        ({"count": 9, "items": [{"a": [1]}]}, "", "# there are other pages, but no column of this"),
+        ({"features": ONE, "links": LINKS}, "", "# links lists a link to the next page, and a"),
+        ({"entry": ONE, "link": RELATIONS}, "", "# link lists a link to the next page, and a"),
+    ],
+)
+def test_a_draft_that_may_be_of_one_page_of_several_does_not_run(
+    page: Any, query: str, said: str, tmp_path: Path
+) -> None:
+    with serve(Answer(body=json.dumps(page).encode())) as server:
+        ended = micro_etl(tmp_path, "new", f"{server.url}{query}", "-o", "x.toml")
+        assert ended.code == 0, ended.err
+        text = (tmp_path / "x.toml").read_text()
+        assert said in text
+        assert tomllib.loads(text)["source"]["pagination"] == {"kind": "?"}
+        asked = len(server.requests)
+        ended = micro_etl(tmp_path, "run", DATASET="x.toml", TARGET_URL="x.parquet")
+        assert len(server.requests) == asked
+        assert ended.code == 78
+        assert "source.pagination.kind is '?'; it should be one of link_header, " in ended.out
+        (tmp_path / "x.toml").write_text(text.replace('"?"', '"none"'))
+        ended = micro_etl(tmp_path, "run", DATASET="x.toml", TARGET_URL="x.parquet")
+    assert ended.code == 0, ended.out
+
+
+def test_a_list_with_a_next_link_is_a_reason_to_try_the_usual_parameters(tmp_path: Path) -> None:
+    def answer(request: Request) -> Answer:
+        is_second = "page=2" in request.path
+        page = {"features": [{"id": 3}] if is_second else ONE, "links": [] if is_second else LINKS}
+        return Answer(body=json.dumps(page).encode())
+
+    with serve(answer) as server:
+        ended = micro_etl(tmp_path, "new", server.url)
+    pagination = tomllib.loads(ended.out)["source"]["pagination"]
+    assert pagination == {"kind": "page_number", "param": "page"}

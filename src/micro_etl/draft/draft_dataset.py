@@ -14,7 +14,7 @@ from micro_etl.dataset import EVERY, Dataset, Origin, Path, parse_dataset, write
 from micro_etl.draft.choose_key import choose_key
 from micro_etl.draft.find_records import Candidate, choose_records
 from micro_etl.draft.flatten import Leaf, flatten
-from micro_etl.draft.guess_pagination import FirstPage, Guess, guess_pagination
+from micro_etl.draft.guess_pagination import FirstPage, Guess, guess_pagination, listed_next
 from micro_etl.draft.infer_types import infer_types
 from micro_etl.draft.request import DraftRequest
 from micro_etl.draft.source import Page, Source, source_keys
@@ -103,6 +103,7 @@ def draft_dataset(
         source=source_keys(request, chosen) | _expected(fetched.page),
         body=request.body,
         pagination=guess.keys if guess else {},
+        is_open=guess is None and bool(why_pages),
         why_pages=why_pages,
         columns=columns,
         key=key,
@@ -112,7 +113,9 @@ def draft_dataset(
     lines = [f"records     {chosen.shown}", *(f"could be    {one.shown}" for one in others[:5])]
     if guess or why_pages:
         kind = f"{guess.keys['kind']}: " if guess else ""
-        lines.append(f"pages       {kind}{why_pages}")
+        lines.append(f"pages       {kind}{'; '.join(why_pages.splitlines())}")
+    if draft.is_open:
+        lines.append("decide      source.pagination.kind, before the file runs")
     lines.append(f"key         {' + '.join(dataset.keys[0]) if dataset.keys else 'none'}")
     lines += [f"needs       {name}, which was given" for name in request.variables]
     return Drafted(text, dataset, table, tuple(lines))
@@ -206,11 +209,18 @@ def _find_pages(
         tried.append(param)
         if _brings_others(source, first, chosen, set_param(first.request, param, value)):
             return guess, f"a second page was asked for with {param}, and it has other records"
+    why = [
+        f"{write_path(path[:-1])} lists a link to the next page, and a path can't choose from a "
+        "list by a relation"
+        for path in listed_next(first)
+    ]
     if tried:
-        return None, (
-            "there seem to be other pages, but none of these parameters brought one: "
-            f"{', '.join(dict.fromkeys(tried))}"
+        params = ", ".join(dict.fromkeys(tried))
+        why.append(
+            f"there seem to be other pages, but none of these parameters brought one: {params}"
         )
+    if why:
+        return None, "\n".join(why)
     evidence = find_evidence(first.headers, first.page, first.found.elements, records=first.path)
     if evidence:
         return None, f"there are other pages: {evidence.what}; how they follow is not known"
@@ -250,7 +260,10 @@ def _notes(
 def _check(
     draft: Draft, fetched: Page, chosen: Candidate, shown: str, scratch: FilePath
 ) -> tuple[str, Dataset, Table]:
-    """Write the file and make the table of the first page; what it refuses becomes json."""
+    """Write the file and make the table of the first page; what it refuses becomes json.
+
+    What the user has to fill in is left out of what is checked, and stands in the file.
+    """
     is_wrapped = bool(chosen.path) or chosen.columnar
     layout = Layout.WRAPPED if is_wrapped else Layout.ARRAY
     if not is_wrapped and not fetched.extract.file.read_bytes()[:1000].lstrip().startswith(b"["):
@@ -258,10 +271,10 @@ def _check(
     size = largest_record(layout, _MAX_RECORD, size=fetched.extract.size)
     body = Body((Part(fetched.extract.file, shown),), layout, size)
     while True:
-        text = write_dataset(draft)
-        dataset = parse_dataset(text, label="the draft")
+        dataset = parse_dataset(write_dataset(replace(draft, is_open=False)), label="the draft")
         try:
-            return text, dataset, transform(body, dataset, scratch=scratch)
+            table = transform(body, dataset, scratch=scratch)
+            return write_dataset(draft), dataset, table
         except ContractError as error:
             draft = _loosen(draft, error)
 

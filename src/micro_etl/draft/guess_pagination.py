@@ -90,11 +90,12 @@ class FirstPage:
 
 def guess_pagination(first: FirstPage) -> list[Guess]:
     """List what fits, the likeliest first; empty where nothing speaks of another page."""
-    said = Said()
-    for path, scope in scopes(first.page, first.path):
-        said.add(path, scope)
+    said = _read(first)
     total = _total(said, first)
-    guesses = list(_guesses(first, said, has_more=_goes_on(said, total, first)))
+    has_more = _goes_on(said, total, first)
+    listed = listed_next(first)
+    said.next = [one for one in said.next if one[0] not in listed]
+    guesses = list(_guesses(first, said, has_more=has_more or bool(listed)))
     ends: dict[str, str | int] = {}
     if said.more:
         path, value = said.more[0]
@@ -107,6 +108,20 @@ def guess_pagination(first: FirstPage) -> list[Guess]:
         for kind in ("cursor", "last_record", "next_url", "page_number", "offset", "link_header")
     }
     return [replace(one, keys={**one.keys, **allowed[str(one.keys["kind"])]}) for one in guesses]
+
+
+def listed_next(first: FirstPage) -> list[Path]:
+    """Find the next links that are in a list by their relation, where no path can name them."""
+    return [
+        path for path, _ in _read(first).next if isinstance(value_at(first.page, path[:-1]), list)
+    ]
+
+
+def _read(first: FirstPage) -> Said:
+    said = Said()
+    for path, scope in scopes(first.page, first.path):
+        said.add(path, scope)
+    return said
 
 
 def _without_more(ends: dict[str, str | int]) -> dict[str, str | int]:

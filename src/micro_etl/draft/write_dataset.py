@@ -12,6 +12,11 @@ from micro_etl.dataset import Origin, Path, write_path, write_records
 from micro_etl.dataset.toml import write_key, write_value
 from micro_etl.errors import UsageError
 
+_FILL_IN = (
+    "Fill in the kind, and what it needs, before this file runs: this page may be a part.\n"
+    'kind = "none" says that this page is all.'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class DraftColumn:
@@ -46,6 +51,8 @@ class Draft:
         source: the simple keys of ``[source]``, in order.
         body: what is posted, or none.
         pagination: the keys of ``[source.pagination]``; empty where there is none.
+        is_open: there are, or may be, other pages, and how they follow has to be filled in: the
+            kind is a question mark, which no run accepts.
         why_pages: why it is so.
         columns: in order.
         key: the names of the columns that make the key.
@@ -57,6 +64,7 @@ class Draft:
     source: Mapping[str, Any]
     body: Mapping[str, Any] | None
     pagination: Mapping[str, Any]
+    is_open: bool = False
     why_pages: str
     columns: Sequence[DraftColumn]
     key: Sequence[str]
@@ -71,9 +79,10 @@ def write_dataset(draft: Draft) -> str:
     ]
     if draft.body is not None:
         parts.append("[source.body]\n" + _lines(draft.body))
-    if draft.pagination or draft.why_pages:
-        head = "[source.pagination]\n" if draft.pagination else ""
-        parts.append(_comment(draft.why_pages) + head + _lines(draft.pagination))
+    pagination = {"kind": "?"} if draft.is_open else draft.pagination
+    if pagination:
+        why = f"{draft.why_pages}\n{_FILL_IN}" if draft.is_open else draft.why_pages
+        parts.append(f"{_comment(why)}[source.pagination]\n{_lines(pagination)}")
     parts.append("[columns]\n" + _columns(draft))
     if len(draft.key) > 1:
         unique = f"unique = {write_value(list(draft.key))}"
