@@ -311,6 +311,21 @@ def test_a_wrong_request_is_refused(
     assert message in ended.err
 
 
+def test_an_api_that_wants_a_token_says_how_the_command_sends_one(tmp_path: Path) -> None:
+    with serve(Answer(status=401)) as server:
+        ended = micro_etl(tmp_path, "new", server.url)
+    assert ended.code == 77
+    assert "status 401" in ended.err
+    assert "; -H 'Authorization: Bearer ${API_TOKEN}' sends a token" in ended.err
+    assert "dataset file" not in ended.err
+
+
+def test_an_api_that_forbids_is_told_as_it_is(tmp_path: Path) -> None:
+    with serve(Answer(status=403)) as server:
+        ended = micro_etl(tmp_path, "new", server.url)
+    assert (ended.code, "status 403" in ended.err, "-H" in ended.err) == (77, True, False)
+
+
 def test_what_a_page_says_of_its_success_is_expected_of_every_page(tmp_path: Path) -> None:
     page = {"ok": True, "timed_out": False, "_shards": {"failed": 0}, "items": [{"id": 1}]}
     source = draft(tmp_path, page)[0]["source"]

@@ -11,6 +11,7 @@ from micro_etl.dataset import parse_dataset
 from micro_etl.draft.find_records import Candidate
 from micro_etl.draft.request import DraftRequest
 from micro_etl.draft.write_dataset import Draft, DraftColumn, records_key, write_dataset
+from micro_etl.errors import AccessDeniedError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.fetch import Extract, extract
@@ -19,6 +20,9 @@ from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.paging.page import parse_page
 from micro_etl.source.paging.pagination import PageRequest
 from micro_etl.source.paging.request import first_requests, to_request
+
+_OF_A_FILE = "; a token can be sent by the dataset file"
+_OF_THE_COMMAND = "; -H 'Authorization: Bearer ${API_TOKEN}' sends a token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,23 @@ class Source:
         self.shown = mask.clean(self.location.shown)
 
     def fetch(self, request: PageRequest) -> Page:
-        """Fetch a page and parse it."""
+        """Fetch a page and parse it.
+
+        Raises:
+            AccessDeniedError: the source wants a token, or another one.
+            SourceError: it can't be read.
+        """
         self._count += 1
         file = self._scratch / f"page-{self._count}.json"
         location = Location.parse(request.url)
         asked = to_request(request, self._headers) if location.is_http else location
-        fetched = extract(asked, file, options=self._options)
+        try:
+            fetched = extract(asked, file, options=self._options)
+        except AccessDeniedError as error:
+            said, told, _ = str(error).partition(_OF_A_FILE)
+            if not told:
+                raise
+            raise AccessDeniedError(f"{said}{_OF_THE_COMMAND}") from None
         is_lines = location.names_lines(fetched.content_type)
         page = parse_page(file.read_bytes(), name=self.shown, lines=is_lines)
         return Page(fetched, request, page)
