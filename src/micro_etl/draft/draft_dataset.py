@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from micro_etl.body import Body, Layout, Part
 from micro_etl.dataset import EVERY, Dataset, Origin, Path, parse_dataset, write_path, write_records
 from micro_etl.draft.choose_key import choose_key
-from micro_etl.draft.find_records import Candidate, choose_records
+from micro_etl.draft.find_pages import find_pages
+from micro_etl.draft.find_records import Candidate, choose_records, records_of
 from micro_etl.draft.flatten import Leaf, flatten
-from micro_etl.draft.guess_pagination import FirstPage, Guess, guess_pagination, listed_next
+from micro_etl.draft.guess_pagination import FirstPage, guess_pagination
 from micro_etl.draft.infer_types import infer_types
 from micro_etl.draft.request import DraftRequest
 from micro_etl.draft.source import Page, Source, source_keys
@@ -24,14 +25,12 @@ from micro_etl.draft.write_dataset import (
     name_columns,
     write_dataset,
 )
-from micro_etl.errors import ContractError, DataError, SourceError
+from micro_etl.errors import ContractError, DataError
 from micro_etl.location import Location
 from micro_etl.mask import Mask
 from micro_etl.source.layout import largest_record
 from micro_etl.source.limits import ExtractOptions
-from micro_etl.source.paging.evidence import find_evidence
-from micro_etl.source.paging.page import Found, find_records, is_same, value_at, write_json
-from micro_etl.source.paging.pagination import PageRequest, set_param
+from micro_etl.source.paging.page import Found, is_same, value_at
 from micro_etl.table.transform import transform
 from micro_etl.tablefile import Table
 
@@ -86,7 +85,7 @@ def draft_dataset(
     source = Source(request, environ, scratch=scratch, options=options, mask=mask)
     fetched = source.fetch(source.first)
     chosen, others = choose_records(fetched.page, shown=source.shown)
-    found = _find(fetched.page, chosen)
+    found = records_of(fetched.page, chosen)
     if found is None:
         raise DataError(f"{source.shown}: {chosen.shown} can't be read as records")
     columns, leaves = _find_columns(chosen, found, fetched.page, scratch)
@@ -94,7 +93,7 @@ def draft_dataset(
     first = FirstPage(source.first, headers, fetched.page, chosen.path, found)
     guesses = guess_pagination(first) if source.location.is_http else []
     key, why_key = _find_key(chosen, columns, leaves, needed=bool(guesses))
-    guess, why_pages = _find_pages(source, first, chosen, guesses if key else [])
+    guess, why_pages = find_pages(source, first, chosen, guesses if key else [])
     if guesses and not key:
         why_pages = "there are other pages, but no column of this one could be their key"
     draft = Draft(
@@ -119,15 +118,6 @@ def draft_dataset(
     lines.append(f"key         {' + '.join(dataset.keys[0]) if dataset.keys else 'none'}")
     lines += [f"needs       {name}, which was given" for name in request.variables]
     return Drafted(text, dataset, table, tuple(lines))
-
-
-def _find(page: Any, chosen: Candidate) -> Found | None:
-    """Find the records of a page; of parallel arrays, without the values that are beside them."""
-    holder = value_at(page, chosen.path) if chosen.columnar else None
-    if isinstance(holder, dict):
-        arrays = {key: one for key, one in holder.items() if isinstance(one, list)}
-        return find_records(arrays, (), columnar=True)
-    return find_records(page, chosen.path)
 
 
 def _expected(page: Any) -> dict[str, Any]:
@@ -195,51 +185,6 @@ def _find_key(
     places, is_id = choose_key(leaves, [column.type for column in columns], needed=needed)
     why = "" if is_id or not places else "different in each record of this page"
     return tuple(columns[at].name for at in places), why
-
-
-def _find_pages(
-    source: Source, first: FirstPage, chosen: Candidate, guesses: list[Guess]
-) -> tuple[Guess | None, str]:
-    """Find the first guess that holds; one that needs a test is tested."""
-    tried = []
-    for guess in guesses:
-        if guess.probe is None:
-            return guess, guess.why
-        param, value = guess.probe
-        tried.append(param)
-        if _brings_others(source, first, chosen, set_param(first.request, param, value)):
-            return guess, f"a second page was asked for with {param}, and it has other records"
-    why = [
-        f"{write_path(path[:-1])} lists a link to the next page, and a path can't choose from a "
-        "list by a relation"
-        for path in listed_next(first)
-    ]
-    if tried:
-        params = ", ".join(dict.fromkeys(tried))
-        why.append(
-            f"there seem to be other pages, but none of these parameters brought one: {params}"
-        )
-    if why:
-        return None, "\n".join(why)
-    evidence = find_evidence(first.headers, first.page, first.found.elements, records=first.path)
-    if evidence:
-        return None, f"there are other pages: {evidence.what}; how they follow is not known"
-    return None, ""
-
-
-def _brings_others(
-    source: Source, first: FirstPage, chosen: Candidate, request: PageRequest
-) -> bool:
-    """Whether a request brings a page whose records are not those of the first."""
-    try:
-        page = source.fetch(request).page
-    except SourceError:
-        return False
-    found = _find(page, chosen)
-    if found is None:
-        return False
-    before = {write_json(record) for _, record in first.found.records}
-    return not any(write_json(record) in before for _, record in found.records)
 
 
 def _notes(

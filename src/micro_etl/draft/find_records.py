@@ -9,6 +9,7 @@ from typing import Any
 
 from micro_etl.dataset import EVERY, Path, write_records
 from micro_etl.errors import DataError
+from micro_etl.source.paging.page import Found, find_records, value_at
 from micro_etl.source.paging.page_fields import plain
 
 _DEEPEST = 5
@@ -81,6 +82,15 @@ def choose_records(page: Any, *, shown: str) -> tuple[Candidate, list[Candidate]
         f"{shown} has no array of records: it is {what}{seen}; source.records would have to lead "
         "to an array of objects that is not empty"
     )
+
+
+def records_of(page: Any, chosen: Candidate) -> Found | None:
+    """Find the records of a page; of parallel arrays, without the values that are beside them."""
+    holder = value_at(page, chosen.path) if chosen.columnar else None
+    if isinstance(holder, dict):
+        arrays = {key: one for key, one in holder.items() if isinstance(one, list)}
+        return find_records(arrays, (), columnar=True)
+    return find_records(page, chosen.path)
 
 
 def _rank(one: Candidate) -> tuple[bool, int, bool, int, int]:
