@@ -128,3 +128,28 @@ def test_a_list_with_a_next_link_is_a_reason_to_try_the_usual_parameters(tmp_pat
         ended = micro_etl(tmp_path, "new", server.url)
     pagination = tomllib.loads(ended.out)["source"]["pagination"]
     assert pagination == {"kind": "page_number", "param": "page"}
+
+
+@pytest.mark.parametrize(
+    ("record", "key"),
+    [
+        ({"kind": "a", "order_id": 7}, "order_id"),
+        ({"kind": "a", "orderId": 7}, "orderId"),
+        ({"kind": "a", "Code": "b"}, "Code"),
+        ({"kind": "a", "paid": 1}, None),
+    ],
+)
+def test_one_record_has_the_key_that_its_names_tell(
+    record: dict[str, Any], key: str | None, tmp_path: Path
+) -> None:
+    def answer(request: Request) -> Answer:
+        items = [dict.fromkeys(record, 9)] if "page=2" in request.path else [record]
+        return Answer(body=json.dumps({"total": 2, "items": items}).encode())
+
+    with serve(answer) as server:
+        ended = micro_etl(tmp_path, "new", server.url)
+    drafted = tomllib.loads(ended.out)
+    keys = [name for name, column in drafted["columns"].items() if column.get("unique")]
+    assert keys == ([key] if key else [])
+    assert drafted["source"]["pagination"]["kind"] == ("page_number" if key else "?")
+    assert ("by its name alone: this page has one record" in ended.out) is bool(key)

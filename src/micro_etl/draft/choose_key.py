@@ -12,6 +12,10 @@ from micro_etl.source.paging.page_fields import plain
 
 _IS_ID = re.compile(r"id|key|uuid|guid|uniquekey|uniqueid|objectid|number|flightnumber|isbn|slug")
 _MAY_BE_ID = re.compile(r".*(id|key|code|number|name|url|uri|time|date|at|day|value)")
+# The only names that will do where one record can't show what differs.
+_IS_SURELY_ID = re.compile(
+    r"(?i:(.*[_-])?(id|uuid|guid|key|code))|.*[a-z0-9](Id|ID|Uuid|UUID|Guid|GUID|Key|Code)"
+)
 _SIMPLE = ("int64", "string", "timestamp", "date")
 _MOST_TRIED = 12
 
@@ -40,6 +44,9 @@ def choose_key(
         return (min(ids, key=lambda at: _rank(leaves[at])),), True
     if not needed:
         return (), False
+    if full and len(full[0][1]) == 1:
+        unique = [at for at in unique if _IS_SURELY_ID.fullmatch(str(leaves[at].path[-1]))]
+        full = []
     if unique:
         return (min(unique, key=lambda at: _rank(leaves[at])),), False
     for one, other in combinations(full[:_MOST_TRIED], 2):

@@ -183,7 +183,10 @@ def _find_key(
     if chosen.are_values:
         return (), ""
     places, is_id = choose_key(leaves, [column.type for column in columns], needed=needed)
-    why = "" if is_id or not places else "different in each record of this page"
+    differs = "different in each record of this page"
+    if len(leaves[0].values) + leaves[0].missing == 1:
+        differs = "by its name alone: this page has one record"
+    why = "" if is_id or not places else differs
     return tuple(columns[at].name for at in places), why
 
 
