@@ -69,6 +69,12 @@ def guesses(
             },
             id="Stripe",
         ),
+        pytest.param(
+            {"links": {"next": "https://h/y"}, "element_count": 3, "days": {"1": ONE, "2": ONE}},
+            "https://h/x",
+            {"kind": "next_url", "next": "links.next"},
+            id="NASA's objects by day, whose count is not of days",
+        ),
     ],
 )
 def test_what_names_its_next_page_is_certain(page: Any, url: str, keys: dict[str, Any]) -> None:

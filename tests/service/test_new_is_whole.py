@@ -47,6 +47,7 @@ def draft_and_run(folder: Path, page: Any) -> tuple[dict[str, Any], list[list[An
         ),
         ({"users": [{"id": 1, "name": 2}], "sums": [{"n": 1, "sum": 2}]}, "users", 1),
         ({"DATA": {"ROWS": [{"a": 1}, {"a": 2}]}}, "DATA.ROWS", 2),
+        ({"link": [{"relation": "next", "url": "/x"}], "entry": [{"a": 1}]}, "entry", 1),
         ({"c": [1, 2], "t": [3, 4], "s": "ok"}, "", 2),
         ({"x": {"c": [1, 2], "t": [3, 4], "meta": {"n": 1}}}, "x", 2),
         ({"c": [1, 2], "t": [3, 4, 5], "s": "ok"}, "t.*", 3),

@@ -10,7 +10,7 @@ from typing import Any
 from micro_etl.dataset import EVERY, Path, write_records
 from micro_etl.errors import DataError
 from micro_etl.source.paging.page import Found, find_records, value_at
-from micro_etl.source.paging.page_fields import plain
+from micro_etl.source.paging.page_fields import is_url, plain
 
 _DEEPEST = 5
 _USUAL = re.compile(
@@ -159,6 +159,8 @@ def _are_alike(fields: list[set[str]]) -> bool:
 
 
 def _of_array(value: list[Any], path: Path) -> Iterator[Candidate]:
+    if path and value and all(map(_is_link, value)):
+        return  # the links of FHIR and STAC are never the records
     kinds = {type(one) for one in value if one is not None}
     if not value or kinds == {dict}:
         yield Candidate(path, "objects", len(value))
@@ -193,6 +195,12 @@ def _columnar_length(members: list[Any]) -> int:
     is_mixed = len(arrays) < len(members) and list in kinds and len(kinds) > 1
     are_parallel = len(arrays) > 1 and len(lengths) == 1 and dict not in kinds
     return lengths.pop() if are_parallel and not is_mixed else 0
+
+
+def _is_link(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return any(isinstance(value.get(key), str) for key in ("rel", "relation")) and is_url(value)
 
 
 def _is_data(key: str) -> bool:

@@ -129,7 +129,12 @@ def _without_more(ends: dict[str, str | int]) -> dict[str, str | int]:
 
 
 def _total(said: Said, first: FirstPage) -> tuple[Path, int] | None:
-    """What counts the records of all pages: at least those that came, and more than a page has."""
+    """What counts the records of all pages: at least those that came, and more than a page has.
+
+    None where a run counts the arrays that records are in: a source counts the records.
+    """
+    if first.found.elements != len(first.found.records):
+        return None
     for path, value in said.totals:
         holder = value_at(first.page, path)
         if isinstance(holder, dict):
