@@ -180,7 +180,7 @@ def _head(place: Place) -> GetResult | None:
     try:
         return obstore.get(place.store, place.key, options={"head": True})
     except (BaseError, FileNotFoundError) as error:
-        if not re.search("status code: 40[0-4]", str(error)):
+        if not re.search("status code: 40[0-5]", str(error)):
             if isinstance(error, FileNotFoundError):
                 return None
             raise
