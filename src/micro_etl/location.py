@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
+from micro_etl.errors import ConfigError
+
 STORE_SCHEMES = ("s3", "gs", "az")
 """The schemes of remote stores, where ? and # are characters of a key like any other."""
 
@@ -17,7 +19,9 @@ _MISTYPED = r"(?i)(s3|gs|az|https?):/?(?!/)"
 _HOST = r"(localhost|\d+(\.\d+){3}|[\w-]+(\.[\w-]+)*\.[A-Za-z]{2,})(:\d+)?(?=[/?])"
 _FILES = r"(?i)(\.json|\.ndjson|\.jsonl)(\.gz)?$|/$"
 _USER = r"[^/@\s]*:[^/@\s]*@"  # where the scheme of a URL is missing or misspelt
-_FILE_URL = r"(?i:localhost)?(?=/|$)"
+_FILE_URL = r"(?i)file:(//(localhost)?(?=/|$)|(?=/(?!/)))"  # RFC 8089; file:/path is its short form
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, as Linux takes them
+_SHOWN = 60  # characters of a path that can't be one
 
 
 class Location(NamedTuple):
@@ -71,16 +75,39 @@ class Location(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """The local path (RFC 8089: the host is empty or ``localhost``, ``%20`` is a space)."""
+        """The local path (RFC 8089: the host is empty or ``localhost``, ``%20`` is a space).
+
+        Raises:
+            ConfigError: no file can have it, or it is on another host.
+        """
         return Path(self.local_text or "/")
 
     @property
     def local_text(self) -> str:
-        """The local path as text, with a slash at its end where it has one."""
-        _, separator, rest = self.text.partition("://")
-        if not separator:
-            return self.text
-        return unquote(re.sub(_FILE_URL, "", rest, count=1), errors="surrogateescape")
+        """The local path as text, with a slash at its end where it has one; raises the same."""
+        text, url = self.text, re.match(_FILE_URL, self.text)
+        if url:
+            text = unquote(text[url.end() :], errors="surrogateescape")
+        elif "://" in text:
+            raise ConfigError(
+                f"{self._shortened!r} names another host; it should be like file:///folder/file, "
+                "or a local path"
+            )
+        sizes = [len(name.encode("utf-8", "surrogatepass")) for name in text.split("/")]
+        if "\0" in text:
+            raise ConfigError(
+                f"{self._shortened!r} has a NUL byte (%00); it should be a path, which has none"
+            )
+        if max(sizes) > _LONGEST_NAME or sum(sizes) + len(sizes) - 1 > _LONGEST_PATH:
+            raise ConfigError(
+                f"{self._shortened!r} is too long; it should be a path of at most "
+                f"{_LONGEST_PATH:,} bytes, and {_LONGEST_NAME} for each name in it"
+            )
+        return text
+
+    @property
+    def _shortened(self) -> str:
+        return self.shown[:_SHOWN] + ("…" if len(self.shown) > _SHOWN else "")
 
     @property
     def bucket(self) -> str:

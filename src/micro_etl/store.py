@@ -37,7 +37,8 @@ _ENDPOINTS = {
 }
 _ENDPOINT = r"(?i)https?://(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?(/\S*)?"
 _LAST_PORT = 65_535
-_SLOWEST_UPLOAD = 256 << 10  # bytes a second
+SLOWEST = 256 << 10
+"""Bytes a second that a transfer has to make."""
 _DAY = 86_400.0
 _PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _KEY_VARIABLES = (
@@ -75,9 +76,9 @@ class Place(NamedTuple):
         The client's own limit counts from the beginning of a request. It can't see an upload
         progress, so that the limit has to grow with the size.
         """
-        if self.reopen is None or size <= _SLOWEST_UPLOAD:
+        if self.reopen is None or size <= SLOWEST:
             return self.store
-        limit = self.timeout + size / _SLOWEST_UPLOAD
+        limit = self.timeout + size / SLOWEST
         return self.reopen(read_timeout=limit, timeout=limit)
 
 

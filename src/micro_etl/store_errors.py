@@ -10,6 +10,7 @@ from typing import NoReturn
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
+    GenericError,
     PermissionDeniedError,
     PreconditionError,
     UnauthenticatedError,
@@ -60,7 +61,11 @@ def _raise(action: str, location: Location, error: Exception) -> NoReturn:
         ) from error
     if code in ("ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"):
         raise AccessDeniedError(f"can't {action} {url}: the credentials have expired") from error
-    if isinstance(error, PermissionDeniedError | PermissionError | UnauthenticatedError):
+    # What refuses a listing has no class of its own.
+    is_refused = isinstance(error, GenericError) and re.search(r"status code: 40[13]\b", str(error))
+    if is_refused or isinstance(
+        error, PermissionDeniedError | PermissionError | UnauthenticatedError
+    ):
         needed = (
             "; s3:GetObject and s3:PutObject should be allowed, and s3:ListBucket, without which "
             "S3 calls a missing object forbidden"

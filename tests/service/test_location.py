@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from micro_etl.errors import ConfigError
 from micro_etl.location import Location
 from micro_etl.store import open_place
 from tests.conftest import Bucket
@@ -52,11 +53,51 @@ def test_one_record_a_line_is_announced_by_name_or_media_type(
     assert Location.parse(url).names_lines(content_type) is expected
 
 
-@pytest.mark.parametrize("url", ["FILE://{}", "File://localhost{}", "file://LOCALHOST{}"])
+@pytest.mark.parametrize(
+    "url", ["FILE://{}", "File://localhost{}", "file://LOCALHOST{}", "file:{}", "FILE:{}"]
+)
 def test_file_url_is_a_local_path_whatever_its_case(tmp_path: Path, url: str) -> None:
     location = Location.parse(url.format(tmp_path / "a%20b"))
     assert location.is_local
     assert location.path == tmp_path / "a b"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("file:///a%00b", "NUL"),
+        ("file:/a%00b", "NUL"),
+        ("a\0b", "NUL"),
+        (f"/{'n' * 256}/x", "too long"),
+        ("/n" * 2048, "too long"),
+        (f"file:///{'%C3%A9' * 128}", "too long"),
+        ("file://host/abs/path", "another host"),
+        ("file://127.0.0.1/abs/path", "another host"),
+        ("file://localhost.example/abs/path", "another host"),
+        ("file://folder", "another host"),
+    ],
+)
+def test_what_can_be_no_path_here_is_a_wrong_setting(url: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as raised:
+        _ = Location.parse(url).path
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("path", ["n" * 255, "/n" * 2047, "é" * 127])
+def test_longest_path_is_one(path: str) -> None:
+    assert Location.parse(path).path == Path(path)
+
+
+@pytest.mark.parametrize("value", ["file:///a%00b.toml", "n" * 5000, "file://host/x.toml"])
+@pytest.mark.parametrize("flag", ["--source-url", "--target-url", "--raw-url", "--dataset"])
+def test_setting_that_can_be_no_path_ends_a_run_without_a_traceback(
+    tmp_path: Path, flag: str, value: str
+) -> None:
+    (tmp_path / "launches.json").write_bytes(launches(5))
+    flags = {"--source-url": "launches.json", "--target-url": "x.parquet"} | {flag: value}
+    ended = micro_etl(tmp_path, "run", *(word for pair in flags.items() for word in pair))
+    assert ended.code == 78, ended
+    assert "n" * 100 not in str(ended)
 
 
 @pytest.mark.parametrize("url", ["S3://bucket/Key", "Gs://bucket/Key", "AZ://bucket/Key"])

@@ -3,14 +3,17 @@
 # ruff: noqa: D103 - a test's name is its promise
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from micro_etl.errors import DataError, TargetError
+from micro_etl.store import Place
+from micro_etl.target.verify import read_back
 from tests.conftest import Bucket
-from tests.service.backends import KEY, Backend, look_at, make_table, on_s3
+from tests.service.backends import KEY, Backend, look_at, make_table, on_s3, opened
 from tests.service.command import launches, micro_etl
 from tests.service.servers import Answer, Request, forward, s3_error, serve
 
@@ -154,3 +157,27 @@ def test_broken_upload_is_noticed_and_mended_by_the_next_run(
     for result in ("published", "unchanged"):
         ended = micro_etl(tmp_path, "run", **environ)
         assert (ended.code, ended.result.get("result")) == (0, result), ended
+
+
+DRIP = Answer(
+    body=bytes(1000),
+    trickle_body=0.1,
+    headers={"Last-Modified": "Tue, 01 Dec 2026 00:00:00 GMT", "ETag": '"x"'},
+)
+
+
+@pytest.mark.parametrize("read", [look_at, lambda place, _: read_back(place)])
+def test_store_that_drips_is_not_waited_for(
+    tmp_path: Path,
+    no_aws: pytest.MonkeyPatch,
+    read: Callable[[Place, Path], object],
+) -> None:
+    with serve(DRIP) as server:
+        no_aws.setenv("AWS_ENDPOINT_URL", server.url)
+        no_aws.setenv("AWS_ACCESS_KEY_ID", "key")
+        no_aws.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
+        place = opened("s3://bucket/table.parquet", timeout=1, deadline=1)
+        start = time.monotonic()
+        with pytest.raises(TargetError, match=r"not complete within 2(\.\d+)? s \(TARGET_DEADLINE"):
+            read(place, tmp_path)
+        assert time.monotonic() - start < 6

@@ -19,6 +19,8 @@ from micro_etl.store import open_place
 from micro_etl.target.put import map_file, send
 from tests.conftest import Bucket
 from tests.service.backends import make_table, on_s3
+from tests.service.command import launches, micro_etl
+from tests.service.servers import Answer, Request, s3_error, serve
 
 MIB = 1 << 20
 
@@ -73,3 +75,22 @@ def test_table_too_large_for_one_upload_is_refused_before_it(
     with pytest.raises(TargetError, match=r"5,368,709,121 bytes; the store takes 5,368,709,120"):
         on_s3(bucket, bucket.endpoint, tmp_path, monkeypatch).publish(table)
     assert bucket.list_keys() == []
+
+
+def test_put_that_was_answered_is_not_said_to_have_written_nothing(tmp_path: Path) -> None:
+    """Where every look is stale, the condition of the next put fails by the run's own table."""
+    puts = iter([Answer(headers={"ETag": '"new"'}, body=b"")])
+
+    def respond(request: Request) -> Answer:
+        if request.method == "PUT":
+            return next(puts, s3_error(412, "PreconditionFailed"))
+        return s3_error(404, "NoSuchKey")
+
+    (tmp_path / "launches.json").write_bytes(launches(5))
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "S3_BUCKET": "bucket"}
+    with serve(respond) as server:
+        environ = {**keys, "AWS_ENDPOINT_URL": server.url, "TARGET_DEADLINE": "1"}
+        ended = micro_etl(tmp_path, "run", SOURCE_URL="launches.json", **environ)
+    assert ended.code == 74, ended
+    assert "could not be verified (PreconditionFailed" in ended.failure
+    assert "nothing was written" not in ended.failure

@@ -19,7 +19,12 @@ from micro_etl.source.files import list_files
 from micro_etl.source.limits import ExtractOptions
 from tests.conftest import Bucket
 from tests.service.command import micro_etl
+from tests.service.servers import Answer, s3_error, serve
 
+ENDLESS = Answer(
+    body=b"<ListBucketResult><Name>bucket</Name><KeyCount>0</KeyCount><IsTruncated>true"
+    b"</IsTruncated><NextContinuationToken>T</NextContinuationToken></ListBucketResult>"
+)
 LAUNCHES = bundled_dataset("launches")
 FILES = ("2024/b.json.gz", "2024/a.json", "2025/a.ndjson", "_SUCCESS", ".part.crc", "2024/_tmp/x")
 
@@ -270,3 +275,23 @@ def test_a_folder_may_be_a_url(folder: Path, tmp_path: Path, name: str) -> None:
     ended = micro_etl(tmp_path, "run", "--source-url", url, "--target-url", "t.parquet")
     assert ended.code == 0, ended.failure
     assert ended.result["rows"] == 9
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [
+        (s3_error(403, "AccessDenied"), 77, "AccessDenied"),
+        (s3_error(401, "Unauthorized"), 77, "Unauthorized"),
+        (s3_error(404, "NoSuchBucket"), 66, "there is no such bucket"),
+        (ENDLESS, 69, "not complete within 1 s (SOURCE_DEADLINE)"),
+    ],
+)
+def test_a_listing_that_fails_ends_as_an_object_does(
+    tmp_path: Path, answer: Answer, code: int, said: str
+) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "SOURCE_DEADLINE": "1"}
+    with serve(answer) as server:
+        flags = ("--source-url", "s3://bucket/raw/", "--target-url", "x.parquet")
+        ended = micro_etl(tmp_path, "run", *flags, AWS_ENDPOINT_URL=server.url, **keys)
+    assert ended.code == code, ended
+    assert said in ended.failure

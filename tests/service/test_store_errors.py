@@ -91,3 +91,18 @@ def test_every_error_of_a_store_is_one_of_ours(error: Exception) -> None:
 def test_reason_is_one_line_without_the_stores_own_words_for_debugging() -> None:
     text = "Generic S3 error: Error after\n 2 retries\n\nDebug source:\nRetryError { .. }"
     assert reason(GenericError(text)) == "Error after 2 retries"
+
+
+def test_store_that_knows_no_head_is_asked_for_the_content(
+    tmp_path: Path, no_aws: pytest.MonkeyPatch
+) -> None:
+    with serve(
+        lambda request: (
+            Answer(status=405) if request.method == "HEAD" else s3_error(404, "NoSuchKey")
+        )
+    ) as server:
+        no_aws.setenv("AWS_ENDPOINT_URL", server.url)
+        no_aws.setenv("AWS_ACCESS_KEY_ID", "key")
+        no_aws.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
+        place = opened("s3://bucket/table.parquet", timeout=1, deadline=0.5)
+        assert look_at(place, tmp_path) is None

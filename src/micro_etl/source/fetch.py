@@ -210,5 +210,10 @@ def _from_store(url: Location, file: Path, write: _Spool, options: ExtractOption
 
 def source_error(error: TargetError) -> SourceError:
     """Turn a store's error into one of the source: missing, or not to be read."""
-    missing = isinstance(error.__cause__, FileNotFoundError)
+    from micro_etl.store_errors import is_missing_bucket
+
+    cause = error.__cause__
+    missing = isinstance(cause, FileNotFoundError) or (
+        isinstance(cause, Exception) and is_missing_bucket(cause)
+    )
     return (SourceMissingError if missing else SourceError)(str(error))

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -16,6 +17,7 @@ import obstore
 from micro_etl.dataset import Dataset, Each
 from micro_etl.errors import ConfigError, SourceMissingError, TargetError
 from micro_etl.location import Location
+from micro_etl.source.deadline import Deadline
 from micro_etl.source.fetch import Extract, extract, ignore, source_error
 from micro_etl.source.http.send import OnRetry
 from micro_etl.source.limits import ExtractOptions
@@ -56,12 +58,17 @@ def list_files(url: Location, dataset: Dataset, *, options: ExtractOptions) -> l
 
     Raises:
         SourceMissingError: no file is there.
-        SourceError: the store can't be read.
+        SourceError: the store can't be read, or not within the deadline.
+        AccessDeniedError: the store doesn't allow it.
         ConfigError: the dataset has ``each``, and a file is in no folder of one of its values.
     """
     base, wanted = parse_pattern(url)
     try:
-        sizes = _list_local(base, wanted) if url.is_local else _list_store(base, wanted, options)
+        if url.is_local:
+            sizes = _list_local(base, wanted)
+        else:  # a listing may have no end
+            listing = partial(_list_store, base, wanted, options)
+            sizes = Deadline(options.deadline, url.shown).run(listing)
     except TargetError as error:
         raise source_error(error) from error
     if not sizes:

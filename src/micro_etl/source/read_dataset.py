@@ -23,7 +23,8 @@ def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> D
         ConfigError: there is no such dataset, or its file is wrong.
         SourceError: its URL can't be read.
     """
-    file, label = Path(reference), reference
+    location = Location.parse(reference)
+    file, label = location.path if location.is_local else Path(), location.shown
     if "://" not in reference and not reference.endswith(".toml"):
         file = LOCAL_FOLDER / f"{reference}.toml"
         if "/" in reference or not file.is_file():
@@ -32,8 +33,6 @@ def read_dataset(reference: str, *, scratch: Path, options: ExtractOptions) -> D
     if "://" in reference:
         from micro_etl.source.fetch import extract  # HTTP is imported while the engine starts
 
-        location = Location.parse(reference)
-        label = location.shown
         file = extract(location, scratch / "dataset.toml", options=options).file
     try:
         text = file.read_text("utf-8-sig")

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import obstore
 from obstore.exceptions import BaseError, PreconditionError
 
 from micro_etl.errors import AccessDeniedError, TargetError, scratch_errors
 from micro_etl.store import Place
 from micro_etl.store_errors import error_code, is_archived, is_missing_bucket, target_errors
+from micro_etl.target.limit import Reading
 from micro_etl.target.outcome import Describe, Previous
 
 if TYPE_CHECKING:
@@ -143,10 +143,15 @@ def read_published(place: Place, file: Path, *, etag: str | None = None) -> Publ
     """Copy an object into a file, and read what the same answer says of it; raises the same."""
     with target_errors("read", place.location):
         options: GetOptions = {"if_match": etag} if etag else {}
-        found = obstore.get(place.store, place.key, options=options)
-        with scratch_errors(), file.open("wb") as copy:
-            for chunk in found.stream():
-                copy.write(chunk)
+        reading = Reading(place)
+        found = reading.get(options)
+
+        def copy() -> None:
+            with scratch_errors(), file.open("wb") as opened:
+                for chunk in found.stream():
+                    opened.write(chunk)
+
+        reading.wait(copy)
     return Published(
         etag=found.meta["e_tag"],
         last_modified=found.meta["last_modified"],
@@ -178,14 +183,14 @@ def _head(place: Place) -> GetResult | None:
     like an object that does not, and expired credentials like a bad request.
     """
     try:
-        return obstore.get(place.store, place.key, options={"head": True})
+        return Reading(place).get({"head": True})
     except (BaseError, FileNotFoundError) as error:
-        if not re.search("status code: 40[0-4]", str(error)):
+        if not re.search("status code: 40[0-5]", str(error)):
             if isinstance(error, FileNotFoundError):
                 return None
             raise
     try:
-        return obstore.get(place.store, place.key)
+        return Reading(place).get()
     except FileNotFoundError as error:
         if is_missing_bucket(error):
             raise

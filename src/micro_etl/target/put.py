@@ -72,10 +72,11 @@ def put(
         )
     attributes = _attributes(table, place, metadata, content_type)
     store, end = place.store_for_upload(table.size), time.monotonic() + place.deadline
-    content, over = map_file(table.file), previous
+    content, over, was_taken = map_file(table.file), previous, False
     for pause in (*_PAUSES, None):
         on_write()
         error = send(store, place.key, content, attributes, _mode(over))
+        was_taken = was_taken or error is None
         content.madvise(mmap.MADV_DONTNEED)  # what was read of it, while it is read back
         try:
             now = read_back(place)
@@ -97,7 +98,7 @@ def put(
         over = None if verdict is Verdict.GONE else previous
         time.sleep(pause)
     with target_errors("write", place.location):
-        raise _not_written(place, error) from error
+        raise _not_written(place, error, was_taken=was_taken) from error
 
 
 def _check_size(table: Table, place: Place) -> None:
@@ -177,11 +178,16 @@ def _unverified(place: Place, error: Exception | None, unread: MicroEtlError) ->
     return type(said)(f"{said}; what stands there was not verified, and may be broken")
 
 
-def _not_written(place: Place, error: Exception | None) -> Exception:
+def _not_written(place: Place, error: Exception | None, *, was_taken: bool) -> Exception:
     said = f"can't write {place.location.shown}"
     if error is None or _NO_ETAG in str(error):
         return TargetError(f"{said}: the store took the table, but doesn't hold it")
     if isinstance(error, _CONDITION) and not is_missing_bucket(error):
+        if was_taken:
+            return TargetError(
+                f"{said}: the store said that it was written, but what stands there could not be "
+                f"verified ({reason(error)})"
+            )
         return TargetError(
             f"{said}: {reason(error)}; no other run published, and nothing was written"
         )

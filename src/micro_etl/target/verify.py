@@ -6,12 +6,11 @@ import hashlib
 from enum import Enum, auto
 from typing import NamedTuple
 
-import obstore
-
 from micro_etl.errors import RaceLostError, TargetError
 from micro_etl.store import Place
 from micro_etl.store_errors import is_missing_bucket, target_errors
 from micro_etl.tablefile import Table
+from micro_etl.target.limit import Reading
 from micro_etl.target.look import metadata_of
 from micro_etl.target.outcome import Previous
 
@@ -59,13 +58,19 @@ def read_back(place: Place) -> Seen | None:
         AccessDeniedError: the store doesn't allow it.
     """
     digest, first, last = hashlib.sha256(), b"", b""
+    reading = Reading(place)
+
+    def read() -> None:
+        nonlocal first, last
+        for chunk in found.stream():
+            digest.update(chunk)
+            piece = bytes(memoryview(chunk)[:4]), bytes(memoryview(chunk)[-4:])
+            first, last = (first + piece[0])[:4], (last + piece[1])[-4:]
+
     with target_errors("read back", place.location):
         try:
-            found = obstore.get(place.store, place.key)
-            for chunk in found.stream():
-                digest.update(chunk)
-                piece = bytes(memoryview(chunk)[:4]), bytes(memoryview(chunk)[-4:])
-                first, last = (first + piece[0])[:4], (last + piece[1])[-4:]
+            found = reading.get()
+            reading.wait(read)
         except FileNotFoundError as error:
             if is_missing_bucket(error):
                 raise
