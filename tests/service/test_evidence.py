@@ -97,6 +97,22 @@ MORE: list[tuple[str, str, Any, str]] = [
     ("Zoho", "data", {"data": R, "info": {"per_page": 2, "count": 2, "page": 1, "more_records": True}}, "page_number"),
     ("Discourse", "topic_list.topics", {"topic_list": {"per_page": 2, "more_topics_url": "/latest?page=1", "topics": R}}, "next_url"),
     ("Coinbase", "data", {"pagination": {"limit": 2, "next_uri": "/v2/x?starting_after=2"}, "data": R}, "next_url"),
+    ("OData, counted", "value", {"@odata.context": "x", "@odata.count": 5, "value": R}, "offset"),
+    ("OData 3, counted", "value", {"odata.count": "5", "value": R}, "offset"),
+    ("Hydra", "hydra:member", {"hydra:member": R, "hydra:totalItems": 5}, "offset"),
+    ("Hydra's view", "hydra:member", {"hydra:member": R, "hydra:view": {"hydra:first": "/x", "hydra:next": "/x?page=2"}}, "next_url"),
+    ("DataTables", "data", {"draw": 1, "recordsTotal": 5, "recordsFiltered": 5, "data": R}, "offset"),
+    ("DataTables without a filter", "data", {"recordsTotal": 5, "data": R}, "offset"),
+    ("1 for true", "data", {"data": R, "has_more": 1}, "last_record"),
+    ("Cognito", "Users", {"Users": R, "PaginationToken": "x"}, "cursor"),
+    ("pages that are counted", "data", {"data": R, "totalPages": 3}, "page_number"),
+    ("pages that are counted, with _", "data", {"data": R, "total_pages": 3}, "page_number"),
+    ("a last page", "data", {"data": R, "meta": {"last_page": 3}}, "page_number"),
+    ("a count of pages", "data", {"data": R, "page_count": 3, "count": 2}, "page_number"),
+    ("a count of pages in one word", "data", {"data": R, "pageCount": "3"}, "page_number"),
+    ("pagination.pages", "data", {"data": R, "pagination": {"pages": 3}}, "page_number"),
+    ("pages of a current one", "data", {"data": R, "pages": {"current": 1, "total": 3}}, "page_number"),
+    ("a total of pages", "data", {"data": R, "pages": {"current": 1, "total": 2}}, "page_number"),
     ("orders with their lines", "orders.*.lines", {"orders": [{"lines": R}, {"lines": R}], "next": NEXT}, "next_url"),
 ]  # fmt: skip
 
@@ -171,6 +187,17 @@ LAST: list[tuple[str, str, Any]] = [
     ("prices with their sum", "items", {"items": R, "total": 1234.5, "currency": "EUR"}),
     ("numbers from 0 that are not there", "items", {"items": R, "next": 0, "page": 3, "pages": 3}),
     ("false", "items", {"items": R, "next": False}),
+    ("OData, counted", "value", {"@odata.count": "2", "value": R}),
+    ("Hydra", "hydra:member", {"hydra:member": R, "hydra:totalItems": 2, "hydra:view": {"@id": "/x"}}),
+    ("Hydra's last page", "hydra:member", {"hydra:member": R, "hydra:totalItems": 42, "hydra:view": {"hydra:first": "/x", "hydra:last": "/x?page=2", "hydra:previous": "/x"}}),
+    ("DataTables with a filter", "data", {"recordsTotal": 5, "recordsFiltered": 2, "data": R}),
+    ("0 for false", "data", {"data": R, "has_more": 0, "total": 42}),
+    ("one page", "data", {"data": R, "totalPages": 1, "last_page": 1, "page_count": 1}),
+    ("all at once, whatever a page would be", "data", {"data": R, "total": 2, "total_pages": 2}),
+    ("a book's pages", "chapters", {"title": "x", "pages": 320, "chapters": R}),
+    ("its only page", "data", {"data": R, "pages": {"current": 1, "total": 1}}),
+    ("its last page", "data", {"data": R, "pages": {"current": 3, "total": 3}}),
+    ("Ant Design", "data", {"data": R, "pagination": {"current": 1, "pageSize": 10, "total": 2}}),
     ("an array", "", R),
 ]  # fmt: skip
 
@@ -212,7 +239,21 @@ LINK = '<https://api.github.com/repositories/7/issues?page=2>; rel="next", <x>; 
         ({"x-wp-total": "42", "x-wp-totalpages": "5"}, "page_number"),
         ({"x-total-count": "42"}, "offset"),
         ({"content-range": "items 0-1/42"}, "offset"),
-        ({"content-range": "0-1/42"}, None),
+        ({"content-range": "0-1/42"}, "offset"),  # PostgREST
+        ({"content-range": "items 40-41/42"}, "offset"),
+        ({"content-range": "bytes 500-989/990"}, "offset"),
+        ({"content-range": "2-3/*"}, "offset"),
+        ({"x-pagination": '{"pages": 3}'}, "page_number"),
+        ({"x-pagination-page": "1", "x-pagination-page-count": "5"}, "page_number"),
+        ({"x-pagination-page-count": "5"}, "page_number"),
+        ({"x-pagination-item-count": "5"}, "offset"),
+        ({"x-pagination-total-count": "5"}, "offset"),
+        ({"x-total-pages": "5"}, "page_number"),
+        ({"x-has-more": "1"}, "page_number"),
+        ({"x-has-next": "true"}, "page_number"),
+        ({"x-ms-continuation-nextpartitionkey": "1!8!a"}, "cursor"),
+        ({"next-range": "id 3.."}, "cursor"),  # Heroku
+        ({"link": "</s.css>; rel=preload", "x-total-count": "5"}, "offset"),
         ({"x-ms-continuationtoken": "abc"}, "cursor"),
         ({"x-has-more": "true"}, "page_number"),
         ({"x-pagination": '{"CurrentPage": 1, "TotalPages": 3}'}, "page_number"),
@@ -220,7 +261,18 @@ LINK = '<https://api.github.com/repositories/7/issues?page=2>; rel="next", <x>; 
         ({"link": '<x?page=1>; rel="first", <x>; rel="last"', "x-total": "42"}, None),
         ({"x-next-page": "", "x-page": "3", "x-total-pages": "3", "x-total": "42"}, None),
         ({"x-total-count": "2"}, None),
-        ({"content-range": "items 40-41/42"}, None),
+        ({"content-range": "0-1/2"}, None),
+        ({"content-range": "items 1-2/2"}, None),
+        ({"content-range": "items 1-2/*"}, None),
+        ({"link": '<x?page=1>; rel="prev"', "content-range": "items 40-41/42"}, None),
+        ({"x-pagination": '{"CurrentPage": 1, "TotalPages": 1, "TotalCount": 2}'}, None),
+        ({"x-pagination-page-count": "1", "x-pagination-item-count": "2"}, None),
+        ({"x-total-pages": "1"}, None),
+        ({"x-total-pages": "5", "x-total-count": "2"}, None),
+        ({"x-has-more": "0"}, None),
+        ({"x-has-next": "false", "x-next-cursor": "null"}, None),
+        ({"x-token": "abc", "x-hits": "9", "x-nextjs-cache": "HIT", "x-page-speed": "1.1"}, None),
+        ({"x-ratelimit-limit": "60", "x-request-count": "9", "content-length": "900"}, None),
         ({"content-range": "items 0-1/*"}, None),
         ({"x-pagination": '{"CurrentPage": 3, "TotalPages": 3}'}, None),
         ({"x-pagination": "no JSON"}, None),
@@ -238,3 +290,19 @@ def test_advice_names_the_path() -> None:
     assert found is not None
     assert 'next = "meta.pagination.links.@odata.nextLink"' not in found.advice
     assert r'next = "meta.pagination.links.\"@odata.nextLink\""' in found.advice
+
+
+def test_number_of_pages_may_be_called_a_total() -> None:
+    page = {"items": [], "pagination": {"current": 1, "total": 5}}
+    found = find_evidence({}, page, 100, records=("items",))
+    assert found is not None
+    assert found.what == "it is page 1 and pagination.total is 5"
+    page["pagination"] = {"current": 5, "total": 5}
+    assert find_evidence({}, page, 100, records=("items",)) is None
+
+
+def test_headers_are_named_but_no_path_is_advised() -> None:
+    found = find_evidence({"x-pagination": '{"TotalPages": 3}'}, R, 2)
+    assert found is not None
+    assert "by its headers, x-pagination.TotalPages is 3" in found.advice.replace('"', "")
+    assert "last_page" not in found.advice

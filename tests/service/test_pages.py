@@ -282,6 +282,23 @@ def test_first_page_is_not_taken_for_all(
             assert reader.read(dataset(server, pagination)) == [1]
 
 
+@pytest.mark.parametrize("said", [{"has_more": True}, {"pageInfo": {"hasNextPage": True}}])
+def test_page_that_says_there_are_more_but_names_none_is_refused(
+    said: dict[str, Any], reader: Reader
+) -> None:
+    more = "names no next page, but .* says that there are more"
+    two = serve(page(1, next="?p=2"), page(2, **said))
+    with two as server, pytest.raises(DataError, match=rf"page 2 .*{more}"):
+        reader.read(dataset(server))
+    with serve(page(1, **said)) as server, pytest.raises(DataError, match=more):
+        reader.read(dataset(server))
+
+
+def test_last_page_may_say_more_of_itself(reader: Reader) -> None:
+    with serve(page(1, next="?p=2", has_more=True), page(2, has_more=False, total=9)) as server:
+        assert reader.read(dataset(server)) == [1, 2]
+
+
 def test_several_link_headers_are_read(reader: Reader) -> None:
     first = page(1)
     first.headers["Link"] = '</x?p=0>; rel="prev"\r\nLink: </x?p=2>; rel="last next"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -19,7 +20,9 @@ from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.spool import OnProgress
 
 # Parts of the names of headers that speak of pages.
-_OF_PAGES = ("content-range", "continu", "count", "cursor", "link", "more", "next", "page", "total")
+_OF_PAGES = re.compile(
+    r"content-range|continu|count|cursor|link|more|next|page|pagin|total|truncated", re.IGNORECASE
+)
 
 
 class Arrived(NamedTuple):
@@ -175,7 +178,7 @@ def read_source(
 
 def may_say_more(headers: Mapping[str, str]) -> bool:
     """Whether one of these headers may be about pages."""
-    return any(word in name.lower() for name in headers for word in _OF_PAGES)
+    return any(map(_OF_PAGES.search, headers))
 
 
 def needs_request(dataset: Dataset, source: Location) -> bool:

@@ -10,26 +10,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from micro_etl.dataset import Dataset, Path, write_path
 from micro_etl.errors import DataError
 from micro_etl.source.paging.links import next_link
-from micro_etl.source.paging.page_fields import Said, is_url, scopes, whole
+from micro_etl.source.paging.page_fields import Said, is_of_pages, is_url, plain, scopes, whole
+from micro_etl.source.read import may_say_more
 
 if TYPE_CHECKING:  # it imports an HTTP client, which a source of files does without
     from micro_etl.source.paging.pagination import ArrivedPage
 
-_NEXT_HEADERS = (
-    "x-next-page",
-    "x-next-cursor",
-    "x-next-page-token",
-    "x-next-token",
-    "x-continuation-token",
-    "x-ms-continuation",
-    "x-ms-continuationtoken",
-)
-_TOTAL_HEADERS = ("x-total", "x-total-count", "x-wp-total", "x-total-results", "total-count")
+_WORDS = {"": None, "null": None, "none": None, "true": True, "false": False}
+_RANGE = re.compile(r"\s*((?:\w+\s+)?(\d+)-(\d+)/(\d+|\*))\s*")
+_AROUND_NEXT = re.compile(r"\brel\s*=\s*\"?[^\";]*\b(prev|previous|first|last)\b", re.IGNORECASE)
 _LINKED = frozenset({"link_header", "next_url", "cursor"})
 _KEYS = {"next_url": "next", "cursor": "next", "offset": "total", "page_number": "last_page"}
 
@@ -73,10 +68,17 @@ def find_evidence(
     found = _in_headers(headers, elements)
     if found:
         return found
+    return _judge(_read(page, records), elements)
+
+
+def _read(page: Any, records: Path) -> Said:
     said = Said()
     for path, scope in scopes(page, records):
         said.add(path, scope)
-    _add_json_header(said, headers.get("x-pagination", ""))
+    return said
+
+
+def _judge(said: Said, elements: int) -> Evidence | None:
     if said.more:
         return _by_more(said)
     return _by_next(said, elements) or _by_numbers(said, elements)
@@ -117,6 +119,23 @@ def _by_numbers(said: Said, elements: int) -> Evidence | None:
         if total > max(_end(said, elements), said.to or 0):
             what = f"{write_path(path)} is {total:,} and {elements:,} came"
             return Evidence(what, "offset", path)
+    return _by_pages(said, elements)
+
+
+def _by_pages(said: Said, elements: int) -> Evidence | None:
+    """Judge a number of pages that stands without the page's own, or is called a total."""
+    is_whole = any(total == elements and "total" in str(path[-1]) for path, total in said.totals)
+    if said.page is None:
+        for path, count in [] if is_whole else said.pages:
+            # `pages` alone may be those of a book.
+            is_surely = plain(str(path[-1])) != "pages" or is_of_pages(path[:-1] and path[-2])
+            if count > 1 and is_surely:
+                return Evidence(f"{write_path(path)} is {count:,}", "page_number", path)
+        return None
+    for path, total in said.totals:
+        if said.page < total < elements and is_of_pages(path[:-1] and path[-2]):
+            what = f"it is page {said.page} and {write_path(path)} is {total:,}"
+            return Evidence(what, "page_number", path)
     return None
 
 
@@ -144,42 +163,44 @@ def _in_headers(headers: Mapping[str, str], elements: int) -> Evidence | None:
         has_next = True
     if has_next:
         return Evidence("its Link header has rel=next", "link_header")
-    for name in _NEXT_HEADERS:
-        if headers.get(name, "").strip().lower() not in ("", "0", "null", "false"):
-            kind = "page_number" if name == "x-next-page" else "cursor"
-            return Evidence(f"its header {name} names a next page", kind)
-    if headers.get("x-has-more", "").strip().lower() == "true":
-        return Evidence("its header x-has-more is true", "page_number")
-    pages, page = whole(headers.get("x-total-pages")), whole(headers.get("x-page"))
-    if page is not None and pages is not None:
-        what = f"it is page {page} of {pages:,} by its headers"
-        return Evidence(what, "page_number") if page < pages else None
-    if link or "x-next-page" in headers:
-        return None  # what names next pages has just named none
-    total = max((whole(headers.get(name)) or 0 for name in _TOTAL_HEADERS), default=0)
-    if total > elements:
-        kind = "page_number" if "x-wp-totalpages" in headers else "offset"
-        return Evidence(f"its headers count {total:,} records and {elements:,} came", kind)
-    ranged = re.fullmatch(r"\s*(\w+\s+\d+-(\d+)/(\d+))\s*", headers.get("content-range", ""))
-    if ranged and int(ranged[2]) + 1 < int(ranged[3]):
-        return Evidence(f"its Content-Range is {ranged[1]}", "offset")
+    said = Said(is_next_null=_AROUND_NEXT.search(link) is not None)
+    for name, text in headers.items():
+        if may_say_more({name: text}):
+            _add_header(said, name, text.strip())
+    found = _judge(said, elements)
+    if found:
+        is_number = found.path and whole(headers.get(str(found.path[0]))) is not None
+        is_cursor = found.kind == "cursor" and not is_number
+        kind = "cursor" if is_cursor else "page_number"
+        if found.kind == "offset" and not said.pages:
+            kind = "offset"
+        return Evidence(f"by its headers, {found.what}", kind)
+    ranged = _RANGE.fullmatch(headers.get("content-range", ""))
+    if ranged and not said.is_next_null:
+        first, last = int(ranged[2]), int(ranged[3])
+        # Of an unknown total, what came after others is a part.
+        if last - first + 1 < (last if ranged[4] == "*" else int(ranged[4])):
+            return Evidence(f"its Content-Range is {ranged[1]}", "offset")
     return None
 
 
-def _add_json_header(said: Said, text: str) -> None:
-    """Read a header that holds an object, as .NET services send it."""
-    try:
-        value = json.loads(text) if text else None
-    except ValueError:
-        return
+def _add_header(said: Said, name: str, text: str) -> None:
+    """Read a header; some hold an object, as .NET services send it."""
+    value: Any = _WORDS.get(text.lower(), text)
+    if text.startswith("{"):
+        with suppress(ValueError):
+            value = json.loads(text)
     if isinstance(value, dict):
-        said.add(("X-Pagination",), value)
+        said.add((name,), value)
+    else:
+        said.add((), {name: value})
 
 
 def refuse_first_page(dataset: Dataset, arrived: ArrivedPage) -> None:
-    """Refuse a page that says there are more, where the dataset file says nothing of pages.
+    """Refuse a page that says there are more, where the dataset file leads to none.
 
-    Where ``next`` leads nowhere on the only page of a series, that path may be wrong.
+    Where ``next`` leads nowhere on the only page of a series, that path may be wrong. On any page
+    it must not lead nowhere where the page says in so many words that there are more.
 
     Args:
         dataset: the contract.
@@ -189,11 +210,20 @@ def refuse_first_page(dataset: Dataset, arrived: ArrivedPage) -> None:
         DataError: it says that there are more.
     """
     pagination = dataset.pagination
-    is_doubtful = pagination is None or (
-        pagination.kind in _LINKED and pagination.has_more is None and arrived.pages == 1
+    is_linked = (
+        pagination is not None and pagination.kind in _LINKED and pagination.has_more is None
     )
-    if not is_doubtful:
+    if pagination is not None and not is_linked:
         return
-    found = find_evidence(arrived.headers, arrived.page, arrived.elements, records=dataset.records)
-    if found and (pagination is None or found.kind in _LINKED):
-        raise DataError(f"{arrived.name} {found.advice}")
+    if pagination is None or arrived.pages == 1:
+        found = find_evidence(
+            arrived.headers, arrived.page, arrived.elements, records=dataset.records
+        )
+        if found and (pagination is None or found.kind in _LINKED):
+            raise DataError(f"{arrived.name} {found.advice}")
+    said = _read(arrived.page, dataset.records)
+    if said.more and all(value for _, value in said.more):
+        raise DataError(
+            f"{arrived.name} names no next page, but {write_path(said.more[0][0])} says that there "
+            "are more; source.pagination should lead to what does"
+        )

@@ -15,13 +15,15 @@ _DEEPEST = 3  # meta.pagination.links
 _HREFS = ("href", "url", "uri", "link")
 _PLACES = re.compile(
     r"(response)?meta(data)?|links?|urls|(paging|pagination)(meta(data)?)?|pages?(info)?"
-    r"|(query|search|result)?info|additionaldata|cursor|summary"
+    r"|(query|search|result)?info|additionaldata|cursor|summary|hydraview"
 )
+# What comes before a name: a namespace (`@odata.`, `hydra:`), and what headers begin with.
+_PREFIX = re.compile(r"(.*[:.])?(x[-_])?((ms|wp|pagination)[-_])?", re.DOTALL)
 _INNER_PLACES = re.compile(r"results?|next")  # only within another place: openFDA's meta.results
 _NEXT = re.compile(
     r"(odata|atom)?next(page|set|results|batch|records)?(url|uri|link|href|token|cursor|id|marker"
-    r"|offset|start|key|number|startingafter|continuationtoken|pagetoken|pagecursor|after)?"
-    r"|continuation(token|key)?|continue|lastevaluatedkey|cursor|after|(page)?token|more\w*url"
+    r"|offset|start|key|number|startingafter|continuationtoken|pagetoken|pagecursor|after|range)?"
+    r"|continuation\w*|continue|lastevaluatedkey|cursor|after|(page|pagination)?token|more\w*url"
 )
 _PREVIOUS = re.compile(r"prev(ious)?(page|set)?(url|uri|link|token|cursor)?")
 _MORE = re.compile(
@@ -33,7 +35,7 @@ _LAST = re.compile(r"(is)?(last|lastpage|final|done|complete|endofrecords|endrea
 _COUNTED = r"(results?|items?|elements?|records?|hits|docs|documents|rows|entries|objects|count)"
 _TOTAL = re.compile(
     rf"(opensearch|estimated|approximate)?(total|nb|n|num|number)?(of)?{_COUNTED}(count|found|available)?"
-    r"|total|totalsize|found|numfound|(total)?matches"
+    r"|total|totalsize|found|numfound|(total)?matches|records(total|filtered)"
 )
 _PAGES = re.compile(
     r"(total|num|nb|number)(of)?pages?|pages(count|total)?|(last|max)page|pagecount"
@@ -54,7 +56,7 @@ class Said:
         more: whether there are more.
         totals: how many records there are on all pages.
         pages: how many pages there are.
-        is_next_null: a next page has a place, which is empty.
+        is_next_null: a next page has a place, which is empty, or only the previous one has a URL.
         is_first: it has no page before it.
         page: its own number.
         counts_from_0: whether that number is likely to count from 0.
@@ -77,20 +79,26 @@ class Said:
 
     def add(self, path: Path, scope: Mapping[str, Any]) -> None:
         """Read an object that may say something."""
+        place = str(path[-1]) if path else ""
         for key, value in scope.items():
-            here, name, number = (*path, key), plain(key), whole(value)
+            here, name, number = (*path, key), _name(key, place), whole(value)
             if isinstance(value, bool):
                 self._add_bool(here, name, value)
+            elif number in (0, 1) and name != "next" and _MORE.fullmatch(name):
+                self.more.append((here, number == 1))
             elif number is not None and self._add_number(name, number):
                 continue
             elif _PREVIOUS.fullmatch(name):
                 self.is_first |= not names_page(value)
+                self.is_next_null |= is_url(value)
             elif _NEXT.fullmatch(name) or name == "offset":  # Airtable's is a token
                 if names_page(value):
                     self.next.append((here, value))
                 self.is_next_null |= not names_page(value)
             elif number is not None and _PAGES.fullmatch(name):
                 self.pages.append((here, number))
+            elif name == "recordstotal" and "recordsFiltered" in scope:
+                continue  # DataTables: before the filter of the request
             elif _TOTAL.fullmatch(name):
                 total = whole(value.get("value")) if isinstance(value, dict) else number
                 if total is not None:
@@ -187,6 +195,20 @@ def whole(value: Any) -> int | None:
     text = str(value).strip() if isinstance(value, str | int) else ""
     is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
     return int(text) if is_number else None
+
+
+def _name(key: str, place: str) -> str:
+    """A key without prefixes; `total` within `pages` is a number of pages."""
+    prefix = _PREFIX.match(key)
+    name = plain(key[prefix.end() :] if prefix else key)
+    if name == "current" and is_of_pages(place):
+        return "currentpage"
+    return "totalpages" if name == "total" and plain(place) == "pages" else name
+
+
+def is_of_pages(place: object) -> bool:
+    """Whether what has this key, an object or a header, is about pages alone."""
+    return plain(str(place)) in ("pages", "paging", "pagination", "xpagination")
 
 
 def plain(key: str) -> str:
