@@ -36,6 +36,8 @@ from micro_etl.source.paging.pagination import PageRequest
 from micro_etl.source.paging.request import to_request
 from micro_etl.source.spool import OnProgress
 
+_ERRORS = ("error", "errors")
+_SUCCESSES = ("success", "ok")
 _SHOWN = 100  # characters of a value
 
 
@@ -100,6 +102,7 @@ class PageFetcher:
         is_lines = Location.parse(request.url).names_lines(fetched.content_type)
         page = parse_page(body, name=name, lines=is_lines and not self._dataset.records)
         self._check_expected(page, name)
+        self._check_errors(page, name)
         return FetchedPage(fetched, page, self._find_records(page, name))
 
     def prepare(self, request: PageRequest) -> Request:
@@ -166,6 +169,22 @@ class PageFetcher:
                 raise SourceError(
                     f"{name}: {write_path(path)} is {self._show(value) or 'missing'}; "
                     f"source.expect says {write_json(expected)}"
+                )
+
+    def _check_errors(self, page: Any, name: str) -> None:
+        """Refuse one of several pages that tells of an error beside its records."""
+        dataset = self._dataset
+        if not dataset.is_paged or not isinstance(page, dict):
+            return
+        named = {path[0] for path, _ in dataset.expect} | {*dataset.records[:1]}
+        for key in _ERRORS + _SUCCESSES:
+            value = page.get(key)
+            is_error = bool(value) and isinstance(value, str | list | dict)
+            is_failure = value is False
+            if key not in named and (is_error if key in _ERRORS else is_failure):
+                raise SourceError(
+                    f"{name}: {key} is {self._show(value)}, so the page may not be whole; "
+                    "source.expect may say what it should be"
                 )
 
     def _find_records(self, page: Any, name: str) -> Found:
