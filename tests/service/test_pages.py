@@ -99,6 +99,31 @@ def page(*ids: int, **members: Any) -> Answer:
 
 
 @pytest.mark.parametrize(
+    ("more", "members"),
+    [
+        ('next = "next"', '"next":"?p=2","next":null'),
+        ('next = "n"\nhas_more = "meta.more"', '"meta":{"more":true,"more":false}'),
+        ('next = "n"\nhas_more = "meta.more"', '"meta":{"more":true},"meta":{"more":false}'),
+        ('next = "n"\ntotal = "total"', '"total":2,"total":1'),
+        ('next = "n"\nlast_page = "last"', '"last":2,"last":1'),
+        ('next = "n"\n[source.expect]\nstate = "ok"', '"state":"failed","state":"ok"'),
+    ],
+)
+def test_key_that_decides_and_comes_twice_is_refused(
+    more: str, members: str, reader: Reader
+) -> None:
+    answer = Answer(body=f'{{"items":[{{"id":1}}],{members}}}'.encode())
+    pagination = f'[source.pagination]\nkind = "next_url"\n{more}\n'
+    with serve(answer) as server, pytest.raises(DataError, match=r"page 1.* more than once"):
+        reader.read(dataset(server, pagination))
+
+
+def test_other_keys_may_come_twice(reader: Reader) -> None:
+    with serve(Answer(body=b'{"items":[{"id":1,"a":1,"a":2}],"x":1,"x":2,"next":null}')) as server:
+        assert reader.read(dataset(server)) == [1]
+
+
+@pytest.mark.parametrize(
     ("members", "is_refused"),
     [
         ({"error": {"code": 500}}, True),
