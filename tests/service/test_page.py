@@ -153,14 +153,25 @@ ID = 'id = { type = "string", unique = true, null_values = [""] }'
         ([ids(1, 2), ids(3), ids(2)], [False, False, True]),
         ([ids("a"), ids("b"), ids("a", "c")], [False, False, True]),
         ([ids(1, 1), ids(2)], [False, False]),  # within a page the table refuses it
-        ([ids(None, ""), ids(None, "")], [False, False]),
-        ([{"items": [{}, 1]}, {"items": [{}, 1]}], [False, False]),
+        ([ids(None, ""), ids("")], [False, True]),
+        ([{"items": [{}, 1]}, {"items": [{}, 1]}], [False, True]),
         ([ids(-1), ids(-2)], [False, False]),
         ([ids(1.5), ids(1.5)], [False, True]),
     ],
 )
 def test_key_that_comes_again_is_noticed(pages: list[Any], expected: list[bool]) -> None:
     assert repeats(ID, *pages) == expected
+
+
+def test_null_in_a_key_is_compared_unless_the_table_refuses_it() -> None:
+    columns = 'id = { type = "int64", required = true }\nk = { type = "string" }'
+    publish = 'unique = ["id", "k"]'
+    pages = [{"items": [{"id": 2, "k": None}]}, {"items": [{"id": 2}]}]
+    assert repeats(columns, *pages, publish=publish) == [False, True]
+    assert repeats(columns, ids(None), ids(None), publish=publish) == [False, False]
+    assert repeats(
+        'id = { type = "int64", required = true, unique = true }', ids(None), ids(None)
+    ) == [False, False]
 
 
 def test_key_of_several_columns_is_compared_as_one() -> None:

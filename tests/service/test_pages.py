@@ -98,6 +98,59 @@ def page(*ids: int, **members: Any) -> Answer:
     return Answer(body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
 
 
+@pytest.mark.parametrize(
+    ("more", "members"),
+    [
+        ('next = "next"', '"next":"?p=2","next":null'),
+        ('next = "n"\nhas_more = "meta.more"', '"meta":{"more":true,"more":false}'),
+        ('next = "n"\nhas_more = "meta.more"', '"meta":{"more":true},"meta":{"more":false}'),
+        ('next = "n"\ntotal = "total"', '"total":2,"total":1'),
+        ('next = "n"\nlast_page = "last"', '"last":2,"last":1'),
+        ('next = "n"\n[source.expect]\nstate = "ok"', '"state":"failed","state":"ok"'),
+    ],
+)
+def test_key_that_decides_and_comes_twice_is_refused(
+    more: str, members: str, reader: Reader
+) -> None:
+    answer = Answer(body=f'{{"items":[{{"id":1}}],{members}}}'.encode())
+    pagination = f'[source.pagination]\nkind = "next_url"\n{more}\n'
+    with serve(answer) as server, pytest.raises(DataError, match=r"page 1.* more than once"):
+        reader.read(dataset(server, pagination))
+
+
+def test_other_keys_may_come_twice(reader: Reader) -> None:
+    with serve(Answer(body=b'{"items":[{"id":1,"a":1,"a":2}],"x":1,"x":2,"next":null}')) as server:
+        assert reader.read(dataset(server)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("members", "is_refused"),
+    [
+        ({"error": {"code": 500}}, True),
+        ({"errors": [{"message": "timeout"}]}, True),
+        ({"error": "no"}, True),
+        ({"success": False}, True),
+        ({"ok": False}, True),
+        ({"error": None, "errors": [], "success": True, "ok": True}, False),
+        ({"error": "", "errors": {}}, False),
+    ],
+)
+def test_page_that_tells_of_an_error_is_refused(
+    members: dict[str, Any], is_refused: bool, reader: Reader
+) -> None:
+    with serve(page(1, next="?p=2"), page(**members)) as server:
+        if not is_refused:
+            assert reader.read(dataset(server)) == [1]
+            return
+        with pytest.raises(SourceError, match=rf"page 2.*: {next(iter(members))} is "):
+            reader.read(dataset(server))
+
+
+def test_error_that_is_expected_is_none(reader: Reader) -> None:
+    with serve(page(1, error="none")) as server:
+        assert reader.read(dataset(server, more='expect = { error = "none" }')) == [1]
+
+
 @pytest.mark.parametrize("case", sorted(path.name for path in (CASES / "paging").iterdir()))
 def test_paging_that_goes_wrong_ends_as_it_should(case: str, reader: Reader) -> None:
     with serve_case(CASES / "paging" / case) as replay:
@@ -160,6 +213,14 @@ def test_total_that_is_not_kept_is_refused(answers: list[Answer], reader: Reader
     turns = [answer for _ in range(5) for answer in answers]
     with serve(*turns) as server, pytest.raises(SourceError, match=r"promised|the total is"):
         reader.read(dataset(server, BY_NEXT + 'total = "total"'))
+    assert len(reader.restarts) == 4
+
+
+def test_last_page_that_changes_is_refused(reader: Reader) -> None:
+    turns = [answer for _ in range(5) for answer in (page(1, last=3), page(2, last=2))]
+    by_number = '[source.pagination]\nkind = "page_number"\nparam = "p"\nlast_page = "last"\n'
+    with serve(*turns) as server, pytest.raises(SourceError, match="last_page is 2, and was 3"):
+        reader.read(dataset(server, by_number))
     assert len(reader.restarts) == 4
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from micro_etl.dataset import EVERY, Column, Dataset, Origin, Path
 from micro_etl.source.paging.page import Bindings, Found, is_same, value_at, write_json
 
+_NULL = hash("\0null")  # not of None: that is a number which a key may have
 Read = Callable[[Any, Found], list[Any]]
 """Gives a column's value of each record."""
 
@@ -17,12 +18,14 @@ class SeenKeys:
 
     Of each key it keeps a hash of 8 bytes, or a whole number itself, in a set: 80 MB a million.
     Two different keys of a million have the same hash once in 37 million runs; the series is then
-    read again, with nothing lost. Keys are compared as they are written, nulls are not compared.
+    read again, with nothing lost. Keys are compared as they are written. A null is a value like
+    any other, except in a required column, where the table refuses it.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         columns = _key_columns(dataset)
         self._readers = tuple((_reader(column), column.null_values) for column in columns)
+        self._required = tuple(column.required for column in columns)
         self._seen: set[int] = set()
 
     def add(self, page: Any, found: Found) -> int:
@@ -49,9 +52,21 @@ class SeenKeys:
     def _hashes(self, page: Any, found: Found) -> set[int]:
         columns = self._columns(page, found)
         if len(columns) == 1:
-            return {one if type(one) is int else hash(one) for one in columns[0] if one is not None}
+            return {_hash(one) for one in columns[0] if self._is_compared((one,))}
         # Not of the tuple: the hashes of -1 and -2 are the same.
-        return {hash(repr(key)) for key in zip(*columns, strict=True) if None not in key}
+        keys = zip(*columns, strict=True)
+        return {hash(repr(key)) for key in keys if self._is_compared(key)}
+
+    def _is_compared(self, key: tuple[Any, ...]) -> bool:
+        return None not in key or not any(
+            one is None and required for one, required in zip(key, self._required, strict=True)
+        )
+
+
+def _hash(value: Any) -> int:
+    if value is None:
+        return _NULL
+    return value if type(value) is int else hash(value)
 
 
 def _key_columns(dataset: Dataset) -> tuple[Column, ...]:

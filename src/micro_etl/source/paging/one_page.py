@@ -10,6 +10,7 @@ from micro_etl.dataset import Dataset, write_path, write_records
 from micro_etl.errors import (
     AccessDeniedError,
     ContractError,
+    DataError,
     SourceError,
     Violation,
     scratch_errors,
@@ -27,6 +28,7 @@ from micro_etl.source.paging.oauth2 import fetch_token
 from micro_etl.source.paging.page import (
     Found,
     find_records,
+    is_repeated,
     is_same,
     parse_page,
     value_at,
@@ -36,6 +38,8 @@ from micro_etl.source.paging.pagination import PageRequest
 from micro_etl.source.paging.request import to_request
 from micro_etl.source.spool import OnProgress
 
+_ERRORS = ("error", "errors")
+_SUCCESSES = ("success", "ok")
 _SHOWN = 100  # characters of a value
 
 
@@ -90,6 +94,7 @@ class PageFetcher:
 
         Raises:
             SourceError: it can't be read, or is not what ``source.expect`` says.
+            DataError: a key that says whether there are more pages comes twice.
             ContractError: its records are not where they should be.
             AccessDeniedError: the source doesn't allow it.
             MachineError: the file can't be written.
@@ -99,7 +104,9 @@ class PageFetcher:
             body = fetched.file.read_bytes()
         is_lines = Location.parse(request.url).names_lines(fetched.content_type)
         page = parse_page(body, name=name, lines=is_lines and not self._dataset.records)
+        self._check_keys(page, name)
         self._check_expected(page, name)
+        self._check_errors(page, name)
         return FetchedPage(fetched, page, self._find_records(page, name))
 
     def prepare(self, request: PageRequest) -> Request:
@@ -159,6 +166,20 @@ class PageFetcher:
         """Tell of a retry, without secrets."""
         self._on_retry(attempt, self._mask.clean(reason))
 
+    def _check_keys(self, page: Any, name: str) -> None:
+        """Refuse a page with two values where one decides."""
+        pagination = self._dataset.pagination
+        paths = [path for path, _ in self._dataset.expect]
+        if pagination:
+            read = (pagination.next, pagination.has_more, pagination.last_page, pagination.total)
+            paths += [path for path in read if path]
+        for path in paths:
+            if is_repeated(page, path):
+                raise DataError(
+                    f"{name}: a key of {write_path(path)} comes more than once in its object, so "
+                    "its value is uncertain"
+                )
+
     def _check_expected(self, page: Any, name: str) -> None:
         for path, expected in self._dataset.expect:
             value = value_at(page, path)
@@ -166,6 +187,22 @@ class PageFetcher:
                 raise SourceError(
                     f"{name}: {write_path(path)} is {self._show(value) or 'missing'}; "
                     f"source.expect says {write_json(expected)}"
+                )
+
+    def _check_errors(self, page: Any, name: str) -> None:
+        """Refuse one of several pages that tells of an error beside its records."""
+        dataset = self._dataset
+        if not dataset.is_paged or not isinstance(page, dict):
+            return
+        named = {path[0] for path, _ in dataset.expect} | {*dataset.records[:1]}
+        for key in _ERRORS + _SUCCESSES:
+            value = page.get(key)
+            is_error = bool(value) and isinstance(value, str | list | dict)
+            is_failure = value is False
+            if key not in named and (is_error if key in _ERRORS else is_failure):
+                raise SourceError(
+                    f"{name}: {key} is {self._show(value)}, so the page may not be whole; "
+                    "source.expect may say what it should be"
                 )
 
     def _find_records(self, page: Any, name: str) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,16 @@ class Number(str):
     """A JSON number with a fraction or an exponent, digit for digit as the source wrote it."""
 
     __slots__ = ()
+
+
+class Repeating(dict[str, Any]):
+    """A JSON object that has keys more than once; of each the last value counts.
+
+    Attributes:
+        repeated: those keys.
+    """
+
+    repeated: frozenset[str] = frozenset()
 
 
 def parse_page(body: bytes, *, name: str, lines: bool = False) -> Any:
@@ -44,7 +55,25 @@ def parse_page(body: bytes, *, name: str, lines: bool = False) -> Any:
 
 
 def _parse(text: str) -> Any:
-    return json.loads(text, parse_float=Number)
+    return json.loads(text, parse_float=Number, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    repeating = Repeating(members)
+    counts = Counter(key for key, _ in pairs)
+    repeating.repeated = frozenset(key for key, count in counts.items() if count > 1)
+    return repeating
+
+
+def is_repeated(value: Any, path: Path) -> bool:
+    """Whether a key on a path without `EVERY` comes more than once in its object."""
+    return any(
+        isinstance(holder := value_at(value, path[:at]), Repeating) and step in holder.repeated
+        for at, step in enumerate(path)
+    )
 
 
 def write_json(value: object) -> str:

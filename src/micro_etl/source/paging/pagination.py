@@ -103,6 +103,11 @@ def read_total(pagination: Pagination | None, page: Any, *, name: str) -> int | 
     return _whole(page, pagination.total if pagination else None, "total", name)
 
 
+def read_last_page(pagination: Pagination | None, page: Any, *, name: str) -> int | None:
+    """Read the number of the last page; arguments and errors as of `read_total`."""
+    return _whole(page, pagination.last_page if pagination else None, "last_page", name)
+
+
 def _goes_on(pagination: Pagination, arrived: ArrivedPage) -> bool | None:
     """Whether there are more pages, by ``has_more`` and ``last_page``; none where they are silent.
 
@@ -117,7 +122,7 @@ def _goes_on(pagination: Pagination, arrived: ArrivedPage) -> bool | None:
             raise SourceError(
                 f"{arrived.name}: has_more is {_show(says)}; it should lead to true or false"
             )
-    last = _whole(arrived.page, pagination.last_page, "last_page", arrived.name)
+    last = read_last_page(pagination, arrived.page, name=arrived.name)
     if last is None:
         return None
     return _first_number(pagination) + arrived.pages - 1 < last

@@ -8,7 +8,7 @@ from micro_etl.dataset import Dataset, write_path
 from micro_etl.errors import SourceError
 from micro_etl.source.paging.keys import SeenKeys
 from micro_etl.source.paging.page import Found
-from micro_etl.source.paging.pagination import PageRequest, read_total
+from micro_etl.source.paging.pagination import PageRequest, read_last_page, read_total
 
 
 class MovedError(Exception):
@@ -33,6 +33,7 @@ class Progress:
         self._keys = SeenKeys(dataset)
         self._sent: dict[int, int] = {}
         self._promised: int | None = None
+        self._last_page: int | None = None
         self.elements = 0
 
     def begin_page(self, request: PageRequest, number: int, *, name: str) -> bool:
@@ -64,7 +65,7 @@ class Progress:
 
         Raises:
             MovedError: it is of another state of the source than the pages before it.
-            SourceError: the total is not a number.
+            SourceError: the total or the number of the last page is not a number.
         """
         total = read_total(self._dataset.pagination, page, name=name)
         if self._is_complete and total in (None, self._promised):
@@ -74,6 +75,12 @@ class Progress:
             raise MovedError(
                 f"{name}: the total is {total:,}, and was {self._promised:,} on the pages before it"
             )
+        last = read_last_page(self._dataset.pagination, page, name=name)
+        if self._last_page is not None and last not in (None, self._last_page):
+            raise MovedError(
+                f"{name}: last_page is {last:,}, and was {self._last_page:,} on the pages before it"
+            )
+        self._last_page = last if self._last_page is None else self._last_page
         self._promised = total if self._promised is None else self._promised
         repeats = self._keys.add(page, found) if self._dataset.is_paged else 0
         if repeats:
