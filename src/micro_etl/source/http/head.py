@@ -10,7 +10,8 @@ from typing import BinaryIO
 _MAX_LINE = 1 << 16
 _MAX_HEAD = 1 << 20
 _BARE = rb"[\r\0]"
-_CONTINUE = rb"HTTP/1\.\d 100\b"
+_INTERIM = rb"HTTP/1\.\d 1(?!01)\d\d\b"  # what comes before the answer (RFC 9110, 15.2)
+_CHUNK_SIZE = rb"([0-9a-fA-F]{1,15})[ \t]*(;.*)?\r?\n"
 _FRAMING = frozenset(
     {"connection", "content-length", "keep-alive", "proxy-connection", "transfer-encoding"}
 )
@@ -34,7 +35,7 @@ class Response(http.client.HTTPResponse):
             return
         stream: BinaryIO = self.fp
         status, lines = _read_head(stream)
-        while re.match(_CONTINUE, status):
+        while re.match(_INTERIM, status):
             status, lines = _read_head(stream)
         headers = parse_head(lines)
         framing = "".join(f"{name}: {value}\r\n" for name, value in headers if name in _FRAMING)
@@ -46,6 +47,17 @@ class Response(http.client.HTTPResponse):
         self.headers = self.msg = http.client.HTTPMessage()
         for name, value in headers:
             self.msg[name] = value
+
+    def _read_next_chunk_size(self) -> int:
+        """Read a line as it should be; of one that breaks off, Python's own reads what is there.
+
+        Raises:
+            ValueError: it is not, which its caller makes an incomplete body of.
+        """
+        found = re.fullmatch(_CHUNK_SIZE, self.fp.readline(_MAX_LINE))
+        if not found:
+            raise ValueError
+        return int(found[1], 16)
 
 
 def _read_head(stream: BinaryIO) -> tuple[bytes, list[bytes]]:
@@ -69,7 +81,7 @@ def parse_head(lines: list[bytes]) -> list[tuple[str, str]]:
     """The headers of an answer, names in lower case; ``chunked`` outranks a length (RFC 9112).
 
     Raises:
-        BadHeadError: a line is malformed, or two lengths differ.
+        BadHeadError: a line is malformed, or a length is no number, or two differ.
     """
     headers: list[tuple[str, str]] = []
     lost = 0
@@ -103,6 +115,9 @@ def _frame(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     distinct = {length.strip() for value in lengths for length in value.split(",")}
     if len(distinct) > 1:
         raise BadHeadError("its headers give the body two lengths")
+    for length in distinct:
+        if not re.fullmatch("[0-9]{1,18}", length):
+            raise BadHeadError(f"its Content-Length is {length[:40]!r}; it should be a number")
     others = [one for one in headers if one[0] != "content-length"]
     return [*others, *(("content-length", length) for length in distinct)]
 
