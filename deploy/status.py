@@ -131,6 +131,11 @@ def logs_command(work: Work, task_id: str) -> None:
             task_id = task["taskArn"].rsplit("/", 1)[-1]
     logs, group = work.clients.logs, work.environment.log_group
     stream = log_stream(task_id)
+    if not task_id and work.whole and len(work.whole.environment.each()) > 1:
+        raise Refused(  # the newest stream may be another dataset's
+            f"logs: no task of {work.environment.family} is known from the last hour",
+            advice=f"name the task: each one's log is in {group}",
+        )
     if not task_id:
         stream = newest_stream(logs, group=group, prefix=stream)
     if not stream:

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from deploy import aws
@@ -141,7 +142,12 @@ def _raise_for(work: Work, run: TaskRun, *, image: str) -> None:
 
 def attach(work: Work, task_id: str) -> None:
     """Follow a task that is running to its end: the newest, unless one is named."""
-    run = TaskRun(arn=task_arn(work, task_id), run_id="")
+    arn = task_arn(work, task_id)
+    try:
+        must_know(work, arn)
+    except aws.NotAllowed as denied:  # one that runs well is not to be stopped for that
+        raise Refused(f"follow: the task may not be looked at: {denied.words}") from None
+    run = TaskRun(arn=arn, run_id="")
     work.console.step("follow", f"task {run.id}")
     with stoppable() as stop:
         follow_step(work, run, stop=stop)
@@ -149,11 +155,33 @@ def attach(work: Work, task_id: str) -> None:
 
 def stop(work: Work, task_id: str) -> None:
     """Stop a task that is running: the newest, unless one is named."""
-    run = TaskRun(arn=task_arn(work, task_id), run_id="", cut_short="stopped on request")
+    arn = task_arn(work, task_id)
+    with suppress(aws.NotAllowed):
+        must_know(work, arn)
+    run = TaskRun(arn=arn, run_id="", cut_short="stopped on request")
     work.verdict.stage = Exit.RUN_FAILED
     stop_task(work, run, patience=work.limits.patience)
     work.console.step("stop", f"task {run.id} has been told to stop")
     work.verdict.facts["task"] = {"arn": run.arn}
+
+
+def must_know(work: Work, arn: str) -> None:
+    """Whether ECS knows a task that this command did not start.
+
+    Raises:
+        Refused: it does not.
+        NotAllowed: the caller may not ask.
+    """
+    cluster = work.environment.cluster
+    answer = aws.look(
+        "ecs:DescribeTasks",
+        lambda: work.clients.ecs.describe_tasks(cluster=cluster, tasks=[arn]),
+    )
+    if not answer["tasks"]:
+        task_id = arn.rsplit("/", 1)[-1]
+        raise Refused(
+            f"{cluster} has no task {task_id}", advice="`./deploy.sh status` names the last one"
+        )
 
 
 def task_arn(work: Work, task_id: str) -> str:

@@ -331,3 +331,39 @@ def test_a_secret_in_an_older_revision_is_not_shown(cloud: Cloud) -> None:
 
     assert "- micro-etl.environment.DB_PASSWORD = (hidden)" in ended.out
     assert "hunter2" not in ended.out + ended.err
+
+
+def test_the_log_of_another_dataset_is_never_shown(two: Cloud) -> None:
+    """The streams of a log group do not tell whose they are."""
+    two.recorded.answers["ListTasks"] = [{"taskArns": []}]
+
+    ended = two.deploy("logs", "--dataset", "orders")
+
+    assert ended.code == Exit.REFUSED
+    assert "is known from the last hour" in ended.err
+    assert not two.recorded.calls("GetLogEvents")
+
+
+@pytest.mark.parametrize("command", ["follow", "stop"])
+def test_a_task_that_ecs_does_not_know_is_refused(command: str, cloud: Cloud) -> None:
+    """At once, and nothing is stopped."""
+    cloud.recorded.answers["DescribeTasks"] = [{"tasks": [], "failures": [{"reason": "MISSING"}]}]
+
+    ended = cloud.deploy(command, "wrong")
+
+    assert ended.code == Exit.REFUSED
+    assert "trial-cluster has no task wrong" in ended.err
+    assert not cloud.recorded.calls("StopTask")
+
+
+def test_following_without_permission_stops_nothing(cloud: Cloud) -> None:
+    """The task was not started by this command; stopping needs no look."""
+    cloud.recorded.answers["DescribeTasks"] = [("AccessDeniedException", "not you")]
+    cloud.recorded.answers["StopTask"] = [{"task": {}}]
+
+    ended = cloud.deploy("follow", "0123abcd")
+
+    assert ended.code == Exit.REFUSED
+    assert "DescribeTasks: not you" in ended.err
+    assert not cloud.recorded.calls("StopTask")
+    assert cloud.deploy("stop", "0123abcd").code == Exit.OK
