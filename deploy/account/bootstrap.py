@@ -160,7 +160,10 @@ def file_of(name: str) -> Path:
 
 def read_existing(file: Path) -> dict[str, Any]:
     """An environment file's content, or nothing where there is none."""
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except ValueError as error:
+        raise Refused(f"{file}: not TOML: {error}") from None
 
 
 def write_environment(file: Path, content: Mapping[str, Any]) -> None:
@@ -173,8 +176,12 @@ def write_environment(file: Path, content: Mapping[str, Any]) -> None:
     file.write_text(HEAD.format(name=file.stem) + "\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
+
+
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        pairs = ", ".join(f"{key} = {_toml(item)}" for key, item in value.items())
+        pairs = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items())
         return f"{{ {pairs} }}"
     return json.dumps(value, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ MISSING = (
 """How the codes begin that AWS answers with where there is no such resource."""
 GATEWAYS = ("GatewayId", "InterfaceId", "ConnectionId", "NetworkArn")
 """How the keys of a route end that say where it leads."""
+LONGEST_STOP = 120
+"""How many seconds Fargate lets a container end by itself."""
+LONGEST_SCHEDULE = 64
 Described = Mapping[str, Any]
 
 
@@ -225,10 +229,18 @@ def trusts_tasks(policy: Any) -> bool:
 def check_secrets(target: Target, clients: Clients) -> Iterator[Finding]:
     """Check that the secrets are there. Their values are not read."""
     for name, reference in target.environment.secrets.items():
-        arn = secret_arn(target, reference)
-        if ":ssm:" in arn:
+        about, arn, deleted = f"secret {name}", secret_arn(target, reference), None
+        if not re.match(
+            r"arn:[^:]+:(ssm(:[^:]*){2}:parameter/.|secretsmanager(:[^:]*){2}:secret:.)", arn
+        ):
+            text = f"{reference} is the ARN of no secret and of no parameter"
+            yield Finding(about, False, text, CHECK_NAME)
+            continue
+        if arn.split(":")[2] == "ssm":
             parameter = arn.partition(":parameter")[2]
-            wanted = [{"Key": "Name", "Option": "Equals", "Values": [parameter]}]
+            # The ARN is the same for a name with and without the slash, where it has no other.
+            names = [parameter] if "/" in parameter[1:] else [parameter, parameter[1:]]
+            wanted = [{"Key": "Name", "Option": "Equals", "Values": names}]
             describe = clients.ssm.describe_parameters
             there = ask("ssm:DescribeParameters", describe, ParameterFilters=wanted)["Parameters"]
             cure = f"aws ssm put-parameter --type SecureString --name {parameter}"
@@ -236,8 +248,26 @@ def check_secrets(target: Target, clients: Clients) -> Iterator[Finding]:
             secret = ":".join(arn.split(":")[:7])  # what follows names a key in it
             describe = clients.secretsmanager.describe_secret
             there = ask("secretsmanager:DescribeSecret", describe, SecretId=secret)
+            deleted = (there or {}).get("DeletedDate")
             cure = f"aws secretsmanager create-secret --name {secret.split(':')[6]}"
-        yield existence(f"secret {name}", reference, there, target, cure)
+        if deleted:
+            how = f"aws secretsmanager restore-secret --secret-id {secret}"
+            yield Finding(about, False, f"{reference} is to be deleted and can't be read", how)
+        else:
+            yield existence(about, reference, there, target, cure)
+
+
+def check_limits(target: Target, _: Clients) -> Iterator[Finding]:
+    """Check what AWS would refuse only when the task is registered or the schedule is made."""
+    environment = target.environment
+    if environment.stop_timeout > LONGEST_STOP:
+        text = f"{environment.stop_timeout} s is more than Fargate waits"
+        how = f"set stop_timeout to {LONGEST_STOP} or less"
+        yield Finding("stop_timeout", False, text, how)
+    if environment.schedule and len(environment.family) > LONGEST_SCHEDULE:
+        text = f"{environment.family} is longer than a schedule's name can be"
+        how = f"{LONGEST_SCHEDULE} characters at most, with the dataset's name: shorten one"
+        yield Finding("family", False, text, how)
 
 
 def check_infrastructure(target: Target, clients: Clients) -> Iterator[Finding]:
@@ -264,4 +294,4 @@ OF_ENVIRONMENT: tuple[Check, ...] = (
     check_subnets,
     check_security_groups,
 )
-OF_DATASET: tuple[Check, ...] = (check_roles, check_secrets)
+OF_DATASET: tuple[Check, ...] = (check_roles, check_secrets, check_limits)

@@ -107,7 +107,8 @@ def _epoch(unit: str, micros: int) -> Form:
     return Form(
         expected=f"whole {unit} since 1970, a number or a string of digits",
         test=(
-            f"({_IS_WHOLE} OR ({_IS_STRING} AND regexp_full_match({_TEXT}, '-?[0-9]+')))"
+            f"({_IS_WHOLE} OR ({_IS_STRING} AND regexp_full_match({_TEXT}, '-?[0-9]+'))"
+            f" OR ({_KIND} = 'DOUBLE' AND regexp_full_match({_TEXT}, '-?[0-9]+[.]0+')))"
             f" AND {number} BETWEEN {least} AND {greatest}"
         ),
         convert=(

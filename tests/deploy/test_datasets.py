@@ -367,3 +367,35 @@ def test_following_without_permission_stops_nothing(cloud: Cloud) -> None:
     assert "DescribeTasks: not you" in ended.err
     assert not cloud.recorded.calls("StopTask")
     assert cloud.deploy("stop", "0123abcd").code == Exit.OK
+
+
+@pytest.mark.parametrize("reference", ["arn:", "arn:aws:secretsmanager::secret:a", "ssm:"])
+def test_what_can_be_no_secret_is_told(reference: str, clients: Clients, target: Target) -> None:
+    """In one line, whatever the ARN is of."""
+    chosen = replace(target, environment=replace(target.environment, secrets={"T": reference}))
+
+    (found,) = check_secrets(chosen, clients)
+
+    assert (found.about, found.good) == ("secret T", False)
+    assert "the ARN of no secret" in found.text
+
+
+def test_a_parameter_is_found_without_its_slash(clients: Clients, target: Target) -> None:
+    """Its ARN is that of the name with a slash."""
+    clients.ssm.put_parameter(Name="plaintoken", Value="x", Type="SecureString")
+    secrets = {"C": "ssm:plaintoken"}
+    chosen = replace(target, environment=replace(target.environment, secrets=secrets))
+
+    assert [item.good for item in check_secrets(chosen, clients)] == [True]
+
+
+def test_a_secret_that_is_to_be_deleted_is_told(clients: Clients, target: Target) -> None:
+    """It exists for some days more, but ECS can't read it."""
+    clients.secretsmanager.create_secret(Name="prod/a", SecretString="x")
+    clients.secretsmanager.delete_secret(SecretId="prod/a", RecoveryWindowInDays=7)
+    chosen = replace(target, environment=replace(target.environment, secrets={"A": "prod/a"}))
+
+    (found,) = check_secrets(chosen, clients)
+
+    assert not found.good
+    assert "restore-secret" in found.advice

@@ -152,6 +152,11 @@ def with_path_of_its_own(world: Target, clients: Clients) -> Target:
         (with_names(security_groups=("sg-0",)), ("security: sg-0 does not exist in eu-west-1",)),
         (with_closed_group, ("does not let port 443 out", "TCP, port 443, to 0.0.0.0/0")),
         (with_foreign_trust, ("task does not trust ecs-tasks.amazonaws.com", "--policy")),
+        (with_names(stop_timeout=121), ("stop_timeout: 121 s", "120 or less")),
+        (
+            with_names(family="f" * 65, schedule="rate(1 day)"),
+            ("longer than a schedule's name", "64 characters at most"),
+        ),
         (without_roles, ("execution_role and task_role: not set", "DEPLOY_TASK_ROLE")),
         (with_path_of_its_own, ("role/task does not exist", "role/teams/task")),
     ],

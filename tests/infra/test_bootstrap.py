@@ -337,3 +337,22 @@ def test_destroying_what_is_not_there_is_refused(account: Account) -> None:
 def _destroy(account: Account, *, data: bool, said: Any = None, confirm: Any = None) -> Any:
     site = account.site(said, confirm or (lambda _: True))
     return destroy(site, ["micro-etl-staging"], data=data)
+
+
+def test_a_key_that_needs_quotes_is_written_with_them(tmp_path: Path) -> None:
+    """What bootstrap writes, it must read again."""
+    file = tmp_path / "x.toml"
+    content = {"variables": {"MY.VAR": "1", "": "2", "PLAIN": "3"}}
+
+    write_environment(file, content)
+
+    assert read_existing(file) == content
+
+
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
+    """In one line, before anything is made or removed."""
+    file = tmp_path / "x.toml"
+    file.write_text("a = ", encoding="utf-8")
+
+    with pytest.raises(Refused, match=r"x\.toml: not TOML"):
+        read_existing(file)

@@ -162,8 +162,10 @@ def _read_date(value: Json, _: Column) -> date:
 def _read_timestamp(value: Json, column: Column) -> datetime:
     try:
         if column.get("format") in _EPOCH_UNIT:
-            if isinstance(value, str) and len(value) < 30 and _WHOLE.fullmatch(value):
-                return _EPOCH + int(value) * _EPOCH_UNIT[column["format"]]
+            if isinstance(value, str) and len(value) < 30:
+                whole = value if type(value) is str else re.sub(r"\.0+$", "", value)
+                if _WHOLE.fullmatch(whole):
+                    return _EPOCH + int(whole) * _EPOCH_UNIT[column["format"]]
         elif type(value) is str:
             return _read_moment(value, column)
     except (ValueError, OverflowError):
