@@ -34,6 +34,7 @@ from deploy.outcome import DeployError, Exit, Refused, Verdict, ending_facts
 from deploy.rollback import rollback_command
 from deploy.status import logs_command, status_command
 from deploy.target import Target, discover, find_roles, with_placeholders, with_roles
+from deploy.task.follow import stop_signals
 from deploy.task.run import attach, stop
 from deploy.work import Limits, Work, as_deploy_error, begin, complain, for_each
 
@@ -250,9 +251,12 @@ def _execute(command: str, argument: str, **flags: Any) -> int:
     """Run a command, say how it ended, and return its code."""
     context = click.get_current_context()
     for name, owners in OWNERS.items():
-        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        if owners and given and command not in owners:
-            flag = next(item.opts[0] for item in PARAMETERS if item.name == name)
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT:
+            continue
+        flag = next(item.opts[0] for item in PARAMETERS if item.name == name)
+        if flags[name] == "":  # as of a variable that is not set
+            raise click.UsageError(f"{flag} is empty; it should be given a value")
+        if owners and command not in owners:
             raise click.UsageError(f"{flag} is for {', '.join(owners)}, not for {command}")
     choices = ARGUMENTS.get(command)
     if argument and (choices is None or (choices and argument not in choices)):
@@ -266,8 +270,8 @@ def _execute(command: str, argument: str, **flags: Any) -> int:
         COMMANDS[command](Call(command, argument, flags, console, verdict))
     except (DeployError, *ERRORS) as failure:
         error = as_deploy_error(failure, stage=verdict.stage)
-    except Terminated:
-        error = DeployError("interrupted", exit_code=Exit.TERMINATED)
+    except Terminated as stop:
+        error = DeployError("interrupted", exit_code=128 + stop.args[0])
     except KeyboardInterrupt:
         error = DeployError("interrupted", exit_code=Exit.INTERRUPTED)
     except Exception as defect:
@@ -299,16 +303,17 @@ cli = click.Command(
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends what is under way as Ctrl-C does, and waits for a program to end."""
+    """SIGTERM or SIGHUP, which end what is under way as Ctrl-C does: a program is waited for."""
 
 
 def main() -> int:
     """Run the command line and return the exit code."""
 
     def terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        raise Terminated
+        raise Terminated(number)
 
-    signal.signal(signal.SIGTERM, terminate)
+    for number in stop_signals() - {signal.SIGINT}:
+        signal.signal(number, terminate)
     try:
         return int(cli.main(prog_name="./deploy.sh", standalone_mode=False) or Exit.OK)
     except click.Abort:

@@ -134,6 +134,8 @@ def parse(
 ) -> Environment:
     """Turn a file's content and the `DEPLOY_…` variables into an environment."""
     tables = content.get("datasets", {})
+    if not isinstance(tables, Mapping):
+        raise Refused(f"{source}: datasets: not a table; each dataset is one, [datasets.NAME]")
     keys = TYPES.keys() - {"name", "datasets"}
     given = {key: value for key, value in content.items() if key != "datasets"}
     origins = {key: f"{source}: {key}" for key in keys}
@@ -161,6 +163,11 @@ def parse(
         of_table = {"dataset": table, "family": f"{environment.family}-{table}"}
         found = replace(environment, **NOT_INHERITED | own | of_table)
         found = replace(found, key=found.key or f"{found.dataset_name}.parquet")
+        same = [other for other, one in datasets.items() if one.key == found.key]
+        if same:
+            raise Refused(
+                f"{where}: key: {found.key} is also that of {same[0]}; each needs its own"
+            )
         datasets[table] = _sound(found, inside)
     return replace(environment, datasets=tuple(datasets.values()))
 
@@ -177,7 +184,7 @@ def _checked(
         inside = value.values() if isinstance(value, dict) else value if kind is list else ()
         if type(value) is not kind or not all(isinstance(item, str) for item in inside):
             # A table's values may be secret, so they are not repeated.
-            shown = "its value" if TYPES[key] == "Mapping" else repr(value)
+            shown = "its value" if TYPES[key] == "Mapping" or key == "source_url" else repr(value)
             raise Refused(f"{origins[key]}: {shown} is not {words}")
         values[key] = tuple(value) if isinstance(value, list) else value
     return values
@@ -216,12 +223,13 @@ def _sound(environment: Environment, origins: Mapping[str, str]) -> Environment:
     if environment.schedule and missing:
         needs = f"a schedule needs all of {', '.join(OF_SCHEDULE)}"
         raise Refused(f"{origins['schedule']}: {missing[0]} is missing: {needs}")
-    if looks_secret("source_url", environment.source_url):
-        raise Refused(
-            f"{origins['source_url']}: it holds a password or a token, which a task definition "
-            "would show",
-            advice="write ${NAME} into the dataset file's `url`, and NAME into `secrets`",
-        )
+    for key in ("source_url", "dataset"):
+        if looks_secret(key, getattr(environment, key)):
+            raise Refused(
+                f"{origins[key]}: it holds a password or a token, which a task definition would "
+                "show",
+                advice="write ${NAME} into the dataset file's `url`, and NAME into `secrets`",
+            )
     for table in ("variables", "run_variables"):
         for name, value in getattr(environment, table).items():
             where = f"{origins[table]}: {name}"

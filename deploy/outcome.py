@@ -25,13 +25,14 @@ class Exit(IntEnum):
     RUN_FAILED = 12, "timed out, stopped from outside, not followed, or a code not the service's"
     TEST_FAILED = 13, "the task succeeded, but what it published failed the test"
     NOT_MOVED = 14, "what is published is proven, but the schedule could not be moved"
+    HUNG_UP = 129, "SIGHUP, as a closed terminal sends it; a task has been told to stop"
     INTERRUPTED = 130, "Ctrl-C; a task that was running has been told to stop"
     TERMINATED = 143, "the same, by SIGTERM"
 
 
 PASSED_ON = (*range(64, 79), 137)
 """The container's codes that the command ends with: the service's own, and that of a kill."""
-INTERRUPTIONS = {Exit.INTERRUPTED, Exit.TERMINATED}
+INTERRUPTIONS = {Exit.HUNG_UP, Exit.INTERRUPTED, Exit.TERMINATED}
 MILD = [Exit.OK, Exit.NOT_MOVED, Exit.REFUSED, Exit.NOT_LAUNCHED, Exit.RUN_FAILED]
 """From the mildest on; a container's own code is worse, wrong data are the worst."""
 

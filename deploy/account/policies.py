@@ -114,6 +114,7 @@ def _secrets(target: Target, service: str) -> list[str]:
         for reference in environment.secrets.values():
             parts = secret_arn(target, reference).split(":")[:7]  # the rest names a key in it
             if parts[2] == service:
-                plain = service == "ssm" or SECRET_SUFFIX.search(parts[-1])
+                whole = reference.startswith("arn:") and SECRET_SUFFIX.search(parts[-1])
+                plain = service == "ssm" or whole
                 found.add(":".join(parts) + ("" if plain else "-??????"))
     return sorted(found)

@@ -77,11 +77,17 @@ class Stop:
             time.sleep(min(0.1, seconds))
 
 
+def stop_signals() -> set[signal.Signals]:
+    """List what stops a command; a closed terminal does not where it is ignored, as by nohup."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return {signal.SIGINT, signal.SIGTERM} | (set() if ignored else {signal.SIGHUP})
+
+
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Note Ctrl-C and SIGTERM instead of ending at once, so that no started task is lost."""
+    """Note what stops a command instead of ending at once, so that no started task is lost."""
     stop = Stop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = stop_signals()
     before = [signal.signal(number, stop.request) for number in numbers]
     try:
         yield stop

@@ -646,6 +646,9 @@ def test_wrong_flags_end_with_2() -> None:
     ("arguments", "words"),
     [
         ("run --rollback", "--rollback is for deploy, not for run"),
+        ("deploy --digest=", "--digest is empty; it should be given a value"),
+        ("deploy --env=", "--env is empty; it should be given a value"),
+        ("status --dataset=", "--dataset is empty; it should be given a value"),
         ("destroy x --email a@example.org", "--email is for bootstrap, not for destroy"),
         ("status x", "'x' is no argument of status"),
         ("schedule stop", "'stop' is no argument of schedule"),

@@ -82,6 +82,10 @@ def test_a_file_of_tables_alone_needs_no_key_at_its_top() -> None:
         ({"or/ders": {}}, "x.toml: datasets.or/ders: not a table whose name is"),
         ({"orders": 1}, "x.toml: datasets.orders: not a table"),
         ({"launches": {}}, "launches is also the dataset of the file's top"),
+        (
+            {"orders": {}, "sales": {"key": "orders.parquet"}},
+            "datasets.sales: key: orders.parquet is also that of orders",
+        ),
         ({"orders": {"schedule": "rate(1 day)"}}, "orders.schedule: schedule_group is missing"),
         (
             {"orders": {"secrets": {"S3_KEY": "a"}}},
@@ -146,6 +150,28 @@ def with_secrets(target: Target) -> Target:
     """A target whose dataset has a secret of each kind."""
     secrets = {name: reference for name, (reference, _) in SECRETS.items()}
     return replace(target, environment=replace(target.environment, secrets=secrets))
+
+
+def test_datasets_are_a_table_of_tables() -> None:
+    """What TOML has otherwise is named, too."""
+    with pytest.raises(Refused, match="datasets: not a table"):
+        read({"datasets": ["orders"]})
+
+
+def test_a_password_in_the_url_of_a_dataset_is_refused_and_not_repeated() -> None:
+    """A task definition would show it."""
+    with pytest.raises(Refused, match="dataset: it holds a password") as caught:
+        read({"dataset": "https://me:hunter2@example.org/orders.toml"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_name_of_a_secret_may_end_like_its_arn(target: Target) -> None:
+    """Secrets Manager adds six characters to it all the same."""
+    environment = replace(target.environment, secrets={"A": "prod/orders/api-secret"})
+
+    found = json.dumps(policies(replace(target, environment=environment)))
+
+    assert "secret:prod/orders/api-secret-??????" in found
 
 
 def test_secrets_are_read_by_ecs(target: Target) -> None:

@@ -301,12 +301,16 @@ def test_a_task_that_takes_too_long_is_stopped(
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)],
+    [
+        (signal.SIGINT, Exit.INTERRUPTED),
+        (signal.SIGTERM, Exit.TERMINATED),
+        (signal.SIGHUP, Exit.HUNG_UP),
+    ],
 )
 def test_an_interrupt_stops_the_task(
     emulated: tuple[Work, Any], clients: Clients, number: signal.Signals, code: Exit
 ) -> None:
-    """Ctrl-C and SIGTERM end the command only after its task."""
+    """Ctrl-C, SIGTERM and a closed terminal end the command only after its task."""
     work, revision = emulated
     timer = threading.Timer(0.5, os.kill, (os.getpid(), number))
     timer.start()
