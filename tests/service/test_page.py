@@ -92,6 +92,7 @@ def test_value_is_compared_exactly(value: Any, expected: Any, same: bool) -> Non
         ({"a": [{"b": {"x": 1}}, {"b": {"y": 2}}]}, "a.*.b.*", False, [1, 2], 2),
         ({"a": []}, "a.*.b", False, [], 0),
         ({"a": {"x": [1, 2], "y": [3, 4]}}, "a", True, [{"x": 1, "y": 3}, {"x": 2, "y": 4}], 2),
+        ({"t": [1, 2], "s": "ok"}, "", True, [{"t": 1}, {"t": 2}], 2),
         ({"a": [{"x": [1]}, {"x": [2]}]}, "a.*", True, [{"x": 1}, {"x": 2}], 2),
     ],
 )
@@ -116,7 +117,7 @@ def test_records_are_found_and_counted(
         ({"a": [{"b": [1]}, {}]}, "a.*.b", False),
         ({"a": [{"b": [1]}, None]}, "a.*.b", False),
         ({"a": {"x": [1], "y": [1, 2]}}, "a", True),
-        ({"a": {"x": [1], "y": 1}}, "a", True),
+        ({"a": {"x": 1, "y": "ok"}}, "a", True),
         ({"a": [1]}, "a", True),
     ],
 )

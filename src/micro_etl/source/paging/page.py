@@ -177,9 +177,10 @@ def _members(value: Any) -> list[tuple[Step, Any]] | None:
 
 
 def _rows(value: Any) -> list[Any] | None:
-    """The records of an object of arrays of one length."""
-    if not isinstance(value, dict) or not all(isinstance(one, list) for one in value.values()):
+    """The records of an object of arrays of one length; what is no array there is none of them."""
+    if not isinstance(value, dict):
         return None
-    if len({len(one) for one in value.values()}) > 1:
+    arrays = {key: one for key, one in value.items() if isinstance(one, list)}
+    if (value and not arrays) or len({len(one) for one in arrays.values()}) > 1:
         return None
-    return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
+    return [dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)]
