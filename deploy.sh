@@ -12,7 +12,7 @@
 # The program is in deploy/: image/, task/, proof/ and account/. It needs an environment of its own, made here, once.
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 requirements=$root/requirements/deploy.txt
 
 fail() {
@@ -56,4 +56,4 @@ if [[ ! -d $environment ]]; then
     rm -rf "$unfinished" && trap - EXIT
 fi
 # -P: no module is taken from the folder that the user happens to be in.
-PYTHONPATH=$root exec "$(programs "$environment")/python" -P -m deploy "$@"
+PYTHONUTF8=1 PYTHONPATH=$root exec "$(programs "$environment")/python" -P -m deploy "$@"

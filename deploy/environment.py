@@ -19,11 +19,19 @@ CONTAINER = "micro-etl"
 ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 """What ECS calls an architecture, and what container engines call it."""
 
-SECRET_NAME = re.compile(
-    r"(^|[_-])(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIALS?|AUTHORIZATION"
-    r"|(API|ACCESS|PRIVATE|SECRET)[_-]?KEY([_-]ID)?)$",
-    re.IGNORECASE,
+SECRET_WORD = re.compile(
+    r"secrets?|.*passw(or)?d|passphrase|pass|.*pwd|token|credentials?|auth|authorization|bearer|jwt"
+    r"|(api|access|private|secret|signing|encryption|ssh|account|storage|subscription) ?key|cookie"
+    r"|(api|access|auth) tokens|connection string"
 )
+"""What the last word, or the last two, of a secret's name is."""
+SECRET_VALUE = re.compile(
+    r"(?i:basic|bearer) \S{6}|-----BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}|gh[opsru]_\w{20}"
+    r"|sk_live_|xox[abprs]-|eyJ[\w-]+\.[\w-]+\.|(?i:password|pwd|accountkey) ?=\S"
+    r"|(^|//)[^/@\s:]+:[^/@\s]+@|(?i:https?)://[^/@\s]+@|[#&]access_token="
+)
+"""What a secret's value has: the marks of the issuers, or a user before a host."""
+
 OWN_VARIABLES = {"AWS_REGION", "S3_BUCKET", "S3_KEY", "DATASET", "RUN_ID", "LOG_FORMAT"}
 """Variables that the tool sets itself; `SOURCE_URL` has a key of its own too."""
 
@@ -184,7 +192,11 @@ def _checked(
         inside = value.values() if isinstance(value, dict) else value if kind is list else ()
         if type(value) is not kind or not all(isinstance(item, str) for item in inside):
             # A table's values may be secret, so they are not repeated.
-            shown = "its value" if TYPES[key] == "Mapping" or key == "source_url" else repr(value)
+            shown = (
+                "its value"
+                if TYPES[key] == "Mapping" or key in ("source_url", "dataset")
+                else repr(value)
+            )
             raise Refused(f"{origins[key]}: {shown} is not {words}")
         values[key] = tuple(value) if isinstance(value, list) else value
     return values
@@ -201,15 +213,23 @@ def _from_text(text: str, kind: str) -> Any:
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """Tell whether a variable looks like a secret: by its name, or by a password in its URL."""
-    if SECRET_NAME.search(name):
+    """Tell whether a variable looks like a secret: by its name, its value, or its URL's query."""
+    if _names_secret(name) or SECRET_VALUE.search(value):
         return True
     try:
-        url = urlsplit(value)
-        query = parse_qsl(url.query)
+        query = parse_qsl(urlsplit(value).query) if "://" in value else []
     except ValueError:
         return False
-    return bool(url.scheme and (url.password or any(SECRET_NAME.search(key) for key, _ in query)))
+    return any(_names_secret(key) or key.lower() in {"key", "sig"} for key, _ in query)
+
+
+def _names_secret(name: str) -> bool:
+    """Judge a name by its last words, however they are joined, without a number behind them."""
+    words = re.findall(
+        r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", re.sub(r"[_-](v?\d+|id)$", "", name, flags=re.I)
+    )
+    last = [word.lower() for word in words[-2:]]
+    return any(SECRET_WORD.fullmatch(text) for text in (" ".join(last), *last[-1:]))
 
 
 def _sound(environment: Environment, origins: Mapping[str, str]) -> Environment:

@@ -53,7 +53,7 @@ def run_program(
     try:
         done = subprocess.run(
             command,
-            env=os.environ | {"DOCKER_BUILDKIT": "1"} | dict(variables or {}),
+            env=_inherited() | {"DOCKER_BUILDKIT": "1"} | dict(variables or {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -79,3 +79,9 @@ def lockdown_flags(*, tmpfs: bool = True) -> list[str]:
     scratch = ("--tmpfs", "/tmp") if tmpfs else ()  # noqa: S108 - a path inside the container
     no_privileges = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
     return ["--read-only", *scratch, *no_privileges]
+
+
+def _inherited() -> dict[str, str]:
+    """This process's variables, but those that lead git to another repository than a folder's."""
+    elsewhere = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
+    return {name: value for name, value in os.environ.items() if name not in elsewhere}

@@ -78,9 +78,15 @@ class Stop:
 
 
 def stop_signals() -> set[signal.Signals]:
-    """List what stops a command; a closed terminal does not where it is ignored, as by nohup."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return {signal.SIGINT, signal.SIGTERM} | (set() if ignored else {signal.SIGHUP})
+    """List what stops a command; a closed terminal does not where it is ignored, as by nohup.
+
+    Windows has no such signal.
+    """
+    stops = {signal.SIGINT, signal.SIGTERM}
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    if hangup and signal.getsignal(hangup) is not signal.SIG_IGN:
+        stops.add(hangup)
+    return stops
 
 
 @contextmanager

@@ -107,6 +107,24 @@ def test_a_mistake_in_a_table_is_told_by_its_name(tables: dict[str, Any], words:
         ("API_TOKEN", "abc"),
         ("db-password", "abc"),
         ("STRIPE_SECRET", "abc"),
+        *(
+            (name, "abc")
+            for name in (
+                *("PGPASSWORD", "MYSQL_PWD", "DB_PASS", "API_KEY_2", "ORDERS_API_KEY_V2", "AUTH"),
+                *("BASIC_AUTH", "JWT", "COOKIE", "SIGNING_KEY", "ACCOUNT_KEY", "accessToken"),
+                *("clientSecret", "CONNECTION_STRING", "API_TOKENS", "AWS_ACCESS_KEY_ID", "apikey"),
+            )
+        ),
+        *(
+            ("SETTING", value)
+            for value in (
+                *("Basic dXNlcjpwYXNz", "Bearer abcdef123", "-----BEGIN RSA PRIVATE KEY-----"),
+                *(f"AKIA{'A' * 16}", f"ghp_{'a' * 36}", "sk_live_1", "xoxb-1", "eyJhbGci.eyJz.x"),
+                *("Server=a;Password=p;", "https://tok@example.org/", "jdbc:postgresql://u:p@h/d"),
+                *("user:pw@proxy:3128", "https://h/?key=abc", "https://h/?accessToken=abc"),
+                "https://h/#a=b&access_token=c",
+            )
+        ),
         ("SOURCE", "https://me:hunter2@example.org/"),
         ("FEED", "https://example.org/?api_key=hunter2"),
     ],
@@ -124,7 +142,18 @@ def test_what_looks_like_a_secret_is_refused_and_not_repeated(name: str, value: 
         assert value not in f"{caught.value} {caught.value.advice}"
 
 
-@pytest.mark.parametrize("name", ["TOKEN_URL", "SOURCE_MAX_PAGES", "KEYS", "PASSWORD_FILE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TOKEN_URL",
+        "SOURCE_MAX_PAGES",
+        "KEYS",
+        "PASSWORD_FILE",
+        "KEY_COLUMNS",
+        "MAX_TOKENS",
+        "AUTHOR",
+    ],
+)
 def test_what_only_sounds_like_a_secret_is_taken(name: str) -> None:
     """The name of a setting is judged by what it ends with."""
     assert read({"variables": {name: "https://example.org/token"}}).variables

@@ -45,6 +45,19 @@ def test_a_clean_tree_is_named_after_its_commit(checkout: Path) -> None:
     assert source.url == ""
 
 
+def test_variables_of_git_lead_to_no_other_repository(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a hook of another repository leaves them."""
+    expected = read_source(checkout)
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "--quiet")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+
+    assert read_source(checkout) == expected
+
+
 def test_another_architecture_has_another_tag(checkout: Path) -> None:
     """One repository may hold both."""
     source = read_source(checkout)
