@@ -169,5 +169,10 @@ def _result(stored: Stored, etag: str | None, store: ModelStore) -> Any:
         store.read.append(stored.data)
         yield stored.data
 
-    meta = {"e_tag": etag, "version": None, "last_modified": datetime.now(UTC)}
+    meta = {
+        "e_tag": etag,
+        "version": None,
+        "last_modified": datetime.now(UTC),
+        "size": len(stored.data),
+    }
     return SimpleNamespace(meta=meta, attributes=dict(stored.said), stream=stream)

@@ -212,7 +212,7 @@ def test_length_that_is_no_number_is_refused(tmp_path: Path, length: str) -> Non
     answer = Answer(body=RECORDS, headers={"Content-Length": length})
     with (
         serve(answer) as server,
-        pytest.raises(SourceError, match=r"its Content-Length is .* should be a number"),
+        pytest.raises(SourceError, match=r"its Content-Length .* is no number"),
     ):
         fetch(server.url, tmp_path)
 

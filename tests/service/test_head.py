@@ -69,5 +69,5 @@ def test_a_defect_that_can_hide_a_header_is_refused(line: bytes) -> None:
 
 @pytest.mark.parametrize("length", ["990x", '"990"', "0x3de", "-1", "", "9_90", "1e3", "9" * 5_000])
 def test_a_length_that_is_no_number_is_refused(length: str) -> None:
-    with pytest.raises(BadHeadError, match=r"Content-Length is .* should be a number"):
+    with pytest.raises(BadHeadError, match=r"Content-Length .* is no number"):
         parse_head([b"Content-Length: " + length.encode()])

@@ -261,7 +261,7 @@ _BODY = [
     _source(
         name="announced length of 5,000 digits",
         code=69,
-        says="cut short",
+        says="is no number",
         answers=[Answer(body=NEW, sent=200, headers={"Content-Length": "9" * 5000})],
         fast=True,
     ),

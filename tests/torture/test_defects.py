@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from micro_etl.dataset import parse_dataset
-from micro_etl.errors import ConfigError, MachineError, TargetError
+from micro_etl.errors import ConfigError, MachineError
 from micro_etl.location import Location
 from micro_etl.log import JsonReport
 from micro_etl.process import workspace
@@ -67,7 +67,7 @@ def test_pipe_is_no_target(folder: Path, source: str) -> None:
 
 
 def test_path_that_is_too_long_is_no_target() -> None:
-    with pytest.raises(TargetError, match=r"can't look for 9999.*too long"):
+    with pytest.raises(ConfigError, match=r"'9999.*…' is too long; it should be a path of at most"):
         open_place(Location.parse("9" * 5000), timeout=1, deadline=1)
 
 

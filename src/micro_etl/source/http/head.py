@@ -117,7 +117,7 @@ def _frame(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         raise BadHeadError("its headers give the body two lengths")
     for length in distinct:
         if not re.fullmatch("[0-9]{1,18}", length):
-            raise BadHeadError(f"its Content-Length is {length[:40]!r}; it should be a number")
+            raise BadHeadError(f"its Content-Length {length[:40]!r} is no number")
     others = [one for one in headers if one[0] != "content-length"]
     return [*others, *(("content-length", length) for length in distinct)]
 
