@@ -38,7 +38,7 @@ mmdebstrap --quiet --variant=minbase --mode=root \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     "${trust[@]}" \
     --customize-hook='chroot "$1" python3.13 -m venv /usr/local' \
-    --customize-hook='find "$1" -name "*.pyc" -delete' \
+    --customize-hook='find "$1/usr" -name "*.pyc" -delete' \
     trixie - "$mirror" |
     "$engine" import \
         --change 'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' \
