@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from xxhash import xxh3_128
 
 from dev.loopback import CREDENTIALS, serve_json
 from tests.conftest import Bucket
@@ -141,7 +142,7 @@ def publish(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             "dataset": "all-types",
             "rows": str(table.num_rows),
             "content-sha256": hashlib.sha256(file.getvalue()).hexdigest(),
-            "source-sha256": source,
+            "source-hash": f"sha256:{source}",
             "version": "1",
             "run-id": "this",
         }
@@ -238,6 +239,23 @@ def test_the_source_does_where_there_is_no_raw_copy(publish: Publish) -> None:
             check(publish(WRONG_VALUES["a null is false"], kept={}) | {"SOURCE_URL": source_url})
     with serve_json(SOURCE.replace(b'{"id": 2}', b'{"id": 2, "unread": 1}')) as source_url:
         check(publish(kept={}) | {"SOURCE_URL": source_url})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"source_hash": f"xxh128:{xxh3_128(SOURCE).hexdigest()}"},
+        {"source_hash": "", "source_sha256": hashlib.sha256(SOURCE).hexdigest()},
+    ],
+    ids=["no-copies", "of-version-0.1"],
+)
+def test_the_hash_of_the_source_tells_a_wrong_table_from_a_changed_source(
+    publish: Publish, said: dict[str, str]
+) -> None:
+    """Whichever hash it is."""
+    wrong = publish(WRONG_VALUES["a null is false"], kept={}, **said)
+    with serve_json(SOURCE) as source_url, pytest.raises(AssertionError):
+        check(wrong | {"SOURCE_URL": source_url})
 
 
 @pytest.mark.parametrize("now", [SOURCE.replace(b'"a"', b'"b"'), b"{}"])

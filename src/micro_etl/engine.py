@@ -47,13 +47,13 @@ class Task(NamedTuple):
     force: bool
     dry_run: bool
 
-    def metadata(self, source_sha256: str) -> dict[str, str]:
+    def metadata(self, source_hash: str) -> dict[str, str]:
         """What the object says of itself; the source in ASCII, shortened and without secrets."""
         source = quote(self.report.mask.clean(self.source.shown), safe=_VISIBLE)
         return {
             "dataset": self.dataset.name,
             "source": source[:_LONGEST_SOURCE],
-            "source-sha256": source_sha256,
+            "source-hash": source_hash,
             "version": __version__,
             "run-id": self.run_id,
         }
@@ -81,7 +81,7 @@ class Made(NamedTuple):
     """The table that was made of it.
 
     Attributes:
-        source_sha256: of the decompressed bytes of the source.
+        source_hash: of the decompressed bytes of the source, as ``ALGORITHM:HEX``.
         rows: how many rows the table has.
         size: its length in bytes.
         sha256: of its bytes.
@@ -90,7 +90,7 @@ class Made(NamedTuple):
         preview: draws its first rows, where that is quick.
     """
 
-    source_sha256: str
+    source_hash: str
     rows: int
     size: int
     sha256: str

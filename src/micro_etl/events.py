@@ -86,7 +86,7 @@ class Extracted(Event):
 class Transformed(Event):
     """The table is written and keeps the contract."""
 
-    source_sha256: str
+    source_hash: str
     rows: int
     bytes: int
     sha256: str
@@ -115,7 +115,7 @@ class RunFinished(Event):
     dataset: str
     source: str
     source_bytes: int
-    source_sha256: str
+    source_hash: str
     target: str
     etag: str | None
     rows: int

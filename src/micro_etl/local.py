@@ -113,9 +113,9 @@ class LocalEngine:
         task, settings = self._task, self._task.settings
         is_folder = task.source.is_folder
         for one in self._parts:
-            name = f"{one.extract.sha256}.json"
+            name = f"{_hex(one.extract.hash)}.json"
             if not self._is_single and not is_folder:  # together they are one source again
-                name = f"{self._source_sha256}/{one.key}"
+                name = f"{_hex(self._source_hash)}/{one.key}"
             if one.cut:
                 self._staging.finish()  # which may join parts
             keep_raw(
@@ -144,7 +144,7 @@ class LocalEngine:
         if table.size > _LITTLE:  # what it frees is wanted
             self._closing.result()
         return Made(
-            source_sha256=self._source_sha256,
+            source_hash=self._source_hash,
             rows=table.rows,
             size=table.size,
             sha256=table.sha256,
@@ -168,7 +168,7 @@ class LocalEngine:
                 self._place,
                 previous,
                 dataset=task.dataset,
-                metadata=task.metadata(self._source_sha256),
+                metadata=task.metadata(self._source_hash),
                 scratch=task.scratch,
                 describe=partial(describe_alone, scratch=task.scratch),
                 force=task.force,
@@ -193,13 +193,13 @@ class LocalEngine:
         return not (self._task.source.is_folder or is_paged(self._task.dataset, self._task.source))
 
     @property
-    def _source_sha256(self) -> str:
-        """The hash of the source; waits until all of it is hashed."""
+    def _source_hash(self) -> str:
+        """The hash of the source, as ``ALGORITHM:HEX``."""
         if self._is_single:
-            return self._parts[0].extract.sha256
+            return self._parts[0].extract.hash
         from micro_etl.source.files import combine_hashes
 
-        return combine_hashes({one.key: one.extract.sha256 for one in self._parts})
+        return combine_hashes({one.key: one.extract.hash for one in self._parts})
 
     def _forget(self, first: int) -> None:
         """Forget the parts from this one on, and stage the others again."""
@@ -258,6 +258,10 @@ class LocalEngine:
         )
         if evidence:
             raise DataError(f"{one.part.name} {evidence.advice}")
+
+
+def _hex(hashed: str) -> str:
+    return hashed.partition(":")[2]
 
 
 def _remove(files: Sequence[Path]) -> None:

@@ -98,7 +98,7 @@ def run(
         made = engine.transform()
     report.event(
         Transformed(
-            source_sha256=made.source_sha256,
+            source_hash=made.source_hash,
             rows=made.rows,
             bytes=made.size,
             sha256=made.sha256,
@@ -116,7 +116,7 @@ def run(
         dataset=dataset.name,
         source=source,
         source_bytes=fetched.size,
-        source_sha256=made.source_sha256,
+        source_hash=made.source_hash,
         target=target,
         etag=outcome.etag,
         rows=made.rows,

@@ -18,7 +18,7 @@ _PLOT_WIDTH, _PLOT_HEIGHT, _GAP = 240, 72, 2
 _FACTS = (
     ("dataset", "Dataset"),
     ("source", "Source"),
-    ("source-sha256", "Source SHA-256"),
+    ("source-hash", "Source hash"),
     ("content-sha256", "Table SHA-256"),
     ("run-id", "Run"),
     ("version", "Published by micro-etl"),

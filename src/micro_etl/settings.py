@@ -20,7 +20,7 @@ from micro_etl.setting_types import (
     SettingType,
     Whole,
 )
-from micro_etl.source.limits import ExtractOptions, HttpOptions
+from micro_etl.source.limits import SHA256, XXH128, ExtractOptions, HttpOptions
 
 _HTTP, _EXTRACT = HttpOptions(), ExtractOptions()
 
@@ -73,6 +73,7 @@ class Settings(NamedTuple):
             deadline=self.source_deadline,
             max_bytes=self.source_max_bytes,
             max_unpacked_bytes=self.source_max_unpacked_bytes,
+            hash_algorithm=SHA256 if self.raw_url else XXH128,
         )
 
     def source(self, dataset: Dataset) -> Location:

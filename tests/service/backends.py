@@ -73,7 +73,7 @@ class Backend:
         dataset: Dataset = options.pop("dataset", DATASET)
         metadata = {
             "dataset": "launches",
-            "source-sha256": "50c3",
+            "source-hash": "xxh128:50c3",
             "version": "9",
             "run-id": run_id,
         }

@@ -21,9 +21,9 @@ from tests.service.servers import Answer, serve
 EVENT_FIELDS = {
     "run_started": {"dataset", "source", "target", "dry_run", "version"},
     "extracted": {"source", "bytes", "received", "etag", "last_modified"},
-    "transformed": {"source_sha256", "rows", "bytes", "sha256", "columns"},
+    "transformed": {"source_hash", "rows", "bytes", "sha256", "columns"},
     "run_finished": {
-        *("result", "dataset", "source", "source_bytes", "source_sha256", "target", "etag"),
+        *("result", "dataset", "source", "source_bytes", "source_hash", "target", "etag"),
         *("rows", "previous_rows", "nulls", "bytes", "sha256", "seconds", "version"),
     },
 }

@@ -16,7 +16,8 @@ from micro_etl.body import Body, Layout, Part, uncut
 from micro_etl.dataset import Dataset
 from micro_etl.errors import ContractError, SourceError
 from micro_etl.source.cut import Cutter
-from micro_etl.source.hashing import Hasher
+from micro_etl.source.hashing import Hasher, hash_text
+from micro_etl.source.limits import SHA256, XXH128
 from micro_etl.table.engine import start
 from micro_etl.table.staging import Staging
 from micro_etl.table.transform import transform, write_table
@@ -101,14 +102,12 @@ def cut_at(text: bytes, places: list[tuple[int, int]], folder: Path) -> list[Par
 def cut_by(size: int, text: bytes, layout: Layout, folder: Path, step: int = 7) -> list[Part]:
     """The parts that a cutter makes of a response that comes in pieces of some bytes."""
     folder.mkdir()
-    hasher = Hasher("the source")
     cutter = Cutter("the source", size=size)
-    with cutter.open(folder / "body", hasher) as written:
+    with Hasher("the source") as hasher, cutter.open(folder / "body", hasher) as written:
         for at in range(0, len(text), step):
             written.write(text[at : at + step])
-    hashing = hasher.finish()
     assert b"".join(uncut(cutter.parts, layout)) == text
-    assert hashing.result() == hashlib.sha256(text).hexdigest()
+    assert hasher.hash == hash_text(text.decode("utf-8", "surrogateescape"), XXH128)
     return cutter.parts
 
 
@@ -182,7 +181,7 @@ def test_run_publishes_the_same_table_and_keeps_the_same_copy_of_a_response_in_p
                 target_url=str(folder / "table.parquet"),
                 raw_url=str(folder / "raw"),
             )
-        assert (finished.rows, finished.source_sha256) == (50, hashlib.sha256(text).hexdigest())
+        assert (finished.rows, finished.source_hash) == (50, hash_text(text.decode(), SHA256))
         (copy,) = (folder / "raw").rglob("*.gz")
         assert gzip.decompress(copy.read_bytes()) == text
         found[size] = finished.sha256

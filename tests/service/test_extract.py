@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xxhash import xxh3_128
 
 from micro_etl.body import Layout
 from micro_etl.errors import AccessDeniedError, ConfigError, MachineError, SourceError
@@ -61,14 +61,14 @@ def test_http_body_is_on_disk_with_what_the_source_said_of_it(tmp_path: Path) ->
         file=tmp_path / "body",
         size=len(RECORDS),
         received=len(RECORDS),
-        hashing=found.hashing,
+        hasher=found.hasher,
         etag='"v1"',
         last_modified="yesterday",
         content_type="application/json",
         headers=found.headers,
     )
     assert found.file.read_bytes() == RECORDS
-    assert found.sha256 == hashlib.sha256(RECORDS).hexdigest()
+    assert found.hash == f"xxh128:{xxh3_128(RECORDS).hexdigest()}"
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -81,7 +81,7 @@ def test_gzip_over_http_is_unpacked_however_it_was_announced(
         found = fetch(f"{server.url}/launches.json.gz", tmp_path)
     assert found.file.read_bytes() == RECORDS
     assert (found.size, found.received) == (len(RECORDS), len(PACKED))
-    assert found.sha256 == hashlib.sha256(RECORDS).hexdigest()
+    assert found.hash == f"xxh128:{xxh3_128(RECORDS).hexdigest()}"
 
 
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"

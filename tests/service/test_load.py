@@ -153,7 +153,7 @@ def test_object_says_what_it_is(
         "rows": "5",
         "content-sha256": table.sha256,
         "schema-sha256": "5c4e",
-        "source-sha256": "50c3",
+        "source-hash": "xxh128:50c3",
         "dataset": "launches",
         "version": "9",
         "run-id": "this-run",

@@ -34,7 +34,7 @@ def finished() -> RunFinished:
         dataset="launches",
         source="https://h/x",
         source_bytes=4000,
-        source_sha256="50c3",
+        source_hash="xxh128:50c3",
         target="s3://b/k",
         etag='"e"',
         rows=187,
@@ -109,7 +109,7 @@ def test_a_line_has_as_many_fields_as_logs_insights_finds(
     names = [f"c{number}" for number in range(columns)]
     profiles = [ColumnProfile(name, 1, None, "a", "b")._asdict() for name in names]
     totals = dict.fromkeys(names, 3)
-    report.event(Transformed(source_sha256="5", rows=1, bytes=2, sha256="6", columns=profiles))
+    report.event(Transformed(source_hash="xxh128:5", rows=1, bytes=2, sha256="6", columns=profiles))
     report.event(RunFailed(exit_code=65, error="e", violations=["v"] * 10, totals=totals))
     event = finished()
     event.nulls = dict.fromkeys(names, 0)
@@ -158,7 +158,7 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     report.event(RETRY)
     report.event(extracted())
     report.event(
-        Transformed(source_sha256="5", rows=1187, bytes=20_000_000, sha256="6", columns=[])
+        Transformed(source_hash="xxh128:5", rows=1187, bytes=20_000_000, sha256="6", columns=[])
     )
     report.event(LeftBehind(reason="can't remove x"))
     report.event(finished())

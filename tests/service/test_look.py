@@ -31,7 +31,7 @@ def backend(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 OURS = {
     "dataset": "launches",
-    "source-sha256": "50c3",
+    "source-hash": "xxh128:50c3",
     "schema-sha256": "5c4e",
     "version": "9",
     "run-id": "run-before",

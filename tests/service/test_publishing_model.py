@@ -44,7 +44,7 @@ def said(data: bytes, run_id: str, dataset: str = "launches") -> dict[str, str]:
         "rows": "9",
         "content-sha256": hashlib.sha256(data).hexdigest(),
         "schema-sha256": "5c4e",
-        "source-sha256": "50c3",
+        "source-hash": "xxh128:50c3",
         "dataset": dataset,
         "version": "9",
         "run-id": run_id,

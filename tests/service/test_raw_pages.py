@@ -26,7 +26,7 @@ def test_kept_pages_give_the_same_table(case: str, tmp_path: Path) -> None:
         first = micro_etl(tmp_path, "run", TARGET_URL="1.parquet", RAW_URL="raw", **settings)
     assert first.code == 0, first.failure
     (folder,) = (tmp_path / "raw" / case).iterdir()
-    assert folder.name == first.result["source_sha256"]
+    assert f"sha256:{folder.name}" == first.result["source_hash"]
     again = micro_etl(tmp_path, "run", TARGET_URL="2.parquet", SOURCE_URL=str(folder), **settings)
     assert again.code == 0, again.failure
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()

@@ -19,7 +19,7 @@ from tests.stores.emulators import Emulator
 
 SAID = {
     "dataset": "launches",
-    "source-sha256": "50c3",
+    "source-hash": "xxh128:50c3",
     "schema-sha256": "5c4e",
     "version": "9",
     "run-id": "run-before",

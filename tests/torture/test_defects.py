@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from base64 import b64decode
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from micro_etl.location import Location
 from micro_etl.log import JsonReport
 from micro_etl.process import workspace
 from micro_etl.source.fetch import Extract
+from micro_etl.source.hashing import Hasher
 from micro_etl.source.keep_raw import keep_raw
 from micro_etl.store import open_place
 from micro_etl.text import printable
@@ -115,9 +115,7 @@ def test_proxy_that_is_none_is_a_wrong_setting(folder: Path, proxy: str) -> None
 def test_response_that_can_not_be_kept_for_want_of_room_is_the_machine(folder: Path) -> None:
     """A part of a gzip file on a full disk was a traceback."""
     (folder / "body").write_bytes(os.urandom(1 << 20))
-    hashing: Future[str] = Future()
-    hashing.set_result("50c3")
-    fetched = Extract(folder / "body", 1 << 20, 1 << 20, hashing)
+    fetched = Extract(folder / "body", 1 << 20, 1 << 20, Hasher("the source"))
     with small_disk(folder / "small", 1):
         (folder / "small" / "filler").write_bytes(bytes(500_000))
         raw = Location.parse("raw")

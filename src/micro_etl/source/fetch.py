@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from micro_etl.errors import ConfigError, SourceError, SourceMissingError, Targe
 from micro_etl.location import Location
 from micro_etl.source.cut import Cutter
 from micro_etl.source.deadline import Deadline
+from micro_etl.source.hashing import Hasher
 from micro_etl.source.http.connect import Connections
 from micro_etl.source.http.send import OnRetry, Request, send
 from micro_etl.source.limits import ExtractOptions
@@ -34,7 +34,7 @@ class Extract(NamedTuple):
         file: where it is: decompressed, without a byte order mark.
         size: its length in bytes.
         received: how many bytes came, compressed or not.
-        hashing: gives the SHA-256 of the file.
+        hasher: has hashed the file.
         etag: of the source, where it has one.
         last_modified: of the source, as it said it.
         content_type: of the source, as it said it.
@@ -44,16 +44,20 @@ class Extract(NamedTuple):
     file: Path
     size: int
     received: int
-    hashing: Future[str]
+    hasher: Hasher
     etag: str | None = None
     last_modified: str | None = None
     content_type: str | None = None
     headers: Mapping[str, str] = MappingProxyType({})
 
     @property
-    def sha256(self) -> str:
-        """The SHA-256 of the file; waits until it is hashed."""
-        return self.hashing.result()
+    def hash(self) -> str:
+        """The hash of the file, as ``ALGORITHM:HEX``.
+
+        Raises:
+            SourceError: it is not JSON.
+        """
+        return self.hasher.hash
 
 
 class _Spool(Protocol):

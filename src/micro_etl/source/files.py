@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from micro_etl.errors import ConfigError, SourceMissingError, TargetError
 from micro_etl.location import Location
 from micro_etl.source.deadline import Deadline
 from micro_etl.source.fetch import Extract, extract, ignore, source_error
+from micro_etl.source.hashing import hash_text
 from micro_etl.source.http.send import OnRetry
 from micro_etl.source.limits import ExtractOptions
 from micro_etl.source.pattern import is_hidden, parse_pattern
@@ -216,6 +216,7 @@ def extract_files(
 
 
 def combine_hashes(hashes: Mapping[str, str]) -> str:
-    """One SHA-256 of several by their names, as of the text that ``sha256sum`` prints of them."""
-    text = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    """One hash of several by their names: of the text that ``xxh128sum`` or its like prints."""
+    split = [(name, *one.split(":")) for name, one in hashes.items()]
+    text = "".join(f"{digest}  {name}\n" for name, _, digest in split)
+    return hash_text(text, split[0][1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from obstore.exceptions import AlreadyExistsError
 from micro_etl.errors import ConfigError, SourceError, scratch_errors
 from micro_etl.location import Location
 from micro_etl.source.fetch import Extract
+from micro_etl.source.hashing import Hasher
 from micro_etl.source.unpack import unpack
 from micro_etl.store import Place, open_place, sync
 from micro_etl.store_errors import target_errors
@@ -73,7 +73,7 @@ def keep_raw(
         try:
             obstore.put(place.store, place.key, packed, mode="create")
         except AlreadyExistsError:
-            if not _holds(place, fetched.sha256):
+            if not _holds(place, fetched.hash):
                 obstore.put(place.store, place.key, packed)
         if place.local:
             sync(place.local)
@@ -81,14 +81,14 @@ def keep_raw(
     return url
 
 
-def _holds(place: Place, sha256: str) -> bool:
+def _holds(place: Place, expected: str) -> bool:
     """Read a copy back, and say whether it holds the response of this hash."""
-    digest = hashlib.sha256()
+    hasher = Hasher(place.location.shown, expected.partition(":")[0])
     try:
         for piece in unpack(
             map(bytes, obstore.get(place.store, place.key).stream()), place.location.shown
         ):
-            digest.update(piece)
+            hasher.add(piece)
     except SourceError:  # it is no gzip, or is cut short
         return False
-    return digest.hexdigest() == sha256
+    return hasher.hash == expected

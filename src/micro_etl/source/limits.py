@@ -1,4 +1,4 @@
-"""What an extract may take: patience and sizes.
+"""What an extract may take: patience and sizes; and how it is hashed.
 
 Apart from what obeys them, so that reading the settings does not import an HTTP client.
 """
@@ -6,6 +6,10 @@ Apart from what obeys them, so that reading the settings does not import an HTTP
 from __future__ import annotations
 
 from typing import NamedTuple
+
+XXH128, SHA256 = "xxh128", "sha256"
+"""A fingerprint, which tells whether a source has changed in 1/30 of the time of the other; and a
+cryptographic hash, which no source can forge: it names the raw copies."""
 
 
 class HttpOptions(NamedTuple):
@@ -31,16 +35,18 @@ class HttpOptions(NamedTuple):
 
 
 class ExtractOptions(NamedTuple):
-    """What an extract may take.
+    """What an extract may take, and how its bytes are hashed.
 
     Attributes:
         http: time-outs and retries of HTTP.
         deadline: seconds for the whole of it, retries and waits included.
         max_bytes: the longest body as it comes, in bytes.
         max_unpacked_bytes: the longest body after decompression, in bytes.
+        hash_algorithm: of `micro_etl.source.hashing`.
     """
 
     http: HttpOptions = HttpOptions()
     deadline: float = 900
     max_bytes: int = 16 << 30
     max_unpacked_bytes: int = 16 << 30
+    hash_algorithm: str = XXH128

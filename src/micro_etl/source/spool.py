@@ -1,9 +1,8 @@
-"""Write a body to disk as it comes: decompressed, within its limits, hashed beside the writer."""
+"""Write a body to disk as it comes: decompressed, within its limits, hashed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,12 +23,12 @@ class Spooled(NamedTuple):
     Attributes:
         size: the length of the file.
         received: how many bytes came, compressed or not.
-        hashing: gives the SHA-256 of the file.
+        hasher: has hashed the file.
     """
 
     size: int
     received: int
-    hashing: Future[str]
+    hasher: Hasher
 
 
 def spool(
@@ -75,18 +74,18 @@ def spool(
             on_progress(received, total)
             yield chunk
 
-    hasher = Hasher(shown)
-    try:
-        with scratch_errors(), (cutter or Cutter(shown)).open(file, hasher) as written:
-            for piece in unpack(counted(), shown, encoding=encoding):
-                deadline.check()
-                size += len(piece)
-                if size > options.max_unpacked_bytes:
-                    raise SourceError(
-                        f"{shown}: the body unpacks to more than {options.max_unpacked_bytes:,} "
-                        "bytes; SOURCE_MAX_UNPACKED_BYTES allows no more"
-                    )
-                written.write(piece)
-    finally:
-        hashing = hasher.finish()
-    return Spooled(size, received, hashing)
+    with (
+        scratch_errors(),
+        Hasher(shown, options.hash_algorithm) as hasher,
+        (cutter or Cutter(shown)).open(file, hasher) as written,
+    ):
+        for piece in unpack(counted(), shown, encoding=encoding):
+            deadline.check()
+            size += len(piece)
+            if size > options.max_unpacked_bytes:
+                raise SourceError(
+                    f"{shown}: the body unpacks to more than {options.max_unpacked_bytes:,} "
+                    "bytes; SOURCE_MAX_UNPACKED_BYTES allows no more"
+                )
+            written.write(piece)
+    return Spooled(size, received, hasher)

@@ -40,7 +40,7 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
     nulls = _add(one["nulls"] for one in said if whole)
     repeated = any(row.times > 1 for row in answers)
     if repeated or not whole or any("suspect" in one for one in said) or (rows and rows in nulls):
-        found, totals = find_violations(spark, job, hashes=[one["sha256_in"] for one in said])
+        found, totals = find_violations(spark, job, hashes=[one["hash_in"] for one in said])
         if found:
             raise ContractError(found[: queries.SHOWN], totals)
         # Else it is sound: empty records are allowed, and so are nulls in all of a column.
@@ -51,7 +51,7 @@ def check(spark: SparkSession, job: Job) -> dict[str, Any]:
         "parts": [(number, one) for number, one in enumerate(said) if one["rows"]],
         "size": sum(one["size"] for one in said),
         "received": sum(one["received"] for one in said),
-        "source_sha256": combine_hashes({str(one["split"]): one["sha256_in"] for one in said}),
+        "source_hash": combine_hashes({str(one["split"]): one["hash_in"] for one in said}),
     }
 
 
@@ -74,7 +74,7 @@ def find_violations(
         before = plan.number_records([one.get("rows", 0) for one in said])
         for split, one, checked in zip_longest(job.splits, said, hashes or []):
             _raise_errors([one])
-            if hashes and one["sha256_in"] != checked:
+            if hashes and one["hash_in"] != checked:
                 raise SourceError(f"{split.name} has changed while it was read")
             _raise_unreadable(job, split, one, before)
             if "wrapper" in one:

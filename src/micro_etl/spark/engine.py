@@ -94,7 +94,7 @@ class SparkEngine:
             )
         columns = zip(self._task.dataset.columns, self._checked["nulls"], strict=True)
         return Made(
-            source_sha256=self._checked["source_sha256"],
+            source_hash=self._checked["source_hash"],
             rows=self._version.rows,
             size=self._version.bytes,
             sha256=self._version.sha256,
@@ -112,7 +112,7 @@ class SparkEngine:
                 self._folder,
                 previous,
                 dataset=task.dataset,
-                metadata=task.metadata(self._checked["source_sha256"]),
+                metadata=task.metadata(self._checked["source_hash"]),
                 scratch=task.scratch,
                 is_whole=self._is_whole,
                 force=task.force,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +13,8 @@ from micro_etl.body import Body, Layout, Part
 from micro_etl.errors import SourceError, TargetError, scratch_errors
 from micro_etl.source.fetch import Extract, extract
 from micro_etl.source.files import series_of
+from micro_etl.source.hashing import Hasher
 from micro_etl.source.layout import find_layout, largest_record
-from micro_etl.source.strict import THOROUGH, StrictScan
 from micro_etl.spark.job import Job
 from micro_etl.spark.plan import Split, lines_between
 from micro_etl.store import open_place
@@ -57,32 +55,27 @@ def _fetch(split: Split, job: Job, file: Path) -> Extract:
         return extract(split.location, file, options=job.options)
     timeout, deadline = job.options.http.read_timeout, job.options.deadline
     place = open_place(split.location, timeout=timeout, deadline=deadline)
-    digest, size, hashing = hashlib.sha256(), 0, Future[str]()
-    before = max(split.start - 1, 0)
+    size, before = 0, max(split.start - 1, 0)
     try:
         with target_errors("read", split.location):
             part: GetOptions = {"range": {"offset": before}, "if_match": split.etag}
             found = obstore.get(place.store, place.key, options=part)
-            with scratch_errors(), file.open("wb") as spool:
+            with (
+                scratch_errors(),
+                Hasher(split.location.shown, job.options.hash_algorithm) as hasher,
+                file.open("wb") as spool,
+            ):
+                if not split.start:
+                    hasher.follow(file.open("rb"), 0)
                 for piece in lines_between(map(bytes, found.stream()), split.start, split.end):
                     size += spool.write(piece)
-                    digest.update(piece)
+                    spool.flush()
+                    hasher.add(piece)
     except TargetError as error:
         if isinstance(error.__cause__, PreconditionError):
             raise SourceError(f"{split.name} has changed while it was read") from error
         raise SourceError(str(error)) from error
-    defect = None if split.start else _scan(file)
-    if defect:
-        hashing.set_exception(SourceError(f"{split.location.shown} is not JSON: it has {defect}"))
-    else:
-        hashing.set_result(digest.hexdigest())
-    return Extract(file, size, size, hashing)
-
-
-def _scan(file: Path) -> str | None:
-    """Look at the start of a file as `extract` looks at all of it."""
-    with file.open("rb") as body:
-        return StrictScan(body).look(body.read(THOROUGH))
+    return Extract(file, size, size, hasher)
 
 
 def _body(fetched: Extract, split: Split, job: Job) -> Body:

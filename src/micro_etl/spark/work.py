@@ -105,9 +105,9 @@ def _answer(
 
 def _hash(fetched: Extract) -> dict[str, str | None]:
     try:
-        return {"sha256_in": fetched.sha256}
+        return {"hash_in": fetched.hash}
     except SourceError as error:
-        return {"sha256_in": None, "defect": str(error)}
+        return {"hash_in": None, "defect": str(error)}
 
 
 def _may_be_first_page(fetched: Extract, job: Job) -> bool:

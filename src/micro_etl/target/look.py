@@ -20,7 +20,7 @@ from micro_etl.target.outcome import Describe, Previous
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
 
-_OURS = ("dataset", "run-id", "version", "source-sha256")
+_OURS = ("dataset", "run-id", "version")
 _ROWS, _SHA256 = re.compile("0|[1-9][0-9]{0,17}"), re.compile("[0-9a-f]{64}")
 _TRIES = 3
 
