@@ -52,6 +52,9 @@ LINES = {
 def in_a_pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many parts at most are staged in one pass, where several wait for it."""
     monkeypatch.setattr("micro_etl.table.staging._MOST_PARTS", request.param)
+    if request.param < 1_000:  # and their rows are gathered as soon as they are staged
+        monkeypatch.setattr("micro_etl.table.staging._LEAST_BYTES", 0)
+        monkeypatch.setattr("micro_etl.table.gathered._TOGETHER", 1)
 
 
 def result(table: Path | None, error: Exception | None) -> object:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from micro_etl.body import Layout
 from micro_etl.dataset import bundled_dataset
 from micro_etl.errors import MachineError
 from micro_etl.table import engine
-from micro_etl.table.transform import transform
+from micro_etl.table.transform import _in_little_memory, transform
 from tests.service.command import launches
 from tests.service.conftest import Bench
 
@@ -40,6 +41,30 @@ def test_no_memory_and_no_scratch_folder_are_errors_of_the_machine(
     monkeypatch.setattr(engine, "connect", connect)
     with pytest.raises(MachineError, match=r"out of memory: .*; give the task more"):
         transform(body, bundled_dataset("launches"), scratch=bench.folder)
+
+
+def test_the_limit_of_memory_is_lifted_once_another_thread_leaves_some() -> None:
+    """To lift it takes 4 KiB, which the thread that writes the table may have meanwhile."""
+
+    class Engine:
+        refusals = 3
+
+        def execute(self, query: str) -> None:
+            assert query == "RESET memory_limit"
+            self.refusals -= 1
+            if self.refusals >= 0:
+                raise duckdb.OutOfMemoryException("failed to allocate data of size 4.0 KiB")
+
+    tries = iter([duckdb.OutOfMemoryException("too little"), None])
+
+    def work() -> str:
+        if error := next(tries):
+            raise error
+        return "done"
+
+    engine: Any = Engine()
+    assert _in_little_memory(engine, work) == "done"
+    assert engine.refusals < 0
 
 
 MANY = """

@@ -10,19 +10,25 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from enum import Enum, auto
 from pathlib import Path
 
 from micro_etl.body import Body, Part, join
 from micro_etl.dataset import Dataset
+from micro_etl.table import gathered
 from micro_etl.table.engine import Connection, Error, machine_errors
+from micro_etl.table.gathered import Gathered
+from micro_etl.table.parquet import rows_of
 from micro_etl.table.stage import stage
 
-_MOST_PARTS, _MOST_BYTES = 1_000, 32 << 20  # in one pass
+_MOST_PARTS, _MOST_BYTES = 1_000, 128 << 20  # in one pass
 _LEAST_BYTES = 8 << 20  # of small parts, for which a pass of its own takes longer than reading them
 _MOST_THREADS = 2  # which are faster than most sources
 _MOST_JOINS = 4  # before the rest is read in one piece
+_ROW_GROUP = 122_880  # rows: with no more in one file, there is nothing to gather
 
 
 class _State(Enum):
@@ -57,6 +63,7 @@ class Staging:
     """Stages parts, several at a time, into files that are in their order.
 
     Parts that wait for a thread are staged in one pass, which takes the engine 4 ms to prepare.
+    What is staged is gathered in one table, in the order of the parts, as far as all is well.
 
     A part that was cut inside a record is not valid JSON. It is joined with the next one and staged
     again; after some such cuts, the rest is staged in one piece once all of it has come. As long as
@@ -67,6 +74,7 @@ class Staging:
     def __init__(self, dataset: Dataset, *, scratch: Path, engine: Future[Connection]) -> None:
         self._dataset, self._scratch, self._engine = dataset, scratch, engine
         self._changed = threading.Condition()
+        self._gathered = Gathered(scratch / "gathered")
         self._begin()
 
     def _begin(self) -> None:
@@ -79,13 +87,8 @@ class Staging:
         self._is_complete = self._is_over = False
 
     @property
-    def files(self) -> list[Path]:
-        """The staged files, in the order of the records."""
-        return [job.file for job in self._jobs]
-
-    @property
     def rows(self) -> int:
-        """How many rows they have."""
+        """How many rows are staged."""
         return sum(job.rows for job in self._jobs)
 
     @property
@@ -136,8 +139,9 @@ class Staging:
             self._end()
         for thread in self._threads:
             thread.join()
-        for file in self.files:
-            file.unlink(missing_ok=True)
+        for job in self._jobs:
+            job.file.unlink(missing_ok=True)
+        self._gathered.forget()
         self._begin()
 
     def finish(self) -> Exception | None:
@@ -152,12 +156,29 @@ class Staging:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        for job in self._jobs:
-            if isinstance(job.error, Error | UnicodeDecodeError):
-                return job.error
-            if job.error:
-                raise job.error
-        return None
+        error = next((job.error for job in self._jobs if job.error), None)
+        if error is None:
+            return None
+        self._gathered.forget()
+        if isinstance(error, Error | UnicodeDecodeError):
+            return error
+        raise error
+
+    @contextmanager
+    def table(self) -> Iterator[tuple[Connection, str]]:
+        """The rows of all parts, once all are staged: an engine, and what its SQL calls them.
+
+        Raises:
+            MachineError: no memory or no room in the scratch folder.
+        """
+        files = [job.file for job in self._jobs]
+        if len(files) == 1 and not self._gathered.is_begun and self.rows <= _ROW_GROUP:
+            yield self.connection(), rows_of(files)
+            return
+        try:
+            yield self._gathered.finish(files), gathered.NAME
+        finally:
+            self._gathered.forget()
 
     def _run(self) -> None:
         connection: Connection | None = None
@@ -171,6 +192,8 @@ class Staging:
                 job.state = _State.DONE
                 self._settle()
                 self._changed.notify_all()
+                settled = [] if self._is_over else self._jobs[: self._settled]
+            self._gathered.add_some([job.file for job in settled])
 
     def _take(self) -> _Job | None:
         """Wait for parts to stage, until all are settled."""

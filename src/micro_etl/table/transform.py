@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,15 +15,14 @@ from micro_etl.dataset import Dataset
 from micro_etl.errors import MachineError, SourceError
 from micro_etl.table import parquet
 from micro_etl.table.engine import Connection, machine_errors, reason_of, start
-from micro_etl.table.parquet import Profile, expected_schema, read_profile, read_schema, rows_of
-from micro_etl.table.sql import literal
+from micro_etl.table.parquet import Profile, expected_schema, read_profile, read_schema
 from micro_etl.table.staging import Staging
 from micro_etl.tablefile import Schema, Table
 
 T = TypeVar("T")
 
 _MANY = 500_000  # rows
-_ROW_GROUP = 122_880  # rows: with no more, there is nothing to cut
+_TRIES, _PAUSE = 1_000, 0.01  # seconds
 # Enough for what reads staged values: where there are many distinct ones, it counts them on disk.
 _LITTLE_MEMORY, _ALL_MEMORY = "SET memory_limit = '64MB'", "RESET memory_limit"
 
@@ -82,18 +83,17 @@ def write_table(
         raise SourceError(
             f"{culprit(error, body)} is not what it should be: {reason_of(error)}"
         ) from error
-    connection.execute(_LITTLE_MEMORY)
-    with ThreadPoolExecutor(1) as other:
-        rows = _rows(connection, staging, scratch)
+    with staging.table() as (engine, rows), ThreadPoolExecutor(1) as other:
+        engine.execute(_LITTLE_MEMORY)
         query = (
             parquet.publish(dataset.columns, rows, file)
             if staging.rows
             else parquet.publish_empty(dataset.columns, file)
         )
-        writing = other.submit(_publish, connection.cursor(), query, file)
+        writing = other.submit(_publish, engine.cursor(), query, file)
         if staging.rows > _MANY:  # one after the other, in less memory
             writing.result()
-        profile = _in_little_memory(connection, lambda: read_profile(connection, dataset, rows))
+        profile = _in_little_memory(engine, lambda: read_profile(engine, dataset, rows))
         if _may_hide_violations(profile):
             from micro_etl.table.violations import raise_violations
 
@@ -116,20 +116,6 @@ def write_table(
     )
 
 
-def _rows(connection: Connection, staging: Staging, scratch: Path) -> str:
-    """Compile the staged rows, cut alike however they came.
-
-    The engine cuts a file into groups of rows by what it is given at a time, which differs with
-    the files that the rows are read from. A table of its own gives them full, whatever came in.
-    """
-    rows = rows_of(staging.files)
-    if not staging.rows or (len(staging.files) == 1 and staging.rows <= _ROW_GROUP):
-        return rows
-    _write(connection, f"ATTACH {literal(scratch / 'staged.db')} AS staged")
-    _write(connection, f"CREATE OR REPLACE TABLE staged.rows AS SELECT * FROM {rows}")
-    return "staged.rows"
-
-
 def _publish(connection: Connection, query: str, file: Path) -> Schema:
     """Write the file, and read its schema; what it holds is profiled meanwhile."""
     _write(connection, query)
@@ -146,9 +132,20 @@ def _in_little_memory(connection: Connection, work: Callable[[], T]) -> T:
         with machine_errors():
             return work()
     except MachineError:
-        connection.execute(_ALL_MEMORY)
+        _lift_limit(connection)
         with machine_errors():
             return work()
+
+
+def _lift_limit(connection: Connection) -> None:
+    """Give the engine all memory; this takes some, which another thread may have for a moment."""
+    for _ in range(_TRIES):
+        with suppress(MachineError), machine_errors():
+            connection.execute(_ALL_MEMORY)
+            return
+        time.sleep(_PAUSE)
+    with machine_errors():
+        connection.execute(_ALL_MEMORY)
 
 
 def _may_hide_violations(profile: Profile) -> bool:
