@@ -19,6 +19,8 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.loaders import create_loader
 
+from deploy.outcome import Refused
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -73,7 +75,11 @@ class Clients:
         if name not in Clients.__annotations__:
             raise AttributeError(name)
         create: Any = self._session.client
-        setattr(self, name, create(name, **self._options))
+        try:
+            setattr(self, name, create(name, **self._options))
+        except ValueError as error:  # the SDK's word for an endpoint that is no URL
+            how = "AWS_ENDPOINT_URL, or one for a service, should be like https://HOST"
+            raise Refused(f"{name}: {error}", advice=how) from None
         return self.__dict__[name]
 
 

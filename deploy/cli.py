@@ -15,7 +15,6 @@ from click.core import ParameterSource
 
 from deploy import commands
 from deploy.account.bootstrap import (
-    SCHEDULE,
     bootstrap,
     file_of,
     read_existing,
@@ -209,7 +208,7 @@ def _flag(*names: str, of: str = "", text: str, **kind: Any) -> click.Option:
 
 
 YES: dict[str, Any] = {"is_flag": True}
-SECONDS: dict[str, Any] = {"type": click.FloatRange(min=1), "metavar": "SECONDS"}
+SECONDS: dict[str, Any] = {"type": click.IntRange(1, 86_400), "metavar": "SECONDS"}
 PARAMETERS = [
     click.Argument(["command"], type=click.Choice([*COMMANDS]), default="deploy",
                    metavar="[COMMAND]"),
@@ -238,8 +237,8 @@ PARAMETERS = [
           text="Let GitHub Actions of this repository deploy it; OWNER/NAME where its tokens have "
           "no ids."),
     _flag("--promotes", of="bootstrap", **YES, text="Build no images here: take tested ones."),
-    _flag("--schedule", of="bootstrap", default=SCHEDULE, show_default=True,
-          metavar="EXPRESSION", text="When a new one runs: rate(...) or cron(...)."),
+    _flag("--schedule", of="bootstrap", default="", metavar="EXPRESSION",
+          text="When it runs, as rate(...) or cron(...); a new one daily."),
     _flag("--email", of="bootstrap", default="", metavar="ADDRESS",
           text="Gets a mail when a run fails."),
     _flag("--data", of="destroy", **YES, text="Remove the bucket and the images, too."),

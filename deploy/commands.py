@@ -50,7 +50,7 @@ def _deploy_dataset(work: Work, shipped: Shipped, *, roll_back: bool) -> None:
         columns_step(work)
     revision = register_step(work, shipped.reference)
     try:
-        before = find_etag(work.clients.s3, work.target)
+        before = find_etag(work)
         run = run_step(work, revision)
         proof_step(work, run, revision, before=before)
     except DeployError as error:
@@ -63,7 +63,7 @@ def _deploy_dataset(work: Work, shipped: Shipped, *, roll_back: bool) -> None:
 
 def run_command(work: Work, *, number: int | None) -> None:
     """Run one task of the deployed revision, or of another one."""
-    revisions = our_revisions(work.clients.ecs, work.environment)
+    revisions = our_revisions(work.clients, work.environment)
     revision = chosen_revision(work, revisions, number) or deployed(revisions)
     family = work.environment.family
     if revision is None and revisions.unseen:
@@ -80,7 +80,7 @@ def run_command(work: Work, *, number: int | None) -> None:
 
 def test_command(work: Work) -> None:
     """Run the integration test alone, on what is published now."""
-    head = head_object(work.clients.s3, work.target)
+    head = head_object(work)
     writer = head["Metadata"].get("run-id", "")
     when = f"{head['LastModified']:%Y-%m-%d %H:%M}"
     work.console.step("test", f"{work.target.object_url}, written {when} by {writer}")
@@ -92,7 +92,7 @@ def schedule_command(work: Work, action: str) -> None:
     environment, scheduler = work.environment, work.clients.scheduler
     schedules.must_have(environment)
     if action == "set":
-        revisions = our_revisions(work.clients.ecs, environment)
+        revisions = our_revisions(work.clients, environment)
         revision = good(revisions)
         if revision is None:
             unseen = f", as far as can be seen: {revisions.unseen}" if revisions.unseen else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -35,8 +36,11 @@ SECRET_VALUE = re.compile(
 OWN_VARIABLES = {"AWS_REGION", "S3_BUCKET", "S3_KEY", "DATASET", "RUN_ID", "LOG_FORMAT"}
 """Variables that the tool sets itself; `SOURCE_URL` has a key of its own too."""
 
+LONGEST_FAMILY = 255
 REQUIRED = ("cluster", "repository", "bucket", "key", "log_group", "subnets", "security_groups",
             "family")  # fmt: skip
+EXPRESSION = re.compile(r"(rate|cron|at)\(.+\)")
+AN_EXPRESSION = "like rate(1 day) or cron(0 6 * * ? *)"
 OF_SCHEDULE = ("schedule_group", "schedule_role", "schedule_queue")
 OF_DATASET = ("key", "source_url", "schedule", "cpu", "memory", "variables", "run_variables",
               "secrets", "glue_database")  # fmt: skip
@@ -98,15 +102,30 @@ class Environment:
         own, bundled = ROOT / "datasets", ROOT / "src" / "micro_etl" / "datasets"
         name = f"{self.dataset}.toml"
         places = (own / name, bundled / name, ROOT / self.dataset)
-        return next((file for file in places if file.is_file()), None)
+        # Path.is_file raises for a name that is too long.
+        return next((file for file in places if os.path.isfile(file)), None)  # noqa: PTH113
+
+    def read_dataset(self) -> dict[str, Any]:
+        """The dataset's file; empty where it is none of the project's, as for a URL.
+
+        Raises:
+            Refused: it is not TOML, or has no name.
+        """
+        file = self.dataset_file
+        if file is None:
+            return {}
+        try:
+            content = tomllib.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise Refused(f"{file}: not TOML: {error}") from None
+        if not isinstance(content.get("name"), str):
+            raise Refused(f"{file}: name: missing, or not a string")
+        return content
 
     @property
     def dataset_name(self) -> str:
         """The dataset as its own file names it, and so as the service's metrics do."""
-        file = self.dataset_file
-        if file is None:
-            return Path(self.dataset).stem
-        return str(tomllib.loads(file.read_text(encoding="utf-8"))["name"])
+        return str(self.read_dataset().get("name", Path(self.dataset).stem))
 
 
 TYPES = {item.name: str(item.type).partition("[")[0] for item in fields(Environment)}
@@ -164,19 +183,19 @@ def parse(
             raise Refused(f"{where}: not a table whose name is letters, digits, `_` and `-`")
         if table in datasets:
             raise Refused(f"{where}: {table} is also the dataset of the file's top; keep one")
-        inside = origins | {key: f"{where}.{key}" for key in OF_DATASET}
+        inside = origins | {key: f"{where}.{key}" for key in OF_DATASET} | {"family": where}
         own = _checked(settings, known=OF_DATASET, origins=inside, source=f"{where}.")
         for key in ("variables", "run_variables"):
             own[key] = {**getattr(environment, key), **own.get(key, {})}
         of_table = {"dataset": table, "family": f"{environment.family}-{table}"}
-        found = replace(environment, **NOT_INHERITED | own | of_table)
+        found = _sound(replace(environment, **NOT_INHERITED | own | of_table), inside)
         found = replace(found, key=found.key or f"{found.dataset_name}.parquet")
         same = [other for other, one in datasets.items() if one.key == found.key]
         if same:
             raise Refused(
                 f"{where}: key: {found.key} is also that of {same[0]}; each needs its own"
             )
-        datasets[table] = _sound(found, inside)
+        datasets[table] = found
     return replace(environment, datasets=tuple(datasets.values()))
 
 
@@ -239,6 +258,13 @@ def _sound(environment: Environment, origins: Mapping[str, str]) -> Environment:
             f"{origins['architecture']}: {environment.architecture!r} is not one of: "
             + ", ".join(ARCHITECTURES)
         )
+    if len(environment.family) > LONGEST_FAMILY:
+        raise Refused(
+            f"{origins['family']}: its family has {len(environment.family)} characters; ECS takes "
+            f"{LONGEST_FAMILY} at most"
+        )
+    if environment.schedule and not EXPRESSION.fullmatch(environment.schedule):
+        raise Refused(f"{origins['schedule']}: {environment.schedule!r} is not {AN_EXPRESSION}")
     missing = [key for key in OF_SCHEDULE if not getattr(environment, key)]
     if environment.schedule and missing:
         needs = f"a schedule needs all of {', '.join(OF_SCHEDULE)}"

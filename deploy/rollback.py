@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from deploy.outcome import DeployError, Refused
-from deploy.proof.prove import dataset_of, find_etag, proof_step
+from deploy.proof.prove import find_etag, proof_step
 from deploy.task.promote import leave_behind, promote_step
 from deploy.task.revisions import (
     Revision,
@@ -29,13 +29,13 @@ def roll_back_after(work: Work, failed: Revision, error: DeployError) -> None:
     work.console.step("failed", str(error))
     stage = work.verdict.stage
     try:
-        revisions = our_revisions(work.clients.ecs, work.environment)
-        newer = good([item for item in revisions if item.number > failed.number])
+        revisions = our_revisions(work.clients, work.environment)
+        newer = good(item for item in revisions if item.number > failed.number)
         if newer:
             work.console.step("rollback", f"not needed: {newer.label} has passed meanwhile")
             leave_behind(work, [failed])
         else:
-            to = good([item for item in revisions if item.number < failed.number])
+            to = good(item for item in revisions if item.number < failed.number)
             _go_to(work, to, revisions, came_from=failed, left_behind=[failed])
     except DeployError as another:
         work.console.step("rollback", f"failed too: {another}")
@@ -44,7 +44,7 @@ def roll_back_after(work: Work, failed: Revision, error: DeployError) -> None:
 
 def rollback_command(work: Work, *, number: int | None) -> None:
     """Go back to the last revision that passed its test: run it, test it, and mark the rest."""
-    revisions = our_revisions(work.clients.ecs, work.environment)
+    revisions = our_revisions(work.clients, work.environment)
     to = chosen_revision(work, revisions, number) or rollback_target(revisions)
     newer = [item for item in revisions if to and item.number > to.number and not item.withdrawn]
     _go_to(work, to, revisions, came_from=deployed(revisions), left_behind=newer)
@@ -58,23 +58,19 @@ def _go_to(
     came_from: Revision | None,
     left_behind: Sequence[Revision],
 ) -> None:
-    any_other = "--to NUMBER goes to any revision"
-    if to is None and revisions.unseen:
-        raise Refused(
-            f"rollback: which revision was good can't be told: {revisions.unseen}",
-            advice=f"{any_other}; {NEEDED}",
-        )
     if to is None:
-        before = f" before {came_from.label}" if came_from else ""
-        text = f"rollback: no revision of {work.environment.family} has passed its test{before}"
-        raise Refused(text, advice=any_other)
+        text = f"no revision of {work.environment.family} has passed its test"
+        if came_from:
+            text += f" before {came_from.label}"
+        if revisions.unseen:
+            text = f"which revision was good can't be told: {revisions.unseen}"
+        raise Refused(f"rollback: {text}", advice="--to NUMBER goes to any revision; " + NEEDED)
     source = came_from.label if came_from else "nothing"
     work.console.step("rollback", f"from {source} to {to.label}, {to.digest[:19]}")
     work.verdict.facts |= {"from": source, "to": to.label}
-    etag = find_etag(work.clients.s3, work.target)
+    etag = find_etag(work)
     run = run_step(work, to)
-    with dataset_of(work, to) as work_of_revision:
-        proof_step(work_of_revision, run, to, before=etag)
+    proof_step(work, run, to, before=etag)
     promote_step(work, to, left_behind=left_behind)
 
 
@@ -83,11 +79,9 @@ def chosen_revision(work: Work, revisions: Revisions, number: int | None) -> Rev
     if number is None:
         return None
     # A caller who may not list the revisions sees the latest alone, and can still name another one.
-    arn = work.target.arn("ecs", f"task-definition/{work.environment.family}:{number}")
-    found = describe(work.clients.ecs, arn)
+    name = f"{work.environment.family}:{number}"
+    found = describe(work.clients, work.target.arn("ecs", f"task-definition/{name}"))
     if found and is_ours(found, work.environment):
         return found
     known = ", ".join(str(item.number) for item in revisions) or "none"
-    raise Refused(
-        f"{work.environment.family}:{number} is no active revision of this tool; there are: {known}"
-    )
+    raise Refused(f"{name} is no active revision of this tool; there are: {known}")

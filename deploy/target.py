@@ -123,7 +123,7 @@ def find_roles(target: Target, clients: aws.Clients) -> Target:
     unseen = ""
     try:
         revision = aws.look(
-            "ecs:DescribeTaskDefinition", lambda: describe(clients.ecs, target.environment.family)
+            "ecs:DescribeTaskDefinition", lambda: describe(clients, target.environment.family)
         )
         last = revision.definition if revision else {}
     except aws.NotAllowed as denied:

@@ -15,16 +15,29 @@ import click
 
 from deploy.account.stacks import DATASETS, ENVIRONMENT, IMAGES, PREFIX, STORAGE, Site, apply
 from deploy.account.template import datasets_template
+from deploy.aws import ERRORS
 from deploy.console import Console
-from deploy.environment import FOLDER, ROOT, Environment, parse
-from deploy.outcome import Refused
+from deploy.environment import (
+    AN_EXPRESSION,
+    EXPRESSION,
+    FOLDER,
+    OF_SCHEDULE,
+    REQUIRED,
+    ROOT,
+    Environment,
+    parse,
+)
+from deploy.outcome import Exit, NotLaunched, Refused
 from deploy.target import Target, discover
+from deploy.work import as_deploy_error
 
 INFRA = ROOT / "infra"
 NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")
 PROVIDER = "token.actions.githubusercontent.com"
 LISTS = {"subnets", "security_groups"}
-SCHEDULE = "rate(1 day)"
+MADE = dict.fromkeys((*REQUIRED, *OF_SCHEDULE), "-") | {key: ["-"] for key in LISTS}
+"""Stands for the keys that the stacks give, until they do."""
+USUAL_SCHEDULE = "rate(1 day)"
 HEAD = """\
 # Made by `./deploy.sh bootstrap {name}` from the outputs of the stacks in infra/.
 # `schedule`, `builds`, `variables`, `[datasets.NAME]` and keys that are not outputs are
@@ -39,7 +52,7 @@ def bootstrap(
     *,
     github: str = "",
     promotes: bool = False,
-    schedule: str = SCHEDULE,
+    schedule: str = "",
     email: str = "",
 ) -> dict[str, Any]:
     """Make or update the stacks, and return the content of the environment's file.
@@ -50,21 +63,36 @@ def bootstrap(
         github: the GitHub repository that may deploy it, as the subject of its tokens has it:
             OWNER@ID/NAME@ID, or OWNER/NAME for one from before GitHub put the ids there.
         promotes: whether it takes the images that another environment has built and tested.
-        schedule: when it runs, where the file does not say it, as EventBridge Scheduler has it.
+        schedule: when it runs, as EventBridge Scheduler has it.
         email: who gets a mail when a run fails.
+
+    Raises:
+        Refused: nothing was changed.
+        NotLaunched: something was.
     """
+    if schedule and not EXPRESSION.fullmatch(schedule):
+        raise Refused(f"--schedule {schedule}: it should be {AN_EXPRESSION}")
+    # Refuses what is wrong in the file.
+    datasets_template(target_of(MADE | dict(existing), place=site.target))
     values = {"Environment": site.name} | ({"Email": email} if email else {})
-    if github:
-        values |= {"GitHubRepository": github, "GitHubProvider": github_provider(site)}
     outputs: dict[str, str] = {}
-    for template in (IMAGES, STORAGE, ENVIRONMENT):
-        body = (INFRA / f"{template}.yaml").read_text(encoding="utf-8")
-        outputs |= apply(site, template, body, values=values)
-    content = environment_content(
-        outputs, existing, target=site.target, promotes=promotes, schedule=schedule
-    )
-    body = json.dumps(datasets_template(target_of(content, place=site.target)), indent=1)
-    apply(site, DATASETS, body, values=values)
+    try:
+        if github:
+            values |= {"GitHubRepository": github, "GitHubProvider": github_provider(site)}
+        for template in (IMAGES, STORAGE, ENVIRONMENT):
+            body = (INFRA / f"{template}.yaml").read_text(encoding="utf-8")
+            outputs |= apply(site, template, body, values=values)
+        content = environment_content(
+            outputs, existing, target=site.target, promotes=promotes, schedule=schedule
+        )
+        body = json.dumps(datasets_template(target_of(content, place=site.target)), indent=1)
+        apply(site, DATASETS, body, values=values)
+    except (Refused, *ERRORS) as error:
+        if not site.changed:
+            raise
+        known = as_deploy_error(error, stage=Exit.NOT_LAUNCHED)
+        text = f"{known}; changed before that: {', '.join(site.changed)}"
+        raise NotLaunched(text, advice=known.advice) from None
     return content
 
 
@@ -118,6 +146,7 @@ def github_provider(site: Site) -> str:
     made = iam.create_open_id_connect_provider(
         Url=f"https://{PROVIDER}", ClientIDList=["sts.amazonaws.com"]
     )
+    site.changed.append(f"the provider {PROVIDER}")
     return made["OpenIDConnectProviderArn"]
 
 
@@ -127,7 +156,7 @@ def environment_content(
     *,
     target: Target,
     promotes: bool = False,
-    schedule: str = SCHEDULE,
+    schedule: str = "",
 ) -> dict[str, Any]:
     """An environment file's content: the stacks' outputs, and what was there beside them."""
     name = target.environment.name
@@ -139,7 +168,7 @@ def environment_content(
     made |= {
         "family": f"{PREFIX}-{name}",
         "builds": bool(existing.get("builds", True)) and not promotes,
-        "schedule": existing.get("schedule", schedule),
+        "schedule": schedule or existing.get("schedule", USUAL_SCHEDULE),
         "variables": existing.get("variables", {}) | metrics,
     }
     if "datasets" not in existing:

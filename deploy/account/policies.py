@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from deploy.environment import ROOT
+from deploy.environment import ROOT, Environment
 from deploy.target import Target
 from deploy.task.definition import secret_arn
 
@@ -59,13 +59,15 @@ def resources_of(target: Target) -> dict[str, list[str]]:
     objects = _in_s3(target, (f"s3://{environment.bucket}/{item.key}" for item in each))
     copies = _in_s3(target, (item.variables.get("RAW_URL", "") for item in each))
     raw = [f"{place}/*" for place in copies]
+    sources = _in_s3(target, map(_source_pattern, each))
+    buckets = dict.fromkeys(place.partition("/")[0] for place in (*objects, *raw, *sources))
     parameters, group = _secrets(target, "ssm"), environment.schedule_group
     schedules = [f"schedule/{group}/{item.family}" for item in each if group]
     stack = target.arn("cloudformation", f"stack/micro-etl-{environment.name}-datasets/*")
     return {
         "any": ["*"],
         "any_parameter": ["*"] if parameters else [],
-        "buckets": [*dict.fromkeys(place.partition("/")[0] for place in (*objects, *raw))],
+        "buckets": [*buckets],
         "cluster": [target.cluster_arn],
         "families": [target.arn("ecs", f"task-definition/{item.family}:*") for item in each],
         "login": ["*"] if environment.builds else [],
@@ -79,7 +81,7 @@ def resources_of(target: Target) -> dict[str, list[str]]:
         "schedule_role": [environment.schedule_role],
         "schedules": [target.arn("scheduler", name) for name in schedules],
         "secrets": _secrets(target, "secretsmanager"),
-        "sources": _in_s3(target, (item.source_url for item in each)),
+        "sources": sources,
         "stack": [stack] if group else [],
         "streams": [f"{target.log_group_arn}:*"],
         "tasks": [target.arn("ecs", f"task/{environment.cluster}/*")],
@@ -105,6 +107,15 @@ def _in_s3(target: Target, urls: Iterable[str]) -> list[str]:
     """The ARNs of those URLs that are in S3, each once."""
     keys = (url.removeprefix("s3://").rstrip("/") for url in urls if url.startswith("s3://"))
     return [f"arn:{target.partition}:s3:::{key}" for key in dict.fromkeys(keys)]
+
+
+def _source_pattern(environment: Environment) -> str:
+    """Where a dataset's source is, as a policy names all that may be read there."""
+    source = environment.read_dataset().get("source", {})
+    url = environment.source_url or str(source.get("url", "") if isinstance(source, dict) else "")
+    # A folder is all that is below it; what is filled in, and sets of characters, may be anything.
+    folder = url + "*" if url.endswith("/") else url
+    return re.sub(r"\$?\{[^}]*\}|\[[^]]*\]", "*", folder)
 
 
 def _secrets(target: Target, service: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -42,6 +42,8 @@ class Site:
     clients: Clients
     console: Console
     confirm: Callable[[str], bool]
+    changed: list[str] = field(default_factory=list)
+    """What has been changed so far, by name."""
 
     @property
     def name(self) -> str:
@@ -117,6 +119,7 @@ def apply(site: Site, template: str, body: str, *, values: Mapping[str, str]) ->
         withdraw()
         raise Refused(f"bootstrap: {name} is left as it was", advice="say yes, or --yes")
     cloud.execute_change_set(**change)
+    site.changed.append(name)
     state, advice = (
         ("stack_create_complete", f"it is in the way now: `{delete}`, then the same command again")
         if new

@@ -10,6 +10,7 @@ import json
 import re
 from string import Template
 from typing import Any
+from zlib import crc32
 
 from deploy.account.glue import glue_table
 from deploy.account.policies import document, statements
@@ -52,16 +53,22 @@ def datasets_template(target: Target) -> dict[str, Any]:
 
 def resource_id(dataset: str) -> str:
     """A dataset's name as the ids of CloudFormation have it: letters and digits."""
-    return re.sub(r"\W|_", "", dataset.title())
+    name = re.sub(r"\W|_", "", dataset.title())
+    # Where hyphens are only between words of small letters, the capitals tell them apart.
+    plain = re.fullmatch("[a-z]+[0-9]*(-[a-z]+[0-9]*)*", dataset)
+    return name if plain else f"{name}{crc32(dataset.encode()):08x}"
 
 
 def alarms(environment: Environment) -> dict[str, Any]:
     """A dataset's alarms: a run said that it failed; none has succeeded for too long."""
     name, hours = environment.dataset_name, silence(environment.schedule)
+    namespace = environment.variables.get("METRICS_NAMESPACE")
+    if not namespace:  # the service sends no metrics then
+        return {}
     text = Template((ROOT / "infra" / "alarms.json").read_text(encoding="utf-8")).substitute(
         id=resource_id(name),
         dataset=name,
-        namespace=environment.variables["METRICS_NAMESPACE"],
+        namespace=namespace,
         topic=environment.alarm_topic,
         hours=hours,
         schedule=environment.schedule,

@@ -77,7 +77,7 @@ def logged_in(ecr: ECRClient, *, registry: str) -> Iterator[Mapping[str, str]]:
             if item.is_dir():  # contexts, plugins
                 (Path(folder) / item.name).symlink_to(item)
         file = usual / "config.json"
-        config = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        config = _read_config(file) if file.is_file() else {}
         # With a helper named here, Docker would not look at `auths`.
         config = {key: config[key] for key in config if key not in {"credsStore", "credHelpers"}}
         config["auths"] = {registry: {"auth": grant["authorizationToken"]}}
@@ -85,6 +85,17 @@ def logged_in(ecr: ECRClient, *, registry: str) -> Iterator[Mapping[str, str]]:
         login.touch(mode=0o600)
         login.write_text(json.dumps(config), encoding="utf-8")
         yield {"DOCKER_CONFIG": folder, "REGISTRY_AUTH_FILE": str(login)}
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    """What the user's own configuration of the engine says."""
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise NotLaunched(f"push: {file} is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise NotLaunched(f"push: {file} should hold a JSON object")
+    return config
 
 
 def tag_as_good(ecr: ECRClient, *, repository: str, digest: str, tag: str) -> None:

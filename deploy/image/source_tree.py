@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import tempfile
@@ -137,21 +138,26 @@ def _prefix(root: Path) -> str:
 
 
 def _copy(root: Path, folder: Path) -> None:
-    """Copy a project without git, but for hidden and generated files."""
+    """Copy a project without git, but for hidden and generated files, sockets and the like."""
 
-    def left_out(_: str, names: list[str]) -> set[str]:
+    def left_out(place: str, names: list[str]) -> set[str]:
         hidden = {name for name in names if name.startswith(".")} - {".dockerignore"}
-        return hidden | GENERATED
+        return hidden | GENERATED | {name for name in names if _is_special(Path(place, name))}
 
-    shutil.copytree(root, folder, ignore=left_out, dirs_exist_ok=True)
+    shutil.copytree(root, folder, symlinks=True, ignore=left_out, dirs_exist_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    return not (path.is_symlink() or path.is_file() or path.is_dir())
 
 
 def _hash(folder: Path) -> str:
     """A hash of the files in a folder, by their names and contents."""
     digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for file in sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file()):
+        digest.update(os.fsencode(file.relative_to(folder).as_posix()) + b"\0")
+        content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
+        digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 

@@ -1,7 +1,5 @@
 """Compares the columns of the published table with those of the dataset file."""
 
-import tomllib
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -32,20 +30,19 @@ def new_columns(work: Work) -> list[str]:
     from tests.integration.published_dataset import columns_of_dataset, columns_of_file
 
     environment = work.environment
-    if environment.dataset_file is None:
-        return []
-    dataset = tomllib.loads(environment.dataset_file.read_text(encoding="utf-8"))
     try:
+        wanted = _by_name(columns_of_dataset(environment.read_dataset()))
         answer = work.clients.s3.get_object(
             Bucket=environment.bucket, Key=environment.key, Range=FOOTER
         )
-        columns = columns_of_file(pq.read_schema(pa.BufferReader(answer["Body"].read())))
-    except (*ERRORS, pa.ArrowException, OSError):
+        schema = pq.read_schema(pa.BufferReader(answer["Body"].read()))
+    except (*ERRORS, pa.ArrowException, OSError, LookupError, TypeError, AttributeError):
         return []
-    published, wanted = (
-        {name: kind + ("" if nullable else " required") for name, kind, nullable in side}
-        for side in (columns, columns_of_dataset(dataset))
-    )
+    published = _by_name(columns_of_file(schema))
     if published == wanted and list(published) != list(wanted):
         return [f"~ order: {', '.join(published)} → {', '.join(wanted)}"]
     return changes(published, wanted)
+
+
+def _by_name(columns: list[tuple[str, str, bool]]) -> dict[str, str]:
+    return {name: kind + ("" if nullable else " required") for name, kind, nullable in columns}

@@ -1,44 +1,36 @@
 """The revisions of the task definition: which are ours, which is deployed, which are good.
 
-The marks are tags on the revisions themselves, so that any machine sees the same:
-
-- `micro-etl:passed`: when the revision passed its test.
-- `micro-etl:withdrawn`: when a rollback left the revision behind.
-
-The deployed revision is the newest that is not withdrawn; the good one, the newest of those that
-passed.
+The marks are tags on the revisions themselves, so that any machine sees the same. The deployed
+revision is the newest that is not withdrawn; the good one, the newest of those that passed.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.aws import NotAllowed, code_of, look
+from deploy.aws import Clients, NotAllowed, code_of, look
 from deploy.environment import CONTAINER, Environment
 
-if TYPE_CHECKING:
-    from mypy_boto3_ecs import ECSClient
-
 PASSED = "micro-etl:passed"
+"""The tag that says when a revision passed its test."""
 WITHDRAWN = "micro-etl:withdrawn"
+"""The tag that says when a rollback left it behind."""
 LOOK_BACK = 100
 """How many revisions are looked at, from the newest on."""
 
 
 @dataclass
 class Revision:
-    """One revision of the task definition: as ECS describes it, with its tags."""
+    """A revision as ECS describes it: `label` is its family and number, `image` is by digest."""
 
     definition: Mapping[str, Any]
     tags: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        """Name what of it is asked for: `label` is its family and number, `image` is by digest."""
+        """Take out what is asked for."""
         self.arn = str(self.definition["taskDefinitionArn"])
         self.number = int(self.definition["revision"])
         self.label = f"{self.definition['family']}:{self.number or '(new)'}"
@@ -48,51 +40,45 @@ class Revision:
 
 
 class Revisions(list[Revision]):
-    """The family's revisions that this tool registered, newest first.
-
-    `unseen` is what AWS said when it refused to show all of them, or empty.
-    """
+    """Revisions, newest first; `unseen` is AWS's refusal to show all of them, or empty."""
 
     unseen: str = ""
 
 
-def describe(ecs: ECSClient, reference: str) -> Revision | None:
+def describe(clients: Clients, reference: str) -> Revision | None:
     """One revision, or the family's latest; nothing where there is none."""
     try:
-        answer = ecs.describe_task_definition(taskDefinition=reference, include=["TAGS"])
+        answer = clients.ecs.describe_task_definition(taskDefinition=reference, include=["TAGS"])
     except ClientError as error:
         if code_of(error) in {"ClientException", "InvalidParameterException"}:
             return None
         raise
-    return Revision(
-        definition=answer["taskDefinition"],
-        tags={tag["key"]: tag["value"] for tag in answer.get("tags", [])},
-    )
+    tags = {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
+    return Revision(answer["taskDefinition"], tags)
 
 
-def our_revisions(ecs: ECSClient, environment: Environment) -> Revisions:
+def our_revisions(clients: Clients, environment: Environment) -> Revisions:
     """The family's active revisions that this tool registered, newest first.
 
-    A family may hold revisions that were registered by other means; those are not ours to compare
-    with or to roll back to. A caller who may not list them sees the latest alone.
+    Others are not ours to compare with or to roll back to. A caller who may not list them sees the
+    latest alone.
     """
-    found = Revisions()
+    found, family = Revisions(), environment.family
+    references = [family]
+    listing: Any = {"status": "ACTIVE", "sort": "DESC", "maxResults": LOOK_BACK}
     try:
         listed = look(
             "ecs:ListTaskDefinitions",
-            lambda: ecs.list_task_definitions(
-                familyPrefix=environment.family, status="ACTIVE", sort="DESC", maxResults=LOOK_BACK
-            ),
-        )["taskDefinitionArns"]
-        references = [arn for arn in listed if family_of(arn) == environment.family]
+            lambda: clients.ecs.list_task_definitions(familyPrefix=family, **listing),
+        )
+        references = [arn for arn in listed["taskDefinitionArns"] if family_of(arn) == family]
     except NotAllowed as denied:
         found.unseen = denied.words
-        references = [environment.family]
     try:
-        for reference in references:
-            revision = look("ecs:DescribeTaskDefinition", lambda: describe(ecs, reference))  # noqa: B023
-            if revision and is_ours(revision, environment):
-                found.append(revision)
+        described = look(
+            "ecs:DescribeTaskDefinition", lambda: [describe(clients, item) for item in references]
+        )
+        found += [item for item in described if item and is_ours(item, environment)]
     except NotAllowed as denied:
         found.unseen = denied.words
     return found
@@ -116,14 +102,12 @@ def is_ours(revision: Revision, environment: Environment) -> bool:
 
 def deployed(revisions: Iterable[Revision]) -> Revision | None:
     """The deployed revision, of revisions from the newest on."""
-    return next((revision for revision in revisions if not revision.withdrawn), None)
+    return next((item for item in revisions if not item.withdrawn), None)
 
 
 def good(revisions: Iterable[Revision]) -> Revision | None:
     """The good revision, of revisions from the newest on."""
-    return next(
-        (revision for revision in revisions if revision.passed and not revision.withdrawn), None
-    )
+    return next((item for item in revisions if item.passed and not item.withdrawn), None)
 
 
 def rollback_target(revisions: Sequence[Revision]) -> Revision | None:
@@ -132,9 +116,9 @@ def rollback_target(revisions: Sequence[Revision]) -> Revision | None:
     return good([item for item in revisions if now is None or item.number < now.number])
 
 
-def mark(ecs: ECSClient, revision: Revision, key: str) -> None:
+def mark(clients: Clients, revision: Revision, key: str) -> None:
     """Mark a revision as one that passed its test, or as left behind by a rollback."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": key, "value": now}])
+    clients.ecs.tag_resource(resourceArn=revision.arn, tags=[{"key": key, "value": now}])
     if key == PASSED and revision.withdrawn:  # it is the deployed one again
-        ecs.untag_resource(resourceArn=revision.arn, tagKeys=[WITHDRAWN])
+        clients.ecs.untag_resource(resourceArn=revision.arn, tagKeys=[WITHDRAWN])

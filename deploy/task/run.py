@@ -2,17 +2,16 @@
 
 import time
 import uuid
-from contextlib import suppress
 from typing import Any
 
 from deploy import aws
-from deploy.image.push import find_architecture
-from deploy.outcome import PASSED_ON, Exit, NotLaunched, Refused, RunFailed
-from deploy.status import last_task
+from deploy.outcome import Exit, RunFailed
 from deploy.task.definition import network_configuration, overrides
 from deploy.task.explain import Ending, explain
-from deploy.task.follow import Stop, TaskRun, follow, stop_task, stoppable
+from deploy.task.find import find_task
+from deploy.task.follow import Stop, follow, stop_task, stoppable
 from deploy.task.revisions import Revision
+from deploy.task.task_run import TaskRun
 from deploy.work import Work
 
 
@@ -22,21 +21,22 @@ def run_step(work: Work, revision: Revision) -> TaskRun:
     if work.dry_run:
         where = f"as a task in {work.environment.cluster}{with_force}"
         work.console.step("run", f"would run {revision.label} {where}")
-        return TaskRun(arn="", run_id="")
+        return TaskRun("")
     work.verdict.stage = Exit.NOT_LAUNCHED
     with stoppable() as stop:
-        run = start_task(work, revision)
+        run = start_task(work, revision, stop)
         work.console.step("run", f"{revision.label} as task {run.id}{with_force}")
         follow_step(work, run, stop=stop, image=revision.image)
     return run
 
 
-def start_task(work: Work, revision: Revision) -> TaskRun:
+def start_task(work: Work, revision: Revision, stop: Stop) -> TaskRun:
     """Start a task and return it as soon as ECS has accepted it.
 
     The run's id is the client token as well: the same call, sent again, starts no second task, and
     answers with the one that it started before. So the call is repeated for a while after a
-    throttle, without capacity, and where no answer came.
+    throttle, without capacity, and where no answer came; then once more, too, for a user who asks
+    to stop: a task that it finds is stopped.
     """
     run_id = uuid.uuid4().hex
     call: Any = {
@@ -52,50 +52,56 @@ def start_task(work: Work, revision: Revision) -> TaskRun:
     deadline = time.monotonic() + work.limits.patience
     unanswered = ""
     while True:
+        is_last = stop.signal or time.monotonic() > deadline
         try:
             answer = work.clients.ecs.run_task(**call)
+        except KeyboardInterrupt:  # for the second time
+            unanswered = unanswered or "interrupted before ECS answered"
+            break
         except aws.ERRORS as error:
             unanswered = aws.words_of(error) if aws.is_unanswered(error) else unanswered
             passes = aws.may_pass(error)
             ending = Ending(error_code=aws.code_of(error), reason=aws.message_of(error))
-            failure = NotLaunched(aws.words_of(error), advice=aws.advice_of(error))
         else:
             if answer["tasks"]:
-                return TaskRun(arn=answer["tasks"][0]["taskArn"], run_id=run_id)
-            unanswered, passes = "", False
+                return TaskRun(answer["tasks"][0]["taskArn"], run_id)
+            unanswered = ""
             details = [(item.get("reason", ""), item.get("detail")) for item in answer["failures"]]
             reasons = (reason + (f" ({detail})" if detail else "") for reason, detail in details)
             ending = Ending(no_task=True, reason="; ".join(reasons))
-        if not passes:
-            found = explain(ending, work.target, image=revision.image)
-            passes, failure = found.passes, NotLaunched(found.cause, advice=found.advice)
-        if not passes or time.monotonic() > deadline:
+            passes = ending.row.get("passes", False)
+        if is_last or not passes:
             break
-        time.sleep(work.limits.poll)
+        stop.wait(work.limits.poll)
+        if stop.signal and not unanswered:
+            break
     if unanswered:
         raise RunFailed(
             f"whether a task was started is not known: {unanswered}",
             advice=f"look in the console for a task that was started by {call['startedBy']}: it "
             "would go on and cost; `./deploy.sh stop TASK` stops it",
+            exit_code=stop.code,
         )
-    raise failure
+    if stop.signal:
+        raise RunFailed("interrupted; no task was started", exit_code=stop.code)
+    raise explain(work, ending, image=revision.image)
 
 
 def follow_step(work: Work, run: TaskRun, *, stop: Stop, image: str = "") -> None:
     """Follow a task that was started to its end; raise when it ended badly."""
     work.verdict.stage = Exit.RUN_FAILED
     try:
-        follow(work, run, stop)
+        cut_short = follow(work, run, stop)
     except RunFailed:
         raise
     except BaseException:
         if not run.stopped:  # a defect, or Ctrl-C for the second time: one try, without patience
             try:
-                stop_task(work, run, patience=0)
+                stop_task(work, run, why="following it failed", patience=0)
             except RunFailed as left:
                 work.console.more(f"{left}; {left.advice}")
         raise
-    code = run.ending.exit_code
+    ending, code = run.ending, run.ending.exit_code
     if run.log_denied:
         work.console.more("the log may not be read: the caller needs logs:GetLogEvents")
     elif code is not None and not run.lines:
@@ -106,48 +112,25 @@ def follow_step(work: Work, run: TaskRun, *, stop: Stop, image: str = "") -> Non
         "arn": run.arn,
         "run_id": run.run_id,
         "exit_code": code,
-        "stop_code": run.task.get("stopCode", ""),
-        "stopped_reason": run.task.get("stoppedReason", ""),
+        "stop_code": ending.stop_code,
+        "stopped_reason": ending.reason,
         "seconds": round(run.seconds, 1),
         "result": run.finished or None,
-        "log_read": not run.log_denied,
     }
-    interrupted = 128 + stop.signal if stop.signal else None
-    if run.cut_short:
+    if cut_short:
         end = "has been stopped" if run.stopped else f"has been told to stop: {run.arn}"
-        text = f"{run.cut_short}; the task {end}"
-        raise RunFailed(text, advice=run.advice, exit_code=interrupted)
-    if interrupted:
+        text = f"{cut_short}; the task {end}"
+        raise RunFailed(text, advice=cut_short.advice, exit_code=cut_short.exit_code)
+    if stop.signal:
         text = "interrupted; the task had already ended by itself"
-        raise RunFailed(text, exit_code=interrupted)
-    _raise_for(work, run, image=image)
-
-
-def _raise_for(work: Work, run: TaskRun, *, image: str) -> None:
-    """Raise the error that a task's end stands for, if it stands for one."""
-
-    def built_for() -> str:
-        repository, digest = work.environment.repository, image.partition("@")[2]
-        return find_architecture(work.clients.ecr, repository=repository, digest=digest)
-
-    ending = run.ending
-    if ending.good:
-        return
-    found = explain(ending, work.target, image=image, built_for=built_for)
-    if ending.exit_code is None and not ending.from_outside:
-        raise NotLaunched(found.cause, advice=found.advice)
-    own = ending.exit_code in PASSED_ON and not ending.from_outside
-    raise RunFailed(found.cause, advice=found.advice, exit_code=ending.exit_code if own else None)
+        raise RunFailed(text, exit_code=stop.code)
+    if not ending.good:
+        raise explain(work, ending, image=image)
 
 
 def attach(work: Work, task_id: str) -> None:
     """Follow a task that is running to its end: the newest, unless one is named."""
-    arn = task_arn(work, task_id)
-    try:
-        must_know(work, arn)
-    except aws.NotAllowed as denied:  # one that runs well is not to be stopped for that
-        raise Refused(f"follow: the task may not be looked at: {denied.words}") from None
-    run = TaskRun(arn=arn, run_id="")
+    run = find_task(work, task_id)
     work.console.step("follow", f"task {run.id}")
     with stoppable() as stop:
         follow_step(work, run, stop=stop)
@@ -155,45 +138,8 @@ def attach(work: Work, task_id: str) -> None:
 
 def stop(work: Work, task_id: str) -> None:
     """Stop a task that is running: the newest, unless one is named."""
-    arn = task_arn(work, task_id)
-    with suppress(aws.NotAllowed):
-        must_know(work, arn)
-    run = TaskRun(arn=arn, run_id="", cut_short="stopped on request")
+    run = find_task(work, task_id, unseen=True)
     work.verdict.stage = Exit.RUN_FAILED
-    stop_task(work, run, patience=work.limits.patience)
+    stop_task(work, run, why="stopped on request", patience=work.limits.patience)
     work.console.step("stop", f"task {run.id} has been told to stop")
     work.verdict.facts["task"] = {"arn": run.arn}
-
-
-def must_know(work: Work, arn: str) -> None:
-    """Whether ECS knows a task that this command did not start.
-
-    Raises:
-        Refused: it does not.
-        NotAllowed: the caller may not ask.
-    """
-    cluster = work.environment.cluster
-    answer = aws.look(
-        "ecs:DescribeTasks",
-        lambda: work.clients.ecs.describe_tasks(cluster=cluster, tasks=[arn]),
-    )
-    if not answer["tasks"]:
-        task_id = arn.rsplit("/", 1)[-1]
-        raise Refused(
-            f"{cluster} has no task {task_id}", advice="`./deploy.sh status` names the last one"
-        )
-
-
-def task_arn(work: Work, task_id: str) -> str:
-    """The ARN of a task by its id, or that of the newest one that is running."""
-    if task_id:
-        return work.target.arn("ecs", f"task/{work.environment.cluster}/{task_id}")
-    name_it = "name the task: its id was printed when it was started"
-    try:
-        task = last_task(work, "RUNNING")
-    except aws.NotAllowed as denied:
-        text = f"which task is running can't be told: {denied.words}"
-        raise Refused(text, advice=name_it) from None
-    if task is None:
-        raise Refused(f"no task of {work.environment.family} is running", advice=name_it)
-    return str(task["taskArn"])

@@ -222,6 +222,11 @@ def test_an_image_that_does_not_start_is_refused(
     assert "QEMU" in caught.value.advice
 
 
+TOKEN = {
+    "GetAuthorizationToken": [{"authorizationData": [{"authorizationToken": "QVdTOnMzY3JldA=="}]}]
+}
+
+
 def test_a_push_logs_in_tags_and_pushes(
     make_engine: MakeEngine,
     tmp_path: Path,
@@ -242,11 +247,7 @@ def test_a_push_logs_in_tags_and_pushes(
         f" ls $DOCKER_CONFIG > {tmp_path}/listed ;;"
     )
     engine = make_engine("a", cases=cases)
-    recorded.answers = {
-        "GetAuthorizationToken": [
-            {"authorizationData": [{"authorizationToken": "QVdTOnMzY3JldA=="}]}
-        ],
-    }
+    recorded.answers = TOKEN
 
     remote = "1.dkr.ecr.eu-west-1.amazonaws.com/trial-repo:0123456789ab"
     push(recorded_clients.ecr, engine, IMAGE, remote=remote)
@@ -263,17 +264,31 @@ def test_a_push_logs_in_tags_and_pushes(
     ]
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "\udcff"])
+def test_a_broken_configuration_of_the_engine_is_told(
+    content: str,
+    make_engine: MakeEngine,
+    tmp_path: Path,
+    recorded: Recorded,
+    recorded_clients: Clients,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its file."""
+    (tmp_path / "config.json").write_text(content, errors="surrogateescape")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    recorded.answers = TOKEN
+
+    with pytest.raises(NotLaunched, match=r"config\.json (is not JSON|should hold)"):
+        push(recorded_clients.ecr, make_engine("a"), IMAGE, remote="r/trial-repo:t")
+
+
 def test_a_push_that_fails_is_not_launched(
     make_engine: MakeEngine, recorded: Recorded, recorded_clients: Clients
 ) -> None:
     """With the last line of what the engine said."""
     cases = "push*) echo 'preparing'; echo 'denied: no basic auth credentials'; exit 1 ;;"
     engine = make_engine("a", cases=cases)
-    recorded.answers = {
-        "GetAuthorizationToken": [
-            {"authorizationData": [{"authorizationToken": "QVdTOnMzY3JldA=="}]}
-        ]
-    }
+    recorded.answers = TOKEN
 
     with pytest.raises(NotLaunched, match="push ended with 1: denied: no basic auth credentials"):
         push(recorded_clients.ecr, engine, IMAGE, remote="r/trial-repo:t")

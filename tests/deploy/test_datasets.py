@@ -81,6 +81,7 @@ def test_a_file_of_tables_alone_needs_no_key_at_its_top() -> None:
         ({"orders": {"cpu": "1"}}, "x.toml: datasets.orders.cpu: '1' is not a whole number"),
         ({"or/ders": {}}, "x.toml: datasets.or/ders: not a table whose name is"),
         ({"orders": 1}, "x.toml: datasets.orders: not a table"),
+        ({"o" * 300: {}}, "ooo: its family has 302 characters; ECS takes 255 at most"),
         ({"launches": {}}, "launches is also the dataset of the file's top"),
         (
             {"orders": {}, "sales": {"key": "orders.parquet"}},

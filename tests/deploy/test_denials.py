@@ -18,7 +18,6 @@ from deploy.account.policies import statements
 from deploy.aws import Clients
 from deploy.outcome import Exit
 from deploy.proof import prove
-from deploy.proof.integration import Report
 from deploy.target import Target
 from tests.deploy.test_cli import Cloud, Ended, cloud
 
@@ -124,7 +123,7 @@ def in_short(ended: Ended, action: str) -> str:
 def ready(cloud: Cloud, denials: Denials, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """Two good revisions and a larger task to deploy, so that each command has work to do."""
     assert denials
-    monkeypatch.setattr(prove, "integration_test", lambda *_, **__: Report(passed=1))
+    monkeypatch.setattr(prove, "integration_test", lambda *_, **__: (1, []))
     for memory in ("512", "768"):
         monkeypatch.setenv("DEPLOY_MEMORY", memory)
         assert cloud.deploy().code == Exit.OK

@@ -117,6 +117,19 @@ def test_where_nothing_answers_the_user_is_told(
     assert "check the region, the network" in caught.value.advice
 
 
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"])
+def test_an_endpoint_that_is_no_url_is_told(
+    variable: str, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it should be."""
+    monkeypatch.setenv(variable, "localhost:4566")
+
+    with pytest.raises(Refused, match="sts: Invalid endpoint: localhost:4566") as caught:
+        discover(replace(environment, region="eu-west-1"))
+
+    assert "https://HOST" in caught.value.advice
+
+
 def test_a_login_that_has_expired_is_told_as_one() -> None:
     """With the command that renews it."""
     assert "aws sso login" in advice_of(SSOTokenLoadError(error_msg="expired"))
@@ -209,12 +222,12 @@ def test_a_revision_that_may_not_be_looked_at_is_told_so(
 
 def test_the_last_revision_is_found_whoever_registered_it(clients: Clients) -> None:
     """And none is found in an empty family."""
-    assert describe(clients.ecs, "trial-task") is None
+    assert describe(clients, "trial-task") is None
 
     clients.ecs.register_task_definition(
         family="trial-task", containerDefinitions=[{"name": "web", "image": "nginx"}]
     )
-    found = describe(clients.ecs, "trial-task")
+    found = describe(clients, "trial-task")
 
     assert found is not None
     assert found.number == 1

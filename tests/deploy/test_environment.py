@@ -103,6 +103,7 @@ def test_a_variable_can_stand_for_a_missing_key() -> None:
         ({"variables": {"DB_PASSWORD": "x"}}, ("x.toml: variables: DB_PASSWORD", "task role")),
         ({"variables": {"AWS_ACCESS_KEY_ID": "x"}}, ("AWS_ACCESS_KEY_ID", "task role")),
         ({"variables": {"S3_KEY": "x"}}, ("x.toml: variables: S3_KEY", "set by the deploy tool")),
+        ({"schedule": "every day"}, ("x.toml: schedule: 'every day' is not like rate(1 day)",)),
         ({"run_variables": {"RUN_ID": "x"}}, ("RUN_ID", "set by the deploy tool")),
         ({"run_variables": {"AWS_SECRET_ACCESS_KEY": "x"}}, ("run_variables", "task role")),
     ],

@@ -19,6 +19,7 @@ from deploy.outcome import DeployError, Exit, NotLaunched, RunFailed
 from deploy.target import Target
 from deploy.task.explain import Ending, event_of, explain
 from deploy.task.run import run_step
+from deploy.work import Work
 from micro_etl import errors
 
 if TYPE_CHECKING:
@@ -468,6 +469,12 @@ def test_the_architecture_of_an_image_that_could_not_start_is_told(
         run_step(make_work(target, recorded_clients), make_revision(7))
 
 
+@pytest.fixture
+def work(target: Target, recorded_clients: Clients, make_work: MakeWork) -> Work:
+    """What an ending is explained for."""
+    return make_work(target, recorded_clients)
+
+
 def codes_of_the_service() -> list[int]:
     """The exit code of each error that the service raises, and of its interruptions."""
     found = [errors.MicroEtlError]
@@ -477,12 +484,12 @@ def codes_of_the_service() -> list[int]:
 
 
 @pytest.mark.parametrize("code", codes_of_the_service())
-def test_every_code_of_the_service_is_explained(target: Target, code: int) -> None:
+def test_every_code_of_the_service_is_explained(work: Work, code: int) -> None:
     """No exit code that the service documents is called unknown."""
     ending = Ending(exit_code=code, stop_code="EssentialContainerExited")
-    explanation = explain(ending, target, image="i")
+    explanation = explain(work, ending, image="i")
 
-    assert explanation.cause.startswith(f"the service ended with {code}, ")
+    assert str(explanation).startswith(f"the service ended with {code}, ")
     assert explanation.advice
 
 
@@ -492,12 +499,13 @@ def test_a_success_needs_no_explanation() -> None:
     assert not Ending(exit_code=0, stop_code="UserInitiated").good
 
 
-def test_the_largest_size_has_no_next_one(target: Target) -> None:
+def test_the_largest_size_has_no_next_one(work: Work) -> None:
     """Nobody is told to buy what Fargate does not sell."""
     ending = Ending(exit_code=137, reason="OutOfMemoryError: x")
-    environment = replace(target.environment, cpu=16384, memory=122880)
+    environment = replace(work.environment, cpu=16384, memory=122880)
+    work = replace(work, target=replace(work.target, environment=environment))
 
-    explanation = explain(ending, replace(target, environment=environment), image="i")
+    explanation = explain(work, ending, image="i")
 
     assert "largest" in explanation.advice
 
@@ -510,10 +518,10 @@ def test_the_last_event_of_a_log_counts() -> None:
     assert event_of(["{}"], "run_failed") == {}
 
 
-def test_the_table_is_fast_to_search(target: Target) -> None:
+def test_the_table_is_fast_to_search(work: Work) -> None:
     """A very long reason is no trouble for the patterns."""
     started = time.monotonic()
 
-    explain(Ending(reason="CannotPull " + "a" * 100_000), target, image="i")
+    explain(work, Ending(reason="CannotPull " + "a" * 100_000), image="i")
 
     assert time.monotonic() - started < 1

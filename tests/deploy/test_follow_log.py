@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deploy.aws import Clients
-from deploy.task.log import TaskLog, newest_stream, readable
+from deploy.status import task_of_newest_log
+from deploy.target import Target
+from deploy.task.task_run import TaskRun, readable
+from deploy.work import Work
 
 if TYPE_CHECKING:
-    from tests.deploy.conftest import Recorded
+    from tests.deploy.conftest import MakeWork, Recorded
 
 
 def page(*lines: str, token: str) -> dict[str, Any]:
@@ -23,32 +27,40 @@ def page(*lines: str, token: str) -> dict[str, Any]:
     }
 
 
-def test_each_line_is_read_once(clients: Clients) -> None:
+def test_each_line_is_shown_once(
+    clients: Clients, target: Target, make_work: MakeWork, told: Callable[[Work], str]
+) -> None:
     """Also when lines arrive between two reads."""
-    logs = clients.logs
-    logs.create_log_group(logGroupName="/g")
-    log = TaskLog(logs, group="/g", stream="s")
+    work, run, logs = make_work(target, clients), TaskRun("x"), clients.logs
+    place: Any = {"logGroupName": "/ecs/trial", "logStreamName": "run/micro-etl/x"}
+    logs.create_log_group(logGroupName="/ecs/trial")
 
     def write(*lines: str) -> None:
         now = int(time.time() * 1000)
-        logs.put_log_events(
-            logGroupName="/g",
-            logStreamName="s",
-            logEvents=[{"timestamp": now, "message": line} for line in lines],
-        )
+        events: Any = [{"timestamp": now, "message": line} for line in lines]
+        logs.put_log_events(**place, logEvents=events)
 
-    before = log.read()
-    logs.create_log_stream(logGroupName="/g", logStreamName="s")
+    run.show_log(work)
+    before = list(run.lines)
+    logs.create_log_stream(**place)
     write("one", "two")
-    first, second = log.read(), log.read()
+    run.show_log(work)
+    run.show_log(work)
     write("three")
-    third = log.read()
+    run.show_log(work)
 
-    assert (before, first, second, third) == ([], ["one", "two"], [], ["three"])
-    assert log.lines == ["one", "two", "three"]
+    assert before == []
+    assert run.lines == ["one", "two", "three"]
+    assert told(work).split() == ["|", "one", "|", "two", "|", "three"]
 
 
-def test_an_empty_page_is_not_the_end(recorded: Recorded, recorded_clients: Clients) -> None:
+@pytest.fixture
+def work(target: Target, recorded_clients: Clients, make_work: MakeWork) -> Work:
+    """What a log is read with."""
+    return make_work(target, recorded_clients)
+
+
+def test_an_empty_page_is_not_the_end(recorded: Recorded, work: Work) -> None:
     """Only the same token again is: CloudWatch gives empty pages in between."""
     recorded.answers["GetLogEvents"] = [
         page("one", token="f/1"),
@@ -56,25 +68,28 @@ def test_an_empty_page_is_not_the_end(recorded: Recorded, recorded_clients: Clie
         page("two", token="f/3"),
         page(token="f/3"),
     ]
+    run = TaskRun("x")
 
-    log = TaskLog(recorded_clients.logs, group="/g", stream="s")
+    run.show_log(work)
 
-    assert log.read() == ["one", "two"]
+    assert run.lines == ["one", "two"]
     tokens = [call.get("nextToken") for call in recorded.calls("GetLogEvents")]
     assert tokens == [None, "f/1", "f/2", "f/3"]
 
 
-def test_a_log_that_may_not_be_read_is_noted(recorded: Recorded, recorded_clients: Clients) -> None:
+def test_a_log_that_may_not_be_read_is_noted(recorded: Recorded, work: Work) -> None:
     """Once, and the task is followed all the same."""
     recorded.answers["GetLogEvents"] = [("AccessDeniedException", "no")]
-    log = TaskLog(recorded_clients.logs, group="/g", stream="s")
+    run = TaskRun("x")
 
-    assert (log.read(), log.read()) == ([], [])
-    assert log.denied
+    for _ in range(2):
+        run.show_log(work)
+
+    assert (run.lines, run.log_denied) == ([], True)
     assert len(recorded.asked) == 1
 
 
-def test_a_fault_in_between_loses_no_line(recorded: Recorded, recorded_clients: Clients) -> None:
+def test_a_fault_in_between_loses_no_line(recorded: Recorded, work: Work) -> None:
     """What was read before it counts; the rest is read the next time."""
     recorded.answers["GetLogEvents"] = [
         page("one", token="f/1"),
@@ -82,23 +97,24 @@ def test_a_fault_in_between_loses_no_line(recorded: Recorded, recorded_clients: 
         page("two", token="f/2"),
         page(token="f/2"),
     ]
-    log = TaskLog(recorded_clients.logs, group="/g", stream="s")
+    run = TaskRun("x")
 
-    assert (log.read(), log.read()) == (["one"], ["two"])
-    assert not log.denied
+    run.show_log(work)
+    assert run.lines == ["one"]
+    run.show_log(work)
+
+    assert run.lines == ["one", "two"]
+    assert recorded.calls("GetLogEvents")[2]["nextToken"] == "f/1"
+    assert not run.log_denied
 
 
-def test_the_newest_stream_of_the_tasks_is_found(
-    recorded: Recorded, recorded_clients: Clients
-) -> None:
+def test_the_newest_log_of_the_tasks_is_found(recorded: Recorded, work: Work) -> None:
     """Streams of others in the same group are passed over."""
     recorded.answers["DescribeLogStreams"] = [
         {"logStreams": [{"logStreamName": "web/x/1"}, {"logStreamName": "run/micro-etl/2"}]}
     ]
 
-    found = newest_stream(recorded_clients.logs, group="/g", prefix="run/micro-etl/")
-
-    assert found == "run/micro-etl/2"
+    assert task_of_newest_log(work) == "2"
     assert recorded.calls("DescribeLogStreams")[0]["descending"] is True
 
 

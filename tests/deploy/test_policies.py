@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from deploy.account.policies import policies
 from deploy.target import Target
@@ -57,8 +60,44 @@ def test_the_task_role_may_use_what_else_in_s3_the_environment_names(target: Tar
     assert found["TellMissingFromDenied"]["Resource"] == [
         "arn:aws:s3:::trial-bucket",
         "arn:aws:s3:::archive",
+        "arn:aws:s3:::mirror",
     ]
     assert found["KeepRaw"]["Resource"] == "arn:aws:s3:::archive/raw/*"
+
+
+@pytest.mark.parametrize(
+    ("source", "allowed"),
+    [
+        ("s3://mirror/2024/", "mirror/2024/*"),
+        ("s3://mirror/", "mirror/*"),
+        ("s3://mirror/**/*.json", "mirror/**/*.json"),
+        ("s3://mirror/[ab]/${DAY}.json", "mirror/*/*.json"),
+    ],
+)
+@pytest.mark.parametrize("of", ["task_role", "caller"])
+def test_a_folder_in_s3_can_be_listed_and_read(
+    target: Target, of: str, source: str, allowed: str
+) -> None:
+    """By the task, and by the caller, whose proof reads it."""
+    environment = replace(target.environment, source_url=source)
+
+    found = statements(replace(target, environment=environment), of)
+
+    assert found["ReadSource"]["Action"] == ["s3:GetObject"]
+    assert found["ReadSource"]["Resource"] == f"arn:aws:s3:::{allowed}"
+    listed = found["TellMissingFromDenied" if of == "task_role" else "ReadBucket"]
+    assert listed["Resource"] == ["arn:aws:s3:::trial-bucket", "arn:aws:s3:::mirror"]
+
+
+def test_a_source_that_the_dataset_file_names_can_be_read(target: Target, tmp_path: Path) -> None:
+    """Where the environment names none."""
+    file = tmp_path / "orders.toml"
+    file.write_text('name = "orders"\n[source]\nurl = "s3://lake/orders/"\n')
+    environment = replace(target.environment, dataset=str(file))
+
+    found = statements(replace(target, environment=environment), "task_role")
+
+    assert found["ReadSource"]["Resource"] == "arn:aws:s3:::lake/orders/*"
 
 
 def test_the_caller_registers_one_family_alone(target: Target) -> None:

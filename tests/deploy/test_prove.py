@@ -16,16 +16,15 @@ from botocore.stub import Stubber
 
 from deploy.aws import Clients
 from deploy.image.push import children_of
-from deploy.outcome import Exit, Unproven
+from deploy.outcome import Exit, Refused, Unproven
+from deploy.proof import prove
 from deploy.proof.columns import new_columns
-from deploy.proof.integration import (
-    integration_test,
-    pytest_variables,
-    read_report,
-)
+from deploy.proof.integration import integration_test, pytest_variables
 from deploy.proof.prove import prove_digest, prove_written
 from deploy.target import Target
-from deploy.task.follow import TaskRun
+from deploy.task.task_run import TaskRun
+from deploy.work import Work
+from tests.deploy.test_source_tree import git
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import MakeWork, Recorded
@@ -35,35 +34,41 @@ PUSHED = "sha256:" + "a1" * 32
 OTHER = "sha256:" + "b2" * 32
 
 
-def test_the_digest_that_ran_is_the_one_that_was_pushed(make_task: MakeTask) -> None:
+@pytest.fixture
+def work(clients: Clients, world: Target, make_work: MakeWork) -> Work:
+    """What the proof takes, in the emulator."""
+    return make_work(world, clients)
+
+
+def test_the_digest_that_ran_is_the_one_that_was_pushed(work: Work, make_task: MakeTask) -> None:
     """As ECS reports it, not as the task definition has it."""
     run = TaskRun(arn="a", run_id="r", task=make_task())
 
-    found = prove_digest(run, pushed=PUSHED)
+    found = prove_digest(work, run, pushed=PUSHED)
 
     assert found == "the pushed image ran: sha256:a1a1a1a1a1a1"
 
 
-def test_another_digest_is_a_failed_test(make_task: MakeTask) -> None:
+def test_another_digest_is_a_failed_test(work: Work, make_task: MakeTask) -> None:
     """Both are named."""
     run = TaskRun(arn="a", run_id="r", task=make_task(container={"imageDigest": OTHER}))
 
     with pytest.raises(Unproven, match=f"{OTHER}, pushed was {PUSHED}") as caught:
-        prove_digest(run, pushed=PUSHED)
+        prove_digest(work, run, pushed=PUSHED)
 
     assert caught.value.exit_code == Exit.TEST_FAILED
 
 
-def test_without_a_reported_digest_the_reference_decides(make_task: MakeTask) -> None:
+def test_without_a_reported_digest_the_reference_decides(work: Work, make_task: MakeTask) -> None:
     """And the user is told that it was this which decided."""
     unreported = make_task(container={"imageDigest": None})
     by_tag = make_task(container={"imageDigest": None, "image": "repo:latest"})
 
-    found = prove_digest(TaskRun(arn="a", run_id="r", task=unreported), pushed=PUSHED)
+    found = prove_digest(work, TaskRun(arn="a", run_id="r", task=unreported), pushed=PUSHED)
 
     assert "by its reference" in found
     with pytest.raises(Unproven, match="repo:latest"):
-        prove_digest(TaskRun(arn="a", run_id="r", task=by_tag), pushed=PUSHED)
+        prove_digest(work, TaskRun(arn="a", run_id="r", task=by_tag), pushed=PUSHED)
 
 
 def put_object(clients: Clients, run_id: str) -> str:
@@ -83,38 +88,38 @@ def unchanged(etag: str) -> list[str]:
     return [f'{{"event": "run_finished", "result": "unchanged", "etag": "{plain}"}}']
 
 
-def test_the_run_that_wrote_the_object_is_in_its_metadata(clients: Clients, world: Target) -> None:
+def test_the_run_that_wrote_the_object_is_in_its_metadata(clients: Clients, work: Work) -> None:
     """And the integration test is told to expect it."""
     put_object(clients, "mine")
 
-    text, expected = prove_written(clients.s3, world, TaskRun(arn="a", run_id="mine"))
+    text, expected = prove_written(work, TaskRun(arn="a", run_id="mine"))
 
     assert text == "this run wrote s3://trial-bucket/launches.parquet"
     assert expected == "mine"
 
 
 def test_an_unchanged_object_is_the_one_that_the_run_compared_with(
-    clients: Clients, world: Target
+    clients: Clients, work: Work
 ) -> None:
     """It keeps the id of the run that wrote it."""
     etag = put_object(clients, "older")
     run = TaskRun(arn="a", run_id="mine", lines=unchanged(etag))
 
-    text, expected = prove_written(clients.s3, world, run)
+    text, expected = prove_written(work, run)
 
     assert "nothing had changed" in text
     assert expected == "older"
 
 
 def test_an_object_that_was_replaced_meanwhile_is_a_failed_test(
-    clients: Clients, world: Target
+    clients: Clients, work: Work
 ) -> None:
     """The run's word that nothing changed is about another object then."""
     etag = put_object(clients, "older")
     put_object(clients, "another")
 
     with pytest.raises(Unproven, match="was replaced after this run"):
-        prove_written(clients.s3, world, TaskRun(arn="a", run_id="m", lines=unchanged(etag)))
+        prove_written(work, TaskRun(arn="a", run_id="m", lines=unchanged(etag)))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +138,7 @@ def test_an_object_that_was_replaced_meanwhile_is_a_failed_test(
 )
 def test_an_object_of_another_run_is_a_failed_test(
     clients: Clients,
-    world: Target,
+    work: Work,
     writer: str,
     log: list[str],
     denied: bool,
@@ -144,36 +149,32 @@ def test_an_object_of_another_run_is_a_failed_test(
     put_object(clients, writer)
 
     with pytest.raises(Unproven) as caught:
-        prove_written(
-            clients.s3, world, TaskRun(arn="a", run_id="mine", lines=log, log_denied=denied)
-        )
+        prove_written(work, TaskRun(arn="a", run_id="mine", lines=log, log_denied=denied))
 
     assert words in str(caught.value)
     assert advice in caught.value.advice
 
 
-def test_an_object_without_an_id_is_told_so(clients: Clients, world: Target) -> None:
+def test_an_object_without_an_id_is_told_so(clients: Clients, work: Work) -> None:
     """Something else wrote it."""
     clients.s3.put_object(Bucket="trial-bucket", Key="launches.parquet", Body=b"x")
 
     with pytest.raises(Unproven, match="one without an id"):
-        prove_written(clients.s3, world, TaskRun(arn="a", run_id="mine"))
+        prove_written(work, TaskRun(arn="a", run_id="mine"))
 
 
-def test_a_missing_object_is_a_failed_test(clients: Clients, world: Target) -> None:
+def test_a_missing_object_is_a_failed_test(work: Work) -> None:
     """Whatever the exit code was."""
     with pytest.raises(Unproven, match=r"s3://trial-bucket/launches\.parquet is not there"):
-        prove_written(clients.s3, world, TaskRun(arn="a", run_id="mine"))
+        prove_written(work, TaskRun(arn="a", run_id="mine"))
 
 
-def test_an_object_that_may_not_be_read_names_the_permission(
-    clients: Clients, world: Target
-) -> None:
+def test_an_object_that_may_not_be_read_names_the_permission(clients: Clients, work: Work) -> None:
     """Which is the caller's, not the task's."""
     with Stubber(clients.s3) as stub:
         stub.add_client_error("head_object", "403", http_status_code=403)
         with pytest.raises(Unproven) as caught:
-            prove_written(clients.s3, world, TaskRun(arn="a", run_id="mine"))
+            prove_written(work, TaskRun(arn="a", run_id="mine"))
 
     assert "s3:GetObject" in caught.value.advice
 
@@ -213,16 +214,16 @@ def test_the_integration_test_gets_where_to_look(
 
     report = integration_test(target, root=root, expected_run_id="mine", timeout=60)
 
-    assert report.passed == 2
+    assert report == (2, [])
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("def test_rows():\n    assert 186 == 187\n", "failed:\ntest_rows: assert 186 == 187"),
+        ("def test_rows():\n    assert 186 == 187\n", "test_rows - assert 186 == 187"),
         (
             "import pytest\ndef test_values():\n    pytest.skip('the source has changed')\n",
-            "could not tell:\ntest_values: the source has changed",
+            "could not tell:\nthe source has changed",
         ),
         ("import no_such_module\n", "no_such_module"),
         ("", "holds no test"),
@@ -248,7 +249,7 @@ def test_what_cannot_be_checked_without_a_run_is_told(
 
     report = integration_test(target, root=root, expected_run_id="", timeout=60)
 
-    assert (report.passed, report.skipped) == (1, ["test_b: no run"])
+    assert report == (1, ["no run"])
 
 
 def test_a_test_that_hangs_is_ended(target: Target, checkout: Callable[[str], Path]) -> None:
@@ -284,31 +285,26 @@ def test_the_source_is_the_environments(target: Target) -> None:
     assert "SOURCE_URL" not in pytest_variables(target, mine, expected_run_id="")
 
 
-def test_a_report_is_read_whatever_happened_to_a_test() -> None:
-    """Failures, errors and skips are told apart."""
-    report = read_report(
-        "<testsuites><testsuite>"
-        '<testcase name="a"/>'
-        '<testcase name="b"><failure message="bad&#10;more"/></testcase>'
-        '<testcase name="c"><error message="broken"/></testcase>'
-        '<testcase name="d"><skipped message="later"/></testcase>'
-        "</testsuite></testsuites>"
-    )
-
-    assert report.passed == 1
-    assert report.failed == ["b: bad", "c: broken"]
-    assert report.skipped == ["d: later"]
-
-
-def test_a_child_of_the_pushed_index_is_the_pushed_image(make_task: MakeTask) -> None:
+def test_a_child_of_the_pushed_index_is_the_pushed_image(
+    target: Target,
+    make_work: MakeWork,
+    make_task: MakeTask,
+    recorded: Recorded,
+    recorded_clients: Clients,
+) -> None:
     """ECS can report the digest of the platform's image; it is looked for only then."""
     run = TaskRun(arn="a", run_id="r", task=make_task(container={"imageDigest": OTHER}))
+    work = make_work(target, recorded_clients)
+    manifests = [json.dumps({"manifests": [{"digest": item}]}) for item in (OTHER, "sha256:other")]
+    recorded.answers = {
+        "BatchGetImage": [{"images": [{"imageManifest": manifest}]} for manifest in manifests]
+    }
 
-    found = prove_digest(run, pushed=PUSHED, children=lambda: {OTHER})
+    found = prove_digest(work, run, pushed=PUSHED)
 
     assert found.startswith("the pushed image ran")
     with pytest.raises(Unproven):
-        prove_digest(run, pushed=PUSHED, children=lambda: {"sha256:other"})
+        prove_digest(work, run, pushed=PUSHED)
 
 
 def test_the_children_of_an_index_are_in_its_manifest(
@@ -333,19 +329,19 @@ def test_the_children_of_an_index_are_in_its_manifest(
 
 @pytest.mark.parametrize("denied", [False, True])
 def test_unchanged_data_are_proven_without_a_log(
-    clients: Clients, world: Target, denied: bool
+    clients: Clients, work: Work, denied: bool
 ) -> None:
     """A log can lose its last line, or not be readable; the object is as before a good run."""
     etag = put_object(clients, "older")
     run = TaskRun(arn="a", run_id="mine", log_denied=denied)
 
-    text, expected = prove_written(clients.s3, world, run, before=etag)
+    text, expected = prove_written(work, run, before=etag)
 
     assert "as before this run, which ended well" in text
     assert expected == "older"
     put_object(clients, "another")
     with pytest.raises(Unproven):
-        prove_written(clients.s3, world, run, before=etag)
+        prove_written(work, run, before=etag)
 
 
 def test_the_test_is_told_which_dataset_and_where_its_raw_copies_are(target: Target) -> None:
@@ -392,3 +388,66 @@ def test_other_columns_are_told_before_a_run_needs_force(
         "~ id: int64 required → int32 required",
         "+ labels = list<string>",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("name = ", "not TOML"), ('title = "x"', "name: missing"), ("name = 1", "name")],
+)
+def test_a_dataset_file_that_cannot_be_read_is_named(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    """In one line, by whatever reads it."""
+    file = tmp_path / "datasets" / "launches.toml"
+    file.parent.mkdir()
+    file.write_text(text)
+    monkeypatch.setattr("deploy.environment.ROOT", tmp_path)
+
+    with pytest.raises(Refused, match=f"launches.toml: .*{words}"):
+        new_columns(work)
+    with pytest.raises(Refused, match=f"launches.toml: .*{words}"):
+        _ = work.environment.dataset_name
+
+
+def test_a_dataset_file_without_columns_is_left_to_the_run(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which says what is wrong with it."""
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "launches.toml").write_text('name = "launches"')
+    monkeypatch.setattr("deploy.environment.ROOT", tmp_path)
+
+    assert new_columns(work) == []
+
+
+def test_the_dataset_file_is_that_of_the_images_commit(
+    work: Work,
+    make_task: MakeTask,
+    make_revision: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rollback goes to an image whose dataset file can differ from the checkout's."""
+    file = tmp_path / "datasets" / "launches.toml"
+    file.parent.mkdir()
+    file.write_text('name = "older"')
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "x")
+    commit = git(tmp_path, "rev-parse", "HEAD").strip()[:12]
+    file.write_text('name = "newer"')
+    monkeypatch.setattr("deploy.environment.ROOT", tmp_path)
+    read = []
+
+    def integration_test(target: Target, **_: object) -> tuple[int, list[str]]:
+        read.append(target.environment.dataset_name)
+        return 1, []
+
+    monkeypatch.setattr(prove, "integration_test", integration_test)
+    put_object(work.clients, "mine")
+    run = TaskRun("a", "mine", task=make_task())
+    for tags in ([commit, f"good-{commit}"], [f"{commit}-dirty-0123abcd"], []):
+        monkeypatch.setattr(prove, "tags_of", lambda *_, found=tags, **__: found)
+        prove.proof_step(work, run, make_revision(7), before="")
+
+    assert read == ["older", "newer", "newer"]

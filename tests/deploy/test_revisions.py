@@ -51,7 +51,7 @@ def register_many(clients: Clients, target: Target, count: int) -> list[Revision
     """Register this many revisions and return them, newest first."""
     for number in range(1, count + 1):
         clients.ecs.register_task_definition(**task_definition(target, image=image(number)))
-    return list(our_revisions(clients.ecs, target.environment))
+    return list(our_revisions(clients, target.environment))
 
 
 def test_the_first_revision_is_registered(
@@ -76,7 +76,7 @@ def test_nothing_is_registered_without_a_difference(
     revision = register_step(work, image(1))
 
     assert (revision.label, work.verdict.facts["changes"]) == ("trial-task:1", [])
-    assert len(list(our_revisions(clients.ecs, target.environment))) == 1
+    assert len(list(our_revisions(clients, target.environment))) == 1
 
 
 def test_a_difference_is_registered_and_told(
@@ -120,7 +120,7 @@ def test_revisions_of_others_are_not_ours(clients: Clients, target: Target) -> N
         container = definition["containerDefinitions"][0] | change
         clients.ecs.register_task_definition(**(definition | {"containerDefinitions": [container]}))
 
-    found = [item.label for item in our_revisions(clients.ecs, target.environment)]
+    found = [item.label for item in our_revisions(clients, target.environment)]
 
     assert found == ["trial-task:1"]
 
@@ -136,9 +136,9 @@ def test_marks_are_read_back(clients: Clients, target: Target) -> None:
     """A mark set by one machine is seen by every other."""
     third, second, _ = register_many(clients, target, 3)
 
-    mark(clients.ecs, second, PASSED)
-    mark(clients.ecs, third, WITHDRAWN)
-    found = list(our_revisions(clients.ecs, target.environment))
+    mark(clients, second, PASSED)
+    mark(clients, third, WITHDRAWN)
+    found = list(our_revisions(clients, target.environment))
 
     assert [(item.passed, item.withdrawn) for item in found] == [
         (False, True),
@@ -152,12 +152,12 @@ def test_marks_are_read_back(clients: Clients, target: Target) -> None:
 def test_passing_again_takes_the_withdrawal_back(clients: Clients, target: Target) -> None:
     """A revision that is gone back to is the deployed one again."""
     (only,) = register_many(clients, target, 1)
-    mark(clients.ecs, only, WITHDRAWN)
-    (withdrawn,) = our_revisions(clients.ecs, target.environment)
+    mark(clients, only, WITHDRAWN)
+    (withdrawn,) = our_revisions(clients, target.environment)
 
-    mark(clients.ecs, withdrawn, PASSED)
+    mark(clients, withdrawn, PASSED)
 
-    (found,) = our_revisions(clients.ecs, target.environment)
+    (found,) = our_revisions(clients, target.environment)
     assert (found.passed, found.withdrawn) == (True, False)
 
 
@@ -206,7 +206,7 @@ def test_promoting_marks_and_says_so_once(
     work = make_work(world, clients)
 
     for _ in range(2):
-        promote_step(work, our_revisions(clients.ecs, world.environment)[0])
+        promote_step(work, our_revisions(clients, world.environment)[0])
 
     assert told(work).splitlines() == [
         "promote    trial-task:1 is the good one now",
@@ -259,7 +259,7 @@ def test_whoever_may_not_list_sees_the_latest_and_can_name_another(
 
     clients.ecs.meta.events.register("before-call.ecs.ListTaskDefinitions", deny)
 
-    found = our_revisions(clients.ecs, world.environment)
+    found = our_revisions(clients, world.environment)
     first = chosen_revision(work, found, 1)
 
     assert [item.number for item in found] == [3]

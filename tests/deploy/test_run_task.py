@@ -272,7 +272,7 @@ def emulated(world: Target, clients: Clients, make_work: MakeWork) -> tuple[Work
     clients.ecs.register_task_definition(
         **task_definition(world, image="localhost/trial-repo@sha256:a1")
     )
-    return make_work(world, clients), describe(clients.ecs, "trial-task")
+    return make_work(world, clients), describe(clients, "trial-task")
 
 
 def stop_reasons(clients: Clients) -> list[str]:
@@ -635,6 +635,89 @@ def test_a_start_that_may_pass_is_tried_again(
 
     assert len({call["clientToken"] for call in recorded.calls("RunTask")}) == 1
     assert len(recorded.calls("RunTask")) == 3
+
+
+STOPS = [
+    (signal.SIGINT, Exit.INTERRUPTED),
+    (signal.SIGTERM, Exit.TERMINATED),
+    (signal.SIGHUP, Exit.HUNG_UP),
+]
+
+
+@pytest.mark.parametrize(("number", "code"), STOPS)
+@pytest.mark.parametrize("answer", [NO_CAPACITY, THROTTLED])
+def test_an_interrupt_between_two_tries_starts_nothing(
+    answer: Any,
+    number: signal.Signals,
+    code: Exit,
+    hasty: Work,
+    recorded: Recorded,
+    make_revision: MakeRevision,
+) -> None:
+    """At once, and the user is told so."""
+
+    def last_try(_: dict[str, Any]) -> Any:
+        os.kill(os.getpid(), number)
+        return answer
+
+    recorded.answers = {"RunTask": [answer, last_try, STARTED]}
+
+    with pytest.raises(RunFailed, match="interrupted; no task was started") as caught:
+        run_step(hasty, make_revision(7))
+
+    assert caught.value.exit_code == code
+    assert len(recorded.calls("RunTask")) == 2
+
+
+@pytest.mark.parametrize(("number", "code"), STOPS)
+def test_an_interrupt_after_a_start_without_an_answer_finds_and_stops_the_task(
+    number: signal.Signals,
+    code: Exit,
+    hasty: Work,
+    recorded: Recorded,
+    make_task: MakeTask,
+    make_revision: MakeRevision,
+) -> None:
+    """By the same call once more."""
+
+    def no_answer(_: dict[str, Any]) -> Any:
+        os.kill(os.getpid(), number)
+        return FAULT
+
+    recorded.answers = {
+        "RunTask": [no_answer, STARTED],
+        "DescribeTasks": described(make_task(lastStatus="RUNNING"), make_task()),
+        "GetLogEvents": [NO_STREAM],
+        "StopTask": [{"task": {}}],
+    }
+
+    with pytest.raises(RunFailed, match="interrupted; the task has been stopped") as caught:
+        run_step(hasty, make_revision(7))
+
+    assert caught.value.exit_code == code
+    assert recorded.calls("StopTask")
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_an_interrupt_while_nothing_is_known_of_the_start_says_so(
+    signals: int, hasty: Work, recorded: Recorded, make_revision: MakeRevision
+) -> None:
+    """With the mark of the task that may have been started; the second Ctrl-C waits for nothing."""
+
+    def no_answer(_: dict[str, Any]) -> Any:
+        for _time in range(signals):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+        return FAULT
+
+    recorded.answers = {"RunTask": [no_answer, FAULT]}
+
+    with pytest.raises(RunFailed, match="whether a task was started is not known") as caught:
+        run_step(hasty, make_revision(7))
+
+    assert caught.value.exit_code == Exit.INTERRUPTED
+    assert "was started by deploy/" in caught.value.advice
+    assert len(recorded.calls("RunTask")) == (2 if signals == 1 else 1)
 
 
 def test_a_healthy_task_is_not_stopped_for_want_of_a_network(

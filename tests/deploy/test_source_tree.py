@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -189,6 +190,27 @@ def test_an_archive_without_git_is_named_after_its_content(tmp_path: Path) -> No
     with exported(other) as folder:
         names = sorted(path.name for path in folder.rglob("*") if path.is_file())
     assert names == ["Dockerfile", "__init__.py", "new.py"]
+
+
+def test_an_archive_without_git_may_hold_what_is_no_file(tmp_path: Path) -> None:
+    """Links are links; a pipe is left out; names need not be text."""
+    root = tmp_path / "micro-etl-main"
+    root.mkdir()
+    (root / "Dockerfile").write_text("FROM scratch\n")
+    plain = read_source(root)
+    os.mkfifo(root / "pipe")
+    assert read_source(root).tree == plain.tree
+    (root / "dangling").symlink_to("nowhere")
+    (root / "loop").symlink_to("loop")
+    Path(os.fsdecode(bytes(root) + b"/\xff")).write_text("x")
+    source = read_source(root)
+    (root / "dangling").unlink()
+    (root / "dangling").symlink_to("elsewhere")
+
+    assert len({plain.tree, source.tree, read_source(root).tree}) == 3
+    with exported(source) as folder:
+        names = sorted(os.fsencode(path.name) for path in folder.iterdir())
+    assert names == [b"Dockerfile", b"dangling", b"loop", b"\xff"]
 
 
 @pytest.mark.parametrize("url", ["/home/me/micro-etl", "../micro-etl", "file:///home/me/x"])

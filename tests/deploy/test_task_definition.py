@@ -143,8 +143,8 @@ def test_what_somebody_set_in_the_console_is_a_difference(target: Target) -> Non
 
     assert difference(old, built) == [
         "- ephemeralStorage.sizeInGiB = 50",
-        '- micro-etl.dependsOn.{"condition": "START", "containerName": "web"} = set',
-        '- micro-etl.portMappings.{"containerPort": 80, "protocol": "tcp"} = set',
+        '- micro-etl.dependsOn = {"condition": "START", "containerName": "web"}',
+        '- micro-etl.portMappings = {"containerPort": 80, "protocol": "tcp"}',
         "- pidMode = task",
     ]
 

@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 
 from deploy.account.bootstrap import (
     PROVIDER,
+    bootstrap,
     environment_content,
     github_provider,
     read_existing,
@@ -151,6 +152,61 @@ def test_a_replacement_is_shown_as_one() -> None:
     change = {"Action": "Modify", "LogicalResourceId": "Bucket", "ResourceType": "AWS::S3::Bucket"}
     words = changes_in_words([change, change | {"Replacement": "True"}])
     assert [action for action, *_ in words] == ["Modify", "Replace"]
+
+
+def test_a_schedule_that_is_none_is_refused_before_any_change(account: Account) -> None:
+    """So that the environment is not half made."""
+    site = account.site(confirm=lambda _: pytest.fail("asked"))
+    with pytest.raises(Refused, match=r"--schedule every day: it should be like rate\(1 day\)"):
+        bootstrap(site, {}, schedule="every day")
+    assert not site.changed
+
+
+def test_a_schedule_that_is_given_wins_over_the_file(
+    account: Account, content: dict[str, Any]
+) -> None:
+    """As every flag does."""
+    again = bootstrap(account.site(), content, schedule="rate(2 hours)")
+    assert again["schedule"] == "rate(2 hours)"
+    assert bootstrap(account.site(), again)["schedule"] == "rate(2 hours)"
+
+
+def test_a_file_that_is_wrong_is_refused_before_any_change(
+    account: Account, content: dict[str, Any]
+) -> None:
+    """With what is wrong in it."""
+    site = account.site(confirm=lambda _: pytest.fail("asked"))
+    with pytest.raises(Refused, match=r"datasets\.orders\.cpu: '1' is not a whole number"):
+        bootstrap(site, content | {"datasets": {"orders": {"cpu": "1"}}})
+    assert not site.changed
+
+
+def test_a_no_after_a_change_says_what_was_changed(account: Account) -> None:
+    """The code is not that of a refusal which has changed nothing."""
+    answers = iter([True, False])
+    site = account.site(confirm=lambda _: next(answers))
+    with pytest.raises(NotLaunched, match="changed before that: micro-etl-images") as caught:
+        bootstrap(site, {})
+    assert "left as it was" in str(caught.value)
+
+
+def test_a_provider_that_was_made_is_a_change(account: Account) -> None:
+    """The account knows GitHub then, whatever is refused afterwards."""
+    iam = account.client("iam")
+    for item in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"])
+    answers = iter([True, False])
+    site = account.site(confirm=lambda _: next(answers))
+    with pytest.raises(NotLaunched, match=f"changed before that: the provider {PROVIDER}"):
+        bootstrap(site, {}, github="someone/micro-etl")
+
+
+def test_a_table_that_glue_can_not_have_is_refused_before_any_change(account: Account) -> None:
+    """Athena reads a folder, which a key at the top of the bucket has none of."""
+    site = account.site(confirm=lambda _: pytest.fail("asked"))
+    boosters = {"key": "boosters.parquet", "glue_database": "space"}
+    with pytest.raises(Refused, match=r"boosters"):
+        bootstrap(site, {"datasets": {"boosters": boosters}})
 
 
 def test_github_is_a_provider_of_the_account_and_of_no_environment(

@@ -74,7 +74,7 @@ def test_a_dataset_that_is_added_to_the_file_is_in_the_policies(
     assert {
         ("s3:PutObject", f"{bucket}/launches.parquet"),
         ("s3:PutObject", f"{bucket}/orders.parquet"),
-        ("s3:GetObject", "arn:aws:s3:::mirror/orders"),
+        ("s3:GetObject", "arn:aws:s3:::mirror/orders/*"),
         ("s3:PutObject", "arn:aws:s3:::archive/raw/*"),
     } <= task
     execution = {item[:2] for item in granted(account, again["execution_role"])}

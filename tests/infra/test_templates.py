@@ -268,6 +268,27 @@ def test_the_topic_takes_what_eventbridge_sends(account: Account, content: dict[
     assert "Condition" not in found
 
 
+ALIKE = ("orders-eu", "orders_eu", "ordersEu", "orders2", "orders-2", "orders2b", "orders2-b")
+
+
+def test_datasets_whose_names_differ_in_a_hyphen_have_alarms_of_their_own(
+    account: Account, content: dict[str, Any]
+) -> None:
+    """The ids of CloudFormation know letters and digits alone."""
+    content |= {"datasets": {name: {} for name in ALIKE}}
+    resources = datasets_template(target_of(content, place=account.target))["Resources"]
+    failed = [name for name in resources if name.startswith("RunFailedOrders")]
+    assert len(failed) == len(ALIKE)
+    assert "RunFailedOrdersEu" in failed
+
+
+def test_without_metrics_there_are_no_alarms(account: Account, content: dict[str, Any]) -> None:
+    """They would watch what the service does not send."""
+    content |= {"variables": {}}
+    resources = datasets_template(target_of(content, place=account.target))["Resources"]
+    assert {item["Type"] for item in resources.values()} == {"AWS::IAM::Policy"}
+
+
 def test_a_table_in_glue_has_the_columns_of_the_dataset(
     account: Account, content: dict[str, Any]
 ) -> None:
