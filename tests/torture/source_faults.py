@@ -143,6 +143,13 @@ _CONNECTION = [
 ]
 
 _STATUS = [
+    _source(
+        name="status 103 and no other",
+        code=69,
+        says="closed within the headers",
+        answers=[Answer(status=103, body=b"no")],
+        gets=3,
+    ),
     *(
         _source(
             name=f"status {status}",
@@ -153,7 +160,6 @@ _STATUS = [
         )
         for status, code, gets in [
             (101, 69, 1),
-            (103, 69, 1),
             (201, 69, 1),
             (202, 69, 1),
             (203, 69, 1),
