@@ -190,11 +190,16 @@ def parse(
         of_table = {"dataset": table, "family": f"{environment.family}-{table}"}
         found = _sound(replace(environment, **NOT_INHERITED | own | of_table), inside)
         found = replace(found, key=found.key or f"{found.dataset_name}.parquet")
-        same = [other for other, one in datasets.items() if one.key == found.key]
-        if same:
-            raise Refused(
-                f"{where}: key: {found.key} is also that of {same[0]}; each needs its own"
-            )
+        for other, one in datasets.items():
+            if one.key == found.key:
+                raise Refused(
+                    f"{where}: key: {found.key} is also that of {other}; each needs its own"
+                )
+            if one.dataset_name == found.dataset_name:
+                raise Refused(
+                    f"{where}: its file says name = {found.dataset_name!r}, like that of {other}; "
+                    "metrics and alarms go by it, so each needs its own"
+                )
         datasets[table] = found
     return replace(environment, datasets=tuple(datasets.values()))
 

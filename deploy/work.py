@@ -69,14 +69,19 @@ def begin(
         raise Refused(f"--dataset {dataset}: {environment.name} publishes {known}")
     target, clients = discover(environment)
     console.step("target", f"{environment.name}: {target.region}, account {target.account}")
-    endpoint = clients.ecs.meta.endpoint_url
-    if not is_of_aws(endpoint):
-        console.more(f"not AWS, but {endpoint}: AWS_ENDPOINT_URL or the AWS configuration says so")
+    used = (clients.ecs, clients.ecr, clients.logs, clients.s3, clients.sts)
+    endpoints = dict.fromkeys(client.meta.endpoint_url for client in used)
+    for endpoint in endpoints:
+        if not is_of_aws(endpoint):
+            console.more(
+                f"not AWS, but {endpoint}: AWS_ENDPOINT_URL, one for a service, or the "
+                "AWS configuration says so"
+            )
     verdict.facts |= {
         "environment": environment.name,
         "region": target.region,
         "account": target.account,
-        "endpoint": endpoint,
+        "endpoint": clients.ecs.meta.endpoint_url,
     }
     targets = [find_roles(replace(target, environment=item), clients) for item in chosen]
     return [

@@ -87,6 +87,7 @@ def bootstrap(
         )
         body = json.dumps(datasets_template(target_of(content, place=site.target)), indent=1)
         apply(site, DATASETS, body, values=values)
+        end_schedules(site, target_of(content, place=site.target).environment)
     except (Refused, *ERRORS) as error:
         if not site.changed:
             raise
@@ -148,6 +149,18 @@ def github_provider(site: Site) -> str:
     )
     site.changed.append(f"the provider {PROVIDER}")
     return made["OpenIDConnectProviderArn"]
+
+
+def end_schedules(site: Site, environment: Environment) -> None:
+    """Remove the schedules of datasets that the file has no longer, or gives none."""
+    scheduler, group = site.clients.scheduler, environment.schedule_group
+    kept = {item.family for item in environment.each() if item.schedule}
+    pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
+    for name in sorted({*pages.search("Schedules[].Name")} - kept):
+        site.console.step("schedule", f"{name} runs a dataset that the file has no schedule for")
+        if site.confirm(f"Remove the schedule {name}?"):
+            scheduler.delete_schedule(Name=name, GroupName=group)
+            site.changed.append(f"the schedule {name}")
 
 
 def environment_content(

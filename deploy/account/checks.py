@@ -281,7 +281,9 @@ def check_infrastructure(target: Target, clients: Clients) -> Iterator[Finding]:
     if (json.loads(found) if isinstance(found, str) else found) == datasets_template(target):
         yield Finding("file", True, f"{name} is what the environment file says")
     else:
-        text = f"{name} is older than the environment file: roles, alarms or tables are missing"
+        text = (
+            f"{name} is older than the environment file: roles, alarms, tables or schedules differ"
+        )
         how = f"`./deploy.sh bootstrap {environment.name}` brings it up to date"
         yield Finding("file", False, text, how)
 

@@ -1,8 +1,7 @@
 """Builds the Glue table of a dataset, by which Athena, EMR and Glue find what is published."""
 
 import re
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from deploy.environment import Environment
@@ -14,7 +13,7 @@ HIVE_TYPES = {"int32": "int", "int64": "bigint", "float64": "double", "json": "s
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 
 
-def glue_table(item: Environment, each: Iterable[Environment]) -> dict[str, Any]:
+def glue_table(item: Environment, each: Sequence[Environment]) -> dict[str, Any]:
     """The resource of a dataset's table, in an environment that publishes each of some.
 
     Raises:
@@ -32,14 +31,25 @@ def glue_table(item: Environment, each: Iterable[Environment]) -> dict[str, Any]
             f"glue_database is {item.glue_database}, and dataset {item.dataset} is not in "
             "datasets/; its columns are in its file, which has to be there"
         )
-    dataset = tomllib.loads(item.dataset_file.read_text(encoding="utf-8"))
+    name = table_name(item)
+    same = [
+        other.dataset
+        for other in each
+        if other.glue_database == item.glue_database and table_name(other) == name
+    ]
+    if len(same) > 1:
+        raise Refused(
+            f"{' and '.join(same)} would both be table {name} of glue_database "
+            f"{item.glue_database}; give one another database, or its file another name"
+        )
+    dataset = item.read_dataset()
     return {
         "Type": "AWS::Glue::Table",
         "Properties": {
             "CatalogId": {"Ref": "AWS::AccountId"},
             "DatabaseName": item.glue_database,
             "TableInput": {
-                "Name": re.sub(r"\W", "_", dataset["name"].lower()),
+                "Name": name,
                 "Description": dataset.get("description", ""),
                 "TableType": "EXTERNAL_TABLE",
                 "Parameters": {"classification": "parquet"},
@@ -56,6 +66,11 @@ def glue_table(item: Environment, each: Iterable[Environment]) -> dict[str, Any]
             },
         },
     }
+
+
+def table_name(item: Environment) -> str:
+    """What a dataset's table is called: Glue takes small letters, digits and `_`."""
+    return re.sub(r"\W", "_", item.dataset_name.lower())
 
 
 def hive_type(name: str) -> str:

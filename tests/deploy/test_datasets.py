@@ -102,6 +102,13 @@ def test_a_mistake_in_a_table_is_told_by_its_name(tables: dict[str, Any], words:
     assert words in str(caught.value)
 
 
+def test_two_datasets_whose_files_have_one_name_are_refused() -> None:
+    """Their metrics, and so their alarms, could not be told apart."""
+    top = {"dataset": "src/micro_etl/datasets/launches.toml", "key": "old.parquet"}
+    with pytest.raises(Refused, match=r"datasets\.launches: its file says name = 'launches'"):
+        read(top | {"datasets": {"launches": {}}})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -283,6 +283,12 @@ def test_an_endpoint_that_is_not_aws_is_shown(cloud: Cloud) -> None:
     assert f"not AWS, but {cloud.recorded.url}" in cloud.deploy("status").out
 
 
+def test_an_endpoint_of_one_service_is_shown(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof would read the table of an emulator."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"{cloud.recorded.url}/s3")
+    assert f"not AWS, but {cloud.recorded.url}/s3: " in cloud.deploy("status").out
+
+
 def test_a_rollback_leaves_what_another_deploy_has_proven(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

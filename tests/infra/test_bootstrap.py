@@ -209,6 +209,29 @@ def test_a_table_that_glue_can_not_have_is_refused_before_any_change(account: Ac
         bootstrap(site, {"datasets": {"boosters": boosters}})
 
 
+def test_a_schedule_that_the_file_has_no_longer_ends(
+    account: Account, content: dict[str, Any], said: io.StringIO
+) -> None:
+    """Of a table that was removed, and of one that has no schedule any more."""
+    scheduler = account.client("scheduler")
+    group, family = content["schedule_group"], content["family"]
+    for name in (family, f"{family}-gone", f"{family}-boosters"):
+        scheduler.create_schedule(
+            Name=name,
+            GroupName=group,
+            ScheduleExpression="rate(1 day)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": content["schedule_queue"], "RoleArn": content["schedule_role"]},
+        )
+    existing = content | {"datasets": {"boosters": {"schedule": ""}}}
+    bootstrap(account.site(confirm=lambda question: "schedule" not in question), existing)
+    assert len(scheduler.list_schedules(GroupName=group)["Schedules"]) == 3
+    made(account, said, existing=existing)
+    left = scheduler.list_schedules(GroupName=group)["Schedules"]
+    assert [item["Name"] for item in left] == [family]
+    assert f"{family}-gone runs a dataset that the file has no schedule for" in said.getvalue()
+
+
 def test_github_is_a_provider_of_the_account_and_of_no_environment(
     account: Account, content: dict[str, Any]
 ) -> None:

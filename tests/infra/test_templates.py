@@ -332,6 +332,20 @@ def test_a_table_in_glue_needs_a_folder_of_its_own(
         datasets_template(target_of(content, place=account.target))
 
 
+def test_two_datasets_are_never_one_table_in_glue(
+    account: Account, content: dict[str, Any], tmp_path: Path
+) -> None:
+    """Glue has no capitals and no hyphens, so two names can become one."""
+    file = tmp_path / "own.toml"
+    file.write_text('name = "Boosters"\n[columns]\nid = { type = "int64" }\n')
+    top = {"dataset": str(file), "key": "own/own.parquet", "glue_database": "space"}
+    content |= top | {"datasets": {"boosters": BOOSTERS}}
+    with pytest.raises(
+        Refused, match=r"and boosters would both be table boosters of glue_database"
+    ):
+        datasets_template(target_of(content, place=account.target))
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
