@@ -11,7 +11,7 @@ import click
 import pytest
 
 import micro_etl
-from deploy.cli import COMMANDS as DEPLOY_COMMANDS
+from deploy.calls import COMMANDS as DEPLOY_COMMANDS
 from micro_etl import errors, events
 from micro_etl.cli import cli
 from micro_etl.dataset import parse_dataset

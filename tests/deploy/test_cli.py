@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from deploy import cli
+from deploy import calls, cli
 from deploy.aws import Clients
 from deploy.outcome import Exit
 from deploy.target import Target
@@ -197,8 +197,8 @@ def cloud(
             """
         )
     )
-    monkeypatch.setattr(cli, "ROOT", root)
-    monkeypatch.setattr(cli, "LIMITS", Limits(poll=0.01, patience=0.3))
+    monkeypatch.setattr(calls, "ROOT", root)
+    monkeypatch.setattr(calls, "LIMITS", Limits(poll=0.01, patience=0.3))
     monkeypatch.setenv("DEPLOY_ENV", str(file))
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", recorded.url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", recorded.url)
@@ -591,7 +591,7 @@ def test_a_program_gets_a_verdict_of_a_defect_and_of_wrong_flags(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(cli, "begin", broken)
+    monkeypatch.setattr(calls, "begin", broken)
     with pytest.raises(ZeroDivisionError):
         cloud.deploy("status", "--json")
 
@@ -674,7 +674,7 @@ def test_the_help_has_every_command_and_flag(cloud: Cloud) -> None:
     ended = cloud.deploy("--help")
 
     named = re.findall(r"^ {4}(\w+) ", ended.out, re.MULTILINE)
-    assert set(cli.COMMANDS) - {"deploy"} <= set(named)
+    assert set(calls.COMMANDS) - {"deploy"} <= set(named)
     assert re.search(r"--revision NUMBER +run: ", ended.out)
 
 

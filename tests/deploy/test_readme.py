@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from deploy.cli import COMMANDS
+from deploy.calls import COMMANDS
 from deploy.environment import Environment
 from deploy.outcome import Exit, outcome_of
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli import COMMANDS, OWNERS, PARAMETERS
+from deploy.calls import COMMANDS
+from deploy.cli import OWNERS, PARAMETERS
 from dev.rehearsal.workflows import FILES
 
 PAGE = Path(__file__).parents[2] / "docs" / "cicd.md"
