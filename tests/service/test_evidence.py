@@ -55,6 +55,8 @@ MORE: list[tuple[str, str, Any, str]] = [
     ("OpenDataSoft", "results", {"total_count": 5, "results": R}, "offset"),
     ("OpenDataSoft 1", "records", {"nhits": 5, "parameters": {"rows": 2}, "records": R}, "offset"),
     ("Elasticsearch", "hits.hits", {"timed_out": False, "hits": {"total": {"value": 5, "relation": "eq"}, "hits": R}}, "offset"),
+    ("Elasticsearch, which counts no further", "hits.hits", {"hits": {"total": {"value": 2, "relation": "gte"}, "hits": R}}, "last_record"),
+    ("Solr, which counts no further", "response.docs", {"response": {"numFound": 2, "numFoundExact": False, "start": 0, "docs": R}}, "last_record"),
     ("Elasticsearch 6", "hits.hits", {"timed_out": False, "hits": {"total": 5, "hits": R}}, "offset"),
     ("Solr", "response.docs", {"response": {"numFound": 5, "start": 0, "docs": R}}, "offset"),
     ("Algolia", "hits", {"hits": R, "nbHits": 5, "page": 0, "nbPages": 3, "hitsPerPage": 2}, "page_number"),
@@ -151,6 +153,8 @@ LAST: list[tuple[str, str, Any]] = [
     ("CKAN, which names a next page for ever", "result.records", {"result": {"records": R, "_links": {"start": "/x", "next": "/x?offset=100"}, "total": 2, "limit": 100}}),
     ("CKAN, its second page", "result.records", {"result": {"records": R, "_links": {"next": "/x?offset=200"}, "total": 102, "limit": 100, "offset": 100}}),
     ("Elasticsearch", "hits.hits", {"took": 1, "timed_out": False, "_shards": {"total": 5, "failed": 0}, "hits": {"total": {"value": 2, "relation": "eq"}, "max_score": 1.0, "hits": R}}),
+    ("Elasticsearch, which counted fewer than came", "hits.hits", {"hits": {"total": {"value": 1, "relation": "gte"}, "hits": R}}),
+    ("Solr, exactly", "response.docs", {"response": {"numFound": 2, "numFoundExact": True, "start": 0, "docs": R}}),
     ("Solr", "response.docs", {"responseHeader": {"status": 0, "params": {"rows": 10}}, "response": {"numFound": 5, "start": 3, "docs": R}}),
     ("Algolia", "hits", {"hits": R, "nbHits": 2, "page": 0, "nbPages": 1, "hitsPerPage": 20}),
     ("Algolia, page 2 of 0, 1, 2", "hits", {"hits": R, "nbHits": 42, "page": 2, "nbPages": 3, "hitsPerPage": 20}),
@@ -290,6 +294,17 @@ def test_advice_names_the_path() -> None:
     assert found is not None
     assert 'next = "meta.pagination.links.@odata.nextLink"' not in found.advice
     assert r'next = "meta.pagination.links.\"@odata.nextLink\""' in found.advice
+
+
+def test_advice_names_the_number_of_a_total() -> None:
+    found = find_evidence(
+        {},
+        {"hits": {"total": {"value": 5, "relation": "eq"}, "hits": R}},
+        2,
+        records=("hits", "hits"),
+    )
+    assert found is not None
+    assert 'total = "hits.total.value"' in found.advice
 
 
 def test_number_of_pages_may_be_called_a_total() -> None:

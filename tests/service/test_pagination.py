@@ -263,6 +263,19 @@ def test_total_is_read(value: Any, expected: int | None) -> None:
     assert read_total(Pagination("none", total=TOTAL), {"total": value}, name="x") == expected
 
 
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [
+        ({"hits": {"total": {"value": 10_000, "relation": "gte"}}}, ("hits", "total", "value")),
+        ({"numFound": 10_000, "numFoundExact": False}, ("numFound",)),
+    ],
+)
+def test_total_that_is_a_least_number_is_refused(page: Any, path: Any) -> None:
+    """Elasticsearch counts to 10,000 unless it is asked to go on: to end there would be a part."""
+    with pytest.raises(SourceError, match=r"^x: .* 10,000 records at least, not how many"):
+        read_total(Pagination("none", total=path), page, name="x")
+
+
 @pytest.mark.parametrize("value", [True, -1, "3 records", [3], {"value": 3}, Number("3.5"), ""])
 def test_total_that_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(SourceError, match=r"^x: total is"):

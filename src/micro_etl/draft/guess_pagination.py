@@ -92,7 +92,7 @@ def guess_pagination(first: FirstPage) -> list[Guess]:
     """List what fits, the likeliest first; empty where nothing speaks of another page."""
     said = _read(first)
     total = _total(said, first)
-    has_more = _goes_on(said, total, first)
+    has_more = _goes_on(said, first)
     listed = listed_next(first)
     said.next = [one for one in said.next if one[0] not in listed]
     guesses = list(_guesses(first, said, has_more=has_more or bool(listed)))
@@ -136,23 +136,18 @@ def _total(said: Said, first: FirstPage) -> tuple[Path, int] | None:
     if first.found.elements != len(first.found.records):
         return None
     for path, value in said.totals:
-        holder = value_at(first.page, path)
-        if isinstance(holder, dict):
-            if holder.get("relation", "eq") != "eq":
-                continue
-            path = (*path, "value")
         is_all = value == first.found.elements and (said.more or said.is_next_null or said.next)
         if value > first.found.elements or (is_all and not any(said.more[:1]) and not said.next):
             return path, value
     return None
 
 
-def _goes_on(said: Said, total: tuple[Path, int] | None, first: FirstPage) -> bool:
+def _goes_on(said: Said, first: FirstPage) -> bool:
     """Whether the page says, or suggests by being full, that there are others."""
     if said.more:
         return said.more[0][1]
-    if total or said.totals:
-        return any(value > first.found.elements for _, value in said.totals)
+    if totals := [*said.totals, *said.least]:
+        return any(value > first.found.elements for _, value in totals)
     if said.is_next_null:
         return False
     return any(value == first.found.elements for _, value in _limits(first.request))

@@ -119,6 +119,10 @@ def _by_numbers(said: Said, elements: int) -> Evidence | None:
         if total > max(_end(said, elements), said.to or 0):
             what = f"{write_path(path)} is {total:,} and {elements:,} came"
             return Evidence(what, "offset", path)
+    for path, least in said.least:
+        if least >= _end(said, elements):
+            what = f"{write_path(path)} is {least:,} at least, and {elements:,} came"
+            return Evidence(what, "last_record")
     return _by_pages(said, elements)
 
 

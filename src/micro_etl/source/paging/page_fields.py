@@ -55,6 +55,7 @@ class Said:
         next: what names the next page.
         more: whether there are more.
         totals: how many records there are on all pages.
+        least: how many there are at least, where an exact number is not given.
         pages: how many pages there are.
         is_next_null: a next page has a place, which is empty, or only the previous one has a URL.
         is_first: it has no page before it.
@@ -68,6 +69,7 @@ class Said:
     next: list[tuple[Path, Any]] = field(default_factory=list)
     more: list[tuple[Path, bool]] = field(default_factory=list)
     totals: list[tuple[Path, int]] = field(default_factory=list)
+    least: list[tuple[Path, int]] = field(default_factory=list)
     pages: list[tuple[Path, int]] = field(default_factory=list)
     is_next_null: bool = False
     is_first: bool = False
@@ -100,9 +102,15 @@ class Said:
             elif name == "recordstotal" and "recordsFiltered" in scope:
                 continue  # DataTables: before the filter of the request
             elif _TOTAL.fullmatch(name):
-                total = whole(value.get("value")) if isinstance(value, dict) else number
-                if total is not None:
-                    self.totals.append((here, total))
+                self._add_total(here, scope)
+
+    def _add_total(self, here: Path, scope: Mapping[str, Any]) -> None:
+        value = scope[str(here[-1])]
+        if isinstance(value, dict):
+            here, scope = (*here, "value"), value
+        total = whole(scope.get(str(here[-1])))
+        if total is not None:
+            (self.least if is_least(scope) else self.totals).append((here, total))
 
     def _add_bool(self, here: Path, name: str, value: bool) -> None:
         if _MORE.fullmatch(name):
@@ -128,6 +136,13 @@ class Said:
         else:
             return False
         return True
+
+
+def is_least(scope: Any) -> bool:
+    """Whether the total in an object is the least it can be: Elasticsearch and Solr say so."""
+    return isinstance(scope, dict) and (
+        scope.get("relation") == "gte" or scope.get("numFoundExact") is False
+    )
 
 
 def scopes(page: Any, records: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:

@@ -18,6 +18,7 @@ from micro_etl.dataset import Pagination, Path, Step, parse_path, write_path
 from micro_etl.errors import SourceError
 from micro_etl.source.paging.links import next_link
 from micro_etl.source.paging.page import Number, value_at, write_json
+from micro_etl.source.paging.page_fields import is_least
 
 _PORTS = {"http": 80, "https": 443}
 _SHOWN = 60  # characters of a value
@@ -98,9 +99,16 @@ def read_total(pagination: Pagination | None, page: Any, *, name: str) -> int | 
     """Read how many elements the source promises, or none where it doesn't say.
 
     Raises:
-        SourceError: the value is not a whole number.
+        SourceError: the value is not a whole number, or says only how many there are at least.
     """
-    return _whole(page, pagination.total if pagination else None, "total", name)
+    path = pagination.total if pagination else None
+    total = _whole(page, path, "total", name)
+    if path and total is not None and is_least(value_at(page, path[:-1])):
+        raise SourceError(
+            f"{name}: {write_path(path)} says that there are {total:,} records at least, not how "
+            "many; the request should ask for the exact number (Elasticsearch: track_total_hits)"
+        )
+    return total
 
 
 def read_last_page(pagination: Pagination | None, page: Any, *, name: str) -> int | None:
