@@ -8,7 +8,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from micro_etl.location import Location
 
@@ -20,7 +20,13 @@ _HIDDEN = "…"
 _CUTS = (_HIDDEN, ", expected ", " ends with ")
 _CUT = re.compile(rf"[\"']?(?:{'|'.join(_CUTS)})[\"']?")
 _URL_SAFE = str.maketrans("+/", "-_")
-_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_SECRET_VARIABLES = (
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+    *("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_MASTER_KEY"),
+    *("AZURE_STORAGE_SAS_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_TOKEN"),
+    *("AZURE_STORAGE_CLIENT_SECRET", "AZURE_CLIENT_SECRET", "GOOGLE_SERVICE_ACCOUNT_KEY"),
+)
+_SIGNATURE = re.compile("(?:^|[?&])sig=([^&]+)")  # of a SAS token, which is a query
 
 
 class Mask:
@@ -91,7 +97,10 @@ def _length_at_start(piece: str, form: str) -> int:
 
 def mask_of(*locations: str | None) -> Mask:
     """Make a mask that hides the secrets of these locations and of the environment."""
-    mask = Mask(os.environ.get(name, "") for name in _SECRET_VARIABLES)
+    mask = Mask()
+    for name in _SECRET_VARIABLES:
+        value = os.environ.get(name, "")
+        mask.add([value, *map(unquote, _SIGNATURE.findall(value))])
     for text in locations:
         mask.add(Location.parse(text or "").secrets)
     return mask

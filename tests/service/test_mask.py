@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from micro_etl.mask import SHORTEST_SECRET, Mask
+from micro_etl.mask import SHORTEST_SECRET, Mask, mask_of
 
 SECRET = "TopSecret+Value/42abcdefgh"
 MASK = Mask([SECRET])
@@ -66,3 +66,20 @@ def test_base64_of_a_longer_text_shows_almost_nothing(user: str, behind: str) ->
 
 def test_a_mask_without_secrets_changes_nothing() -> None:
     assert Mask().clean("abcdef… x, expected y") == "abcdef… x, expected y"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "repeated"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7", "key wJalrXUtnFEMI/K7"),
+        ("AZURE_STORAGE_ACCOUNT_KEY", "c2VjcmV0LWtleQ==", "key c2VjcmV0LWtleQ=="),
+        ("AZURE_STORAGE_SAS_TOKEN", "sv=2022&sig=aB%2Fc9dEfgh", "signature aB/c9dEfgh"),
+        ("GOOGLE_SERVICE_ACCOUNT_KEY", '{"private_key": "x"}', 'key {"private_key": "x"}'),
+    ],
+)
+def test_credentials_of_every_store_are_hidden(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, repeated: str
+) -> None:
+    """A store's error may repeat what it was given."""
+    monkeypatch.setenv(variable, value)
+    assert mask_of(None).clean(repeated).endswith(" …")
