@@ -63,6 +63,7 @@ class Clients:
     sts: STSClient
     scheduler: EventBridgeSchedulerClient
     cloudformation: CloudFormationClient
+    glue: Any
     secretsmanager: Any
     ssm: Any
 

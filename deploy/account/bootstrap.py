@@ -7,15 +7,17 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from deploy.account.checks import ask, existence
 from deploy.account.stacks import DATASETS, ENVIRONMENT, IMAGES, PREFIX, STORAGE, Site, apply
 from deploy.account.template import datasets_template
-from deploy.aws import ERRORS
+from deploy.aws import ERRORS, Clients, NotAllowed
 from deploy.console import Console
 from deploy.environment import (
     AN_EXPRESSION,
@@ -72,8 +74,10 @@ def bootstrap(
     """
     if schedule and not EXPRESSION.fullmatch(schedule):
         raise Refused(f"--schedule {schedule}: it should be {AN_EXPRESSION}")
-    # Refuses what is wrong in the file.
-    datasets_template(target_of(MADE | dict(existing), place=site.target))
+    # Both refuse what is wrong in the file.
+    target = target_of(MADE | dict(existing), place=site.target)
+    datasets_template(target)
+    require_databases(target, site.clients)
     values = {"Environment": site.name} | ({"Email": email} if email else {})
     outputs: dict[str, str] = {}
     try:
@@ -129,6 +133,20 @@ def target_of(content: Mapping[str, Any], *, place: Target) -> Target:
         execution_role=environment.execution_role,
         task_role=environment.task_role,
     )
+
+
+def require_databases(target: Target, clients: Clients) -> None:
+    """Whether the databases of an environment's Glue tables are there; refuse to go on otherwise.
+
+    Where that may not be looked at, CloudFormation says it.
+    """
+    for name in sorted({item.glue_database for item in target.environment.each()} - {""}):
+        with suppress(NotAllowed):
+            found = ask("glue:GetDatabase", clients.glue.get_database, Name=name)
+            how = f"aws glue create-database --database-input Name={name}"
+            finding = existence("glue_database", name, found, target, how)
+            if not finding.good:
+                raise Refused(f"{finding.about}: {finding.text}", advice=finding.advice)
 
 
 def github_provider(site: Site) -> str:

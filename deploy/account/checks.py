@@ -21,6 +21,7 @@ TASKS = "ecs-tasks.amazonaws.com"
 ROLES = "roles"
 CHECK_NAME = "check the region and the name"
 MISSING = (
+    "EntityNotFound",
     "RepositoryNotFound",
     "ResourceNotFound",
     "NoSuch",

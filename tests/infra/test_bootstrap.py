@@ -209,6 +209,15 @@ def test_a_table_that_glue_can_not_have_is_refused_before_any_change(account: Ac
         bootstrap(site, {"datasets": {"boosters": boosters}})
 
 
+def test_a_database_that_glue_has_not_is_refused_before_any_change(account: Account) -> None:
+    """CloudFormation would say so after it had made all the rest."""
+    site = account.site(confirm=lambda _: pytest.fail("asked"))
+    boosters = {"key": "boosters/boosters.parquet", "glue_database": "nowhere"}
+    with pytest.raises(Refused, match="glue_database: nowhere does not exist in") as caught:
+        bootstrap(site, {"datasets": {"boosters": boosters}})
+    assert "create-database" in caught.value.advice
+
+
 def test_a_schedule_that_the_file_has_no_longer_ends(
     account: Account, content: dict[str, Any], said: io.StringIO
 ) -> None:
