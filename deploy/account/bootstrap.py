@@ -172,9 +172,11 @@ def github_provider(site: Site) -> str:
 def end_schedules(site: Site, environment: Environment) -> None:
     """Remove the schedules of datasets that the file has no longer, or gives none."""
     scheduler, group = site.clients.scheduler, environment.schedule_group
+    family = f"{environment.family}-"
     kept = {item.family for item in environment.each() if item.schedule}
     pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
-    for name in sorted({*pages.search("Schedules[].Name")} - kept):
+    ours = {name for name in pages.search("Schedules[].Name") if f"{name}-".startswith(family)}
+    for name in sorted(ours - kept):
         site.console.step("schedule", f"{name} runs a dataset that the file has no schedule for")
         if site.confirm(f"Remove the schedule {name}?"):
             scheduler.delete_schedule(Name=name, GroupName=group)
