@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import tomlkit
+from tomlkit.items import InlineTable
 
 from deploy.account.checks import ask, existence
 from deploy.account.stacks import DATASETS, ENVIRONMENT, IMAGES, PREFIX, STORAGE, Site, apply
@@ -229,21 +231,24 @@ def read_existing(file: Path) -> dict[str, Any]:
 
 
 def write_environment(file: Path, content: Mapping[str, Any]) -> None:
-    """Write an environment file, and say in it where it comes from; `datasets` come last."""
-    tables = content.get("datasets", {}).items()
-    lines = [f"{key} = {_toml(value)}" for key, value in content.items() if key != "datasets"]
-    for name, settings in tables:
-        lines += ["", f"[datasets.{name}]"]
-        lines += [f"{key} = {_toml(value)}" for key, value in settings.items()]
-    file.write_text(HEAD.format(name=file.stem) + "\n".join(lines) + "\n", encoding="utf-8")
+    """Write an environment file; what it says already stays as it is written, with its comments."""
+    now = file.read_text(encoding="utf-8") if file.exists() else HEAD.format(name=file.stem)
+    document, added = tomlkit.parse(now), tomlkit.document()
+    for key, value in content.items():
+        if key not in document:
+            added[key] = _inline(value) if key == "variables" else value
+        elif key == "variables":
+            document[key].update(value)
+        elif document[key] != value:
+            document[key] = value
+    text = tomlkit.dumps(document)
+    # The comment of the whole file; one without an empty line below may be of a key.
+    (head,) = re.findall(r"\A(?:(?:#.*\n)+\n)?", text)
+    text = head + tomlkit.dumps(added) + text.removeprefix(head)
+    file.write_text(text, encoding="utf-8")
 
 
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        pairs = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items())
-        return f"{{ {pairs} }}"
-    return json.dumps(value, ensure_ascii=False)
+def _inline(table: Mapping[str, str]) -> InlineTable:
+    inline = tomlkit.inline_table()
+    inline.update(table)
+    return inline

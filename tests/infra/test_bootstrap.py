@@ -437,6 +437,29 @@ def test_a_key_that_needs_quotes_is_written_with_them(tmp_path: Path) -> None:
     assert read_existing(file) == content
 
 
+def test_what_a_user_wrote_into_the_file_stays_as_it_is(tmp_path: Path) -> None:
+    """Comments and order too; new keys come first."""
+    file = tmp_path / "x.toml"
+    written = (
+        '# Ours.\nbucket = "a" # the old one\n\nvariables = { LOG_LEVEL = "warning" }\n\n'
+        '# Hourly, since the shop asked for it.\n[datasets.orders]\nschedule = "rate(1 hour)"\n'
+    )
+    file.write_text(written, encoding="utf-8")
+    tables = {"orders": {"schedule": "rate(1 hour)"}}
+    variables = {"LOG_LEVEL": "warning", "METRICS_NAMESPACE": "n"}
+    content = {"bucket": "b", "region": "r", "variables": variables, "datasets": tables}
+
+    write_environment(file, content)
+
+    text = file.read_text(encoding="utf-8")
+    assert read_existing(file) == content
+    assert text.removeprefix('region = "r"\n') == written.replace(
+        'bucket = "a"', 'bucket = "b"'
+    ).replace('"warning" }', '"warning", METRICS_NAMESPACE = "n"}')
+    write_environment(file, content)
+    assert file.read_text(encoding="utf-8") == text
+
+
 def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
     """In one line, before anything is made or removed."""
     file = tmp_path / "x.toml"
